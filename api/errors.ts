@@ -1,0 +1,148 @@
+/**
+ * The one catalogue of errors. Every failure that crosses a room carries a stable `code` from here;
+ * docs/errors.md is generated from it (`make generate`), so each code has a meaning and a remedy.
+ */
+
+interface CatalogueEntry {
+  /** What happened, one sentence. */
+  readonly meaning: string;
+  /** What the reader of the message should do. */
+  readonly remedy: string;
+}
+
+export const ERROR_CATALOGUE = {
+  // Remote systems: the closed union that every provider speaks.
+  PROVIDER_NOT_FOUND: {
+    meaning: 'The provider says with authority that the secret (or this version of it) does not exist.',
+    remedy:
+      'Create the secret at the provider or correct remoteRef.key, remoteRef.version or the mount path.',
+  },
+  PROVIDER_PROPERTY_NOT_FOUND: {
+    meaning: 'The remote secret exists, but it has no such property.',
+    remedy: 'Correct remoteRef.property, or add the property to the remote secret.',
+  },
+  PROVIDER_DENIED: {
+    meaning: 'The provider knows who asks and refuses.',
+    remedy: 'Grant the identity of the store read access to this key.',
+  },
+  PROVIDER_UNAUTHENTICATED: {
+    meaning: 'The credentials of the store were refused.',
+    remedy: 'Check the auth block of the store and the Secret or ServiceAccount that it names.',
+  },
+  PROVIDER_THROTTLED: {
+    meaning: 'The provider asks us to slow down.',
+    remedy: 'Nothing at once: it is retried. Lengthen refreshInterval or raise the quota if it persists.',
+  },
+  PROVIDER_UNREACHABLE: {
+    meaning: 'No connection to the provider (name, network, TLS), or it says that it cannot serve now.',
+    remedy: 'Check the address of the store, the network path, the CA, and whether the provider is up.',
+  },
+  PROVIDER_TIMEOUT: {
+    meaning: 'The provider did not answer in time.',
+    remedy: 'Check the load and the network path of the provider; it is retried.',
+  },
+  PROVIDER_INVALID_RESPONSE: {
+    meaning: 'The provider answered with something that cannot be used.',
+    remedy: 'Check that the store points at the right kind of server, mount and engine version.',
+  },
+  PROVIDER_INVALID_CONFIG: {
+    meaning: 'The store, or what it refers to, cannot work as configured.',
+    remedy: 'Correct the named field of the store, or the object that it refers to.',
+  },
+  // Objects of the cluster.
+  STORE_NOT_FOUND: {
+    meaning: 'The referenced SecretStore or ClusterSecretStore does not exist.',
+    remedy: 'Create the store, or correct secretStoreRef (kind defaults to SecretStore).',
+  },
+  STORE_NOT_READY: {
+    meaning: 'The store exists, but its last validation failed.',
+    remedy: 'See the Ready condition and the events of the store.',
+  },
+  STORE_NOT_ALLOWED: {
+    meaning: 'The ClusterSecretStore is not offered to this namespace.',
+    remedy: 'Ask the owner of the store to add the namespace to spec.conditions.',
+  },
+  STORE_OTHER_CLASS: {
+    meaning: 'The store belongs to another controller class.',
+    remedy: 'Use a store of this class, or start the controller with that class.',
+  },
+  REFERENCE_FORBIDDEN: {
+    meaning: 'An object of one namespace refers to an object of another one.',
+    remedy: 'Leave the namespace empty, or use a ClusterSecretStore.',
+  },
+  REFERENCE_NOT_FOUND: {
+    meaning: 'A Secret, ConfigMap, ServiceAccount or key that a store refers to does not exist.',
+    remedy: 'Create it, or correct the reference.',
+  },
+  INVALID_OBJECT: {
+    meaning: 'The object breaks a rule that no change outside of it can heal.',
+    remedy: 'Correct the named fields.',
+  },
+  INVALID_KEYS: {
+    meaning: 'The provider returned keys that a Secret cannot have, or two that become one.',
+    remedy: 'Use conversionStrategy, or pick the keys one by one with spec.data.',
+  },
+  TARGET_UNMANAGED: {
+    meaning: 'A Secret of the target name exists and belongs to nobody.',
+    remedy:
+      'Choose another target.name, delete the Secret, or annotate it with external-secrets-admission.io/adopt: "true".',
+  },
+  TARGET_OWNED: {
+    meaning: 'The target Secret belongs to another owner.',
+    remedy: 'Choose another target.name.',
+  },
+  TARGET_IMMUTABLE: {
+    meaning: 'The target Secret is immutable and its data would have to change.',
+    remedy: 'Delete the Secret; it is made anew.',
+  },
+  SECRET_TYPE_FORBIDDEN: {
+    meaning: 'Secrets of this type give credentials for the cluster itself and are never written.',
+    remedy: 'Use another type.',
+  },
+  // Transport to the API server.
+  KUBE_API: {
+    meaning: 'The API server refused a request or failed to answer it.',
+    remedy: 'See the status and reason in the message; check RBAC, quota and the health of the API server.',
+  },
+  // Our own programs.
+  CONFIGURATION: {
+    meaning: 'A flag, an environment variable or a file of the program is wrong.',
+    remedy: 'Correct the named setting.',
+  },
+  CERTIFICATE: {
+    meaning: 'The serving certificate could not be made, stored or injected.',
+    remedy:
+      'Check the RBAC of the webhook on its Secret, its Lease, the webhook configurations and the CRDs.',
+  },
+  DEADLINE: {
+    meaning: 'The time for this piece of work was over.',
+    remedy: 'It is tried again by the poller; look for slow providers in the metrics.',
+  },
+  INTERNAL: {
+    meaning: 'A defect of this program.',
+    remedy: 'Report it with the message and the version.',
+  },
+} as const satisfies Record<string, CatalogueEntry>;
+
+export type ErrorCode = keyof typeof ERROR_CATALOGUE;
+
+/**
+ * Base of every error of this project. `message` says what, where, why and never holds a value
+ * of a secret, a token, or the body of an answer. `cause` is for the log's code and class only.
+ */
+export class EsaError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'EsaError';
+    this.code = code;
+  }
+}
+
+/** Narrows anything thrown to an EsaError; what is not ours becomes INTERNAL without its message. */
+export function toEsaError(thrown: unknown): EsaError {
+  if (thrown instanceof EsaError) return thrown;
+  const kind = thrown instanceof Error ? thrown.name : typeof thrown;
+  return new EsaError('INTERNAL', `unexpected ${kind}`, { cause: thrown });
+}

@@ -1,0 +1,33 @@
+/**
+ * Names on the wire. Those of ESO are kept to the letter, so that a cluster can move either way
+ * without rewriting one Secret (reference: External Secrets Operator 2.9, its markers and field manager).
+ */
+
+export const GROUP = 'external-secrets.io';
+/** Newest first; v1 is the hub and the only version that is stored. */
+export const SERVED_VERSIONS = ['v1', 'v1beta1', 'v1alpha1'] as const;
+export type ServedVersion = (typeof SERVED_VERSIONS)[number];
+export const HUB_VERSION = 'v1' satisfies ServedVersion;
+export const STORE_KINDS = ['SecretStore', 'ClusterSecretStore'] as const;
+export type StoreKind = (typeof STORE_KINDS)[number];
+
+// ESO's markers.
+export const LABEL_MANAGED = 'reconcile.external-secrets.io/managed';
+export const LABEL_CREATED_BY = 'reconcile.external-secrets.io/created-by';
+export const ANNOTATION_DATA_HASH = 'reconcile.external-secrets.io/data-hash';
+export const FINALIZER_ESO = 'externalsecrets.external-secrets.io/externalsecret-cleanup';
+/** The source component of events, as in ESO. */
+export const EVENT_SOURCE = 'external-secrets';
+
+// Ours; docs/annotations.md is the table for users.
+export const OUR_GROUP = 'external-secrets-admission.io';
+/** On a Secret: the Secret was made by admission and its ExternalSecret is not confirmed yet. */
+export const ANNOTATION_PENDING = `${OUR_GROUP}/pending`;
+/** On a Secret: its owner allows an ExternalSecret to take it over. */
+export const ANNOTATION_ADOPT = `${OUR_GROUP}/adopt`;
+/** On an ExternalSecret: refuse the create when the Secret cannot be made at once. */
+export const ANNOTATION_REQUIRE_SYNC = `${OUR_GROUP}/require-sync`;
+/** On an object read in an older version: what that version cannot say. */
+export const ANNOTATION_CONVERSION = `${OUR_GROUP}/conversion-data`;
+/** On a Namespace: no Secret is made at admission there (the poller goes on). */
+export const LABEL_SUSPEND = `${OUR_GROUP}/suspend`;

@@ -1,0 +1,42 @@
+/**
+ * JSON without loss of numbers. JSON.parse turns 12345678901234567890 into ...567000 and 1.50 into 1.5;
+ * objects that pass through the conversion webhook, and values of a secret, must keep their digits.
+ */
+
+/** A number kept as it was written. Stringifies (JSON.stringify included) to the same digits. */
+export type RawNumber = { readonly rawJSON: string };
+
+// V8 ships these (Node >= 22) before TypeScript's library knows them: proposal-json-parse-with-source.
+const json = JSON as unknown as {
+  rawJSON(text: string): RawNumber;
+  isRawJSON(value: unknown): value is RawNumber;
+  parse(
+    text: string,
+    reviver: (key: string, value: unknown, context: { source?: string }) => unknown,
+  ): unknown;
+};
+
+export const isRawNumber = (value: unknown): value is RawNumber => json.isRawJSON(value);
+
+/** Every number becomes a RawNumber: for values of secrets, whose literals are the data. */
+export function parseKeepingNumbers(text: string): unknown {
+  return json.parse(text, (_key, value, { source }) =>
+    typeof value === 'number' && source !== undefined ? json.rawJSON(source) : value,
+  );
+}
+
+// A number can only lose digits if it has 16 or more of them, or a long exponent.
+const MAY_LOSE = /\d{16}|\d\.\d{15}|\d[eE][+-]?\d{3}/;
+
+/** Plain JSON.parse, except that integers a double cannot hold become RawNumbers; for API objects. */
+export function parseObject(text: string): unknown {
+  if (!MAY_LOSE.test(text)) return JSON.parse(text);
+  return json.parse(text, (_key, value, { source }) =>
+    typeof value === 'number' &&
+    source !== undefined &&
+    !Number.isSafeInteger(value) &&
+    /^-?\d+$/.test(source)
+      ? json.rawJSON(source)
+      : value,
+  );
+}

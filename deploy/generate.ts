@@ -1,0 +1,65 @@
+/**
+ * Writes the CustomResourceDefinitions to deploy/crds/, one file a kind, from the zod schemas of api/ and
+ * providers/. `--check` writes nothing and fails if a file is not what would be written.
+ */
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { stringify } from 'yaml';
+import { buildCrds, type CustomResourceDefinition } from '../api/crd/crds.ts';
+import { providerSchemas } from '../providers/registry.ts';
+
+const CRD_DIRECTORY = join(import.meta.dirname, 'crds');
+const HEADER = '# Generated from the schemas in api/ and providers/ by deploy/generate.ts; do not edit.\n';
+/** Where the manifests of this directory put the webhook. */
+const CONVERSION = {
+  namespace: 'external-secrets-system',
+  serviceName: 'external-secrets-admission-webhook',
+};
+
+/** Contents of deploy/crds by file name. */
+export function renderCrds(): ReadonlyMap<string, string> {
+  const crds = buildCrds({ providers: providerSchemas, conversion: CONVERSION });
+  return new Map(crds.map((crd) => [`${crd.spec.names.plural}.yaml`, render(crd)]));
+}
+
+const render = (crd: CustomResourceDefinition): string =>
+  HEADER + stringify(crd, { aliasDuplicateObjects: false, lineWidth: 110, singleQuote: true });
+
+/** The files of `directory` that are missing, different or left over, in alphabetical order. */
+export async function staleFiles(directory: string, wanted: ReadonlyMap<string, string>): Promise<string[]> {
+  const present = await readdir(directory).catch(() => []);
+  const stale = present.filter((name) => !wanted.has(name));
+  for (const [name, content] of wanted) {
+    const current = await readFile(join(directory, name), 'utf8').catch(() => undefined);
+    if (current !== content) stale.push(name);
+  }
+  return stale.sort();
+}
+
+/** Makes `directory` hold exactly these files; returns the names of those that changed. */
+export async function writeFiles(directory: string, wanted: ReadonlyMap<string, string>): Promise<string[]> {
+  await mkdir(directory, { recursive: true });
+  const stale = await staleFiles(directory, wanted);
+  for (const name of stale) {
+    const content = wanted.get(name);
+    if (content === undefined) await rm(join(directory, name));
+    else await writeFile(join(directory, name), content);
+  }
+  return stale;
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
+  const wanted = renderCrds();
+  const stale = values.check
+    ? await staleFiles(CRD_DIRECTORY, wanted)
+    : await writeFiles(CRD_DIRECTORY, wanted);
+  for (const name of stale) {
+    if (values.check) console.error(`deploy/crds/${name} is out of date: run \`node deploy/generate.ts\``);
+    else console.log(`deploy/crds/${name} written`);
+  }
+  return values.check && stale.length > 0 ? 1 : 0;
+}
+
+if (import.meta.main) process.exitCode = await main();

@@ -1,0 +1,306 @@
+/**
+ * Follows one collection: a paged list, then a watch, for ever. A list is the truth and a watch a hint;
+ * whatever breaks (reset, 410, silence, an API server that restarts) leads back to one of the two.
+ * client-node's informer is not used because a single reset ends it and a handler's exception ends the
+ * process.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Clock, systemClock } from '../api/clock.ts';
+import { parseObject } from '../api/json.ts';
+import type { ObjectMeta } from '../api/meta.ts';
+import { Backoff, pause } from './backoff.ts';
+import { type KubeClient, METADATA_ONLY, type Query } from './client.ts';
+import { isGone, KubeError, responseError, toKubeError } from './errors.ts';
+import { LineSplitter } from './lines.ts';
+import type { KubeLog } from './log.ts';
+import type { KubeObject } from './objects.ts';
+
+/** What is known of an object that is gone. */
+export interface DeletedObject {
+  readonly namespace: string | undefined;
+  readonly name: string;
+  readonly uid: string;
+}
+
+/**
+ * Called synchronously, in the order of events. An exception is logged and the object is delivered again
+ * by the next list.
+ */
+export interface ReflectorHandlers<T extends KubeObject> {
+  /** The object is new, or its resourceVersion changed. */
+  onUpsert(object: T): void;
+  /** The object is gone. Also called before onUpsert if a new object took its name. */
+  onDelete(object: DeletedObject): void;
+  /** The first list is complete and delivered. */
+  onSynced?(): void;
+}
+
+export interface ReflectorOptions<T extends KubeObject> {
+  readonly kube: KubeClient;
+  /** The collection, e.g. `/apis/external-secrets.io/v1/externalsecrets`. */
+  readonly path: string;
+  readonly handlers: ReflectorHandlers<T>;
+  readonly log: KubeLog;
+  /** labelSelector, fieldSelector. */
+  readonly query?: Query | undefined;
+  /** Objects hold apiVersion, kind and metadata only. */
+  readonly metadataOnly?: boolean | undefined;
+  readonly pageSize?: number | undefined;
+  /** List again after so long even though the watch seems well; absent: never. */
+  readonly relistMs?: number | undefined;
+  /** How long one watch lasts, before jitter; 300 s if absent. */
+  readonly watchMs?: number | undefined;
+  /** Silence after which a watch counts as dead; bookmarks come about each minute. 150 s if absent. */
+  readonly silenceMs?: number | undefined;
+  readonly backoffMs?: { readonly min: number; readonly max: number } | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+interface Known {
+  readonly uid: string;
+  readonly resourceVersion: string;
+  /** Number of the list that named the object last. */
+  list: number;
+}
+
+interface ListPage<T> {
+  readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };
+  readonly items?: readonly T[];
+}
+
+const PAGE_TIMEOUT_MS = 60_000;
+const MAX_LINE_BYTES = 64 * 1024 * 1024;
+// A watch that ended so soon without an event was not one; without a pause we would spin.
+const SHORT_WATCH_MS = 1000;
+
+export class Reflector<T extends KubeObject> {
+  readonly #options: ReflectorOptions<T>;
+  readonly #clock: Clock;
+  readonly #backoff: Backoff;
+  readonly #stop = new AbortController();
+  readonly #known = new Map<string, Known>();
+  readonly #synced = Promise.withResolvers<boolean>();
+  #running: Promise<void> | undefined;
+  #isSynced = false;
+  #resourceVersion: string | undefined;
+  #lists = 0;
+  #listedAt = 0;
+
+  constructor(options: ReflectorOptions<T>) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#backoff = new Backoff(options.backoffMs?.min ?? 500, options.backoffMs?.max ?? 30_000);
+  }
+
+  /** Resolves true after the first complete list, false if stopped before. */
+  get synced(): Promise<boolean> {
+    return this.#synced.promise;
+  }
+
+  /** Objects known at present. */
+  get size(): number {
+    return this.#known.size;
+  }
+
+  /** Begins to list and watch; returns at once. */
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Ends the watch; no handler is called any more. Resolves when everything has ended. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    this.#synced.resolve(false);
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        if (this.#resourceVersion === undefined || this.#relistDue()) await this.#list();
+        await this.#watch();
+      } catch (error) {
+        if (signal.aborted) return;
+        await this.#recover(error);
+      }
+    }
+  }
+
+  async #recover(error: unknown): Promise<void> {
+    const { log, path } = this.#options;
+    if (needsList(error)) this.#resourceVersion = undefined;
+    if (isGone(error)) log.info({ path }, 'resource version is too old, listing again');
+    else log.warn({ path, err: toKubeError(error, `watch ${path}`) }, 'list or watch failed, trying again');
+    const retryAfterMs = error instanceof KubeError ? error.retryAfterMs : undefined;
+    await pause(this.#backoff.next(retryAfterMs), this.#stop.signal);
+  }
+
+  #untilRelist(): number {
+    const { relistMs } = this.#options;
+    if (relistMs === undefined) return Number.POSITIVE_INFINITY;
+    return this.#listedAt + relistMs - this.#clock.monotonic();
+  }
+
+  #relistDue(): boolean {
+    return this.#untilRelist() <= 0;
+  }
+
+  async #list(): Promise<void> {
+    const { kube, path, query, metadataOnly, pageSize, handlers } = this.#options;
+    const number = ++this.#lists;
+    let token: string | undefined;
+    let resourceVersion: string | undefined;
+    do {
+      const page: ListPage<T> = await kube.request('GET', path, {
+        query: { ...query, limit: pageSize ?? 500, continue: token },
+        accept: metadataOnly ? METADATA_ONLY.list : undefined,
+        signal: this.#stop.signal,
+        timeoutMs: PAGE_TIMEOUT_MS,
+        what: `list ${path}`,
+      });
+      // Parsing a page and handling it are two turns of the event loop.
+      await nextTurn();
+      for (const object of page.items ?? []) this.#upsert(object, number);
+      token = page.metadata?.continue || undefined;
+      resourceVersion = page.metadata?.resourceVersion;
+      await nextTurn();
+      if (this.#stop.signal.aborted) return;
+    } while (token !== undefined);
+    if (!resourceVersion) {
+      throw new KubeError(`list ${path}: the answer is not a list`, { status: 0, reason: 'InvalidResponse' });
+    }
+    for (const [key, known] of this.#known) if (known.list !== number) this.#delete(key, known);
+    this.#resourceVersion = resourceVersion;
+    this.#listedAt = this.#clock.monotonic();
+    if (this.#isSynced) return;
+    this.#isSynced = true;
+    this.#guard(() => handlers.onSynced?.());
+    this.#synced.resolve(true);
+  }
+
+  async #watch(): Promise<void> {
+    const { kube, path, query, metadataOnly, watchMs } = this.#options;
+    // Jitter: the watches of all replicas and kinds would otherwise reconnect together.
+    const lastsMs = Math.min((watchMs ?? 300_000) * (1 + Math.random() / 5), this.#untilRelist());
+    const timeoutSeconds = Math.max(1, Math.round(lastsMs / 1000));
+    const startedAt = this.#clock.monotonic();
+    const body = await kube.stream(path, {
+      query: {
+        ...query,
+        watch: 1,
+        allowWatchBookmarks: true,
+        resourceVersion: this.#resourceVersion,
+        timeoutSeconds,
+      },
+      accept: metadataOnly ? METADATA_ONLY.object : undefined,
+      signal: this.#stop.signal,
+      what: `watch ${path}`,
+    });
+    const silenceMs = this.#options.silenceMs ?? 150_000;
+    const silence = setTimeout(() => {
+      const error = new KubeError(`watch ${path}: silent for ${silenceMs} ms`, {
+        status: 0,
+        reason: 'Timeout',
+      });
+      body.destroy(error);
+    }, silenceMs);
+    const lines = new LineSplitter(MAX_LINE_BYTES);
+    let events = 0;
+    try {
+      for await (const chunk of body) {
+        silence.refresh();
+        for (const line of lines.push(chunk)) {
+          if (this.#stop.signal.aborted) return;
+          this.#event(line);
+          events++;
+        }
+        if (events > 0) this.#backoff.reset();
+      }
+    } finally {
+      clearTimeout(silence);
+      body.destroy();
+    }
+    if (events === 0 && this.#clock.monotonic() - startedAt < SHORT_WATCH_MS) {
+      throw new KubeError(`watch ${path}: ended at once`, { status: 0, reason: 'ShortWatch' });
+    }
+    this.#backoff.reset();
+  }
+
+  #event(line: string): void {
+    const event = parseObject(line) as { type?: string; object?: T };
+    const { type, object } = event;
+    if (type === 'ERROR') {
+      this.#resourceVersion = undefined;
+      const status = (object as { code?: unknown } | undefined)?.code;
+      throw responseError(`watch ${this.#options.path}`, {
+        status: typeof status === 'number' ? status : 500,
+        text: JSON.stringify(object),
+        sensitive: false,
+      });
+    }
+    if (object?.metadata === undefined) return;
+    if (type === 'ADDED' || type === 'MODIFIED') {
+      this.#upsert(object, this.#lists);
+    } else if (type === 'DELETED') {
+      const key = keyOf(object.metadata);
+      const known = this.#known.get(key);
+      if (known) this.#delete(key, known);
+    }
+    // A BOOKMARK has nothing but this.
+    if (object.metadata.resourceVersion) this.#resourceVersion = object.metadata.resourceVersion;
+  }
+
+  #upsert(object: T, list: number): void {
+    if (this.#stop.signal.aborted) return;
+    const key = keyOf(object.metadata);
+    const { uid = '', resourceVersion = '' } = object.metadata;
+    const known = this.#known.get(key);
+    if (known?.uid === uid && known.resourceVersion === resourceVersion) {
+      known.list = list;
+      return;
+    }
+    if (known && known.uid !== uid && !this.#delete(key, known)) return;
+    const delivered = this.#guard(() => this.#options.handlers.onUpsert(object));
+    // After an exception the old version is remembered, so that the next list brings the object again.
+    if (delivered) this.#known.set(key, { uid, resourceVersion, list });
+    else this.#known.set(key, { uid, resourceVersion: '', list });
+  }
+
+  #delete(key: string, known: Known): boolean {
+    if (this.#stop.signal.aborted) return false;
+    const slash = key.indexOf('/');
+    const gone: DeletedObject = {
+      namespace: slash === 0 ? undefined : key.slice(0, slash),
+      name: key.slice(slash + 1),
+      uid: known.uid,
+    };
+    const delivered = this.#guard(() => this.#options.handlers.onDelete(gone));
+    if (delivered) this.#known.delete(key);
+    return delivered;
+  }
+
+  #guard(handler: () => void): boolean {
+    try {
+      handler();
+      return true;
+    } catch (error) {
+      this.#options.log.error({ path: this.#options.path, err: error }, 'a handler of the reflector failed');
+      return false;
+    }
+  }
+}
+
+/**
+ * True if going on from the known resourceVersion cannot work: it is too old, it is from before a restore
+ * of etcd (then larger than any), or what came after it cannot be read.
+ */
+function needsList(error: unknown): boolean {
+  if (error instanceof SyntaxError || error instanceof RangeError || isGone(error)) return true;
+  return (
+    error instanceof KubeError &&
+    error.details.causes.some((cause) => cause.reason === 'ResourceVersionTooLarge')
+  );
+}
+
+const keyOf = (metadata: ObjectMeta): string => `${metadata.namespace ?? ''}/${metadata.name ?? ''}`;

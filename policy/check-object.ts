@@ -1,0 +1,91 @@
+/**
+ * The whole judgement on an object that somebody wants to store, whichever served version it is written in:
+ * schema, then rules, with the field paths of that version. Pure; both hooks call the same function.
+ */
+import { convertObject } from '../api/external-secrets/convert.ts';
+import type { JsonObject } from '../api/external-secrets/lenses.ts';
+import {
+  GROUP,
+  HUB_VERSION,
+  SERVED_VERSIONS,
+  type ServedVersion,
+  type StoreKind,
+} from '../api/external-secrets/names.ts';
+import { pathInVersion } from '../api/external-secrets/paths.ts';
+import {
+  type ExternalSecret,
+  externalSecretSpec,
+  type SecretStore,
+} from '../api/external-secrets/v1/index.ts';
+import type { Problem } from '../api/problem.ts';
+import { parseWith } from '../providers/schema-problems.ts';
+import { validateExternalSecretSpec } from './validate-external-secret.ts';
+import { validateStoreSpec } from './validate-store.ts';
+
+export type CheckedKind = 'ExternalSecret' | StoreKind;
+
+const HUB = `${GROUP}/${HUB_VERSION}`;
+
+export interface Checked<T> {
+  /** The object in the hub version. Only to be used if there are no problems. */
+  readonly hub: T;
+  /** Empty if it may be stored. */
+  readonly problems: readonly Problem[];
+}
+
+const isVersion = (text: string): text is ServedVersion =>
+  (SERVED_VERSIONS as readonly string[]).includes(text);
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function versionOf(object: unknown): ServedVersion {
+  const apiVersion = isRecord(object) ? object['apiVersion'] : undefined;
+  const version = typeof apiVersion === 'string' ? (apiVersion.split('/')[1] ?? '') : '';
+  return isVersion(version) ? version : HUB_VERSION;
+}
+
+function inVersion(
+  version: ServedVersion,
+  kind: CheckedKind,
+  problems: readonly Problem[],
+): readonly Problem[] {
+  return version === HUB_VERSION
+    ? problems
+    : problems.map((problem) => ({ ...problem, path: pathInVersion(version, kind, problem.path) }));
+}
+
+const specMissing: Problem = {
+  path: ['spec'],
+  reason: 'FieldValueRequired',
+  message: 'the spec is missing; say what to fetch',
+};
+
+export function checkExternalSecret(object: unknown): Checked<ExternalSecret> {
+  const hub = convertObject(object as JsonObject, HUB) as unknown as ExternalSecret;
+  if (!isRecord(hub.spec)) return { hub, problems: [specMissing] };
+  const version = versionOf(object);
+  const parsed = parseWith(externalSecretSpec, hub.spec);
+  if (!parsed.ok) {
+    // Rules only make sense of what has the right shape.
+    const problems = parsed.problems.map((problem) => ({ ...problem, path: ['spec', ...problem.path] }));
+    return { hub, problems: inVersion(version, 'ExternalSecret', problems) };
+  }
+  // With the hub's defaults, as the API server will store it: an older version could not say some of them.
+  const spec = parsed.value;
+  return {
+    hub: { ...hub, spec },
+    problems: inVersion(version, 'ExternalSecret', validateExternalSecretSpec(spec)),
+  };
+}
+
+export function checkStore(object: unknown, kind: StoreKind): Checked<SecretStore> {
+  const hub = convertObject(object as JsonObject, HUB) as unknown as SecretStore;
+  if (!isRecord(hub.spec))
+    return { hub, problems: [{ ...specMissing, message: 'the spec is missing; name a provider' }] };
+  const problems = validateStoreSpec(
+    kind,
+    kind === 'SecretStore' ? hub.metadata?.namespace : undefined,
+    hub.spec,
+  );
+  return { hub, problems: inVersion(versionOf(object), kind, problems) };
+}

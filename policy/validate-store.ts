@@ -1,0 +1,59 @@
+/** Rules on one SecretStore or ClusterSecretStore (eso.md 7.3); pure, all problems at once. */
+import { RE2JS, RE2JSSyntaxException } from 're2js';
+import { parseGoDuration } from '../api/duration.ts';
+import type { StoreKind } from '../api/external-secrets/names.ts';
+import type { SecretStoreSpec } from '../api/external-secrets/v1/index.ts';
+import type { Problem } from '../api/problem.ts';
+import { providerProblems } from '../providers/registry.ts';
+
+/** @param spec in the hub version and valid by its schema */
+export function validateStoreSpec(
+  kind: StoreKind,
+  namespace: string | undefined,
+  spec: SecretStoreSpec,
+): readonly Problem[] {
+  const problems: Problem[] = providerProblems(spec.provider, { kind, namespace }).map((problem) => ({
+    ...problem,
+    path: ['spec', 'provider', ...problem.path],
+  }));
+
+  const { refreshInterval } = spec;
+  if (typeof refreshInterval === 'number' && refreshInterval < 0) {
+    problems.push({
+      path: ['spec', 'refreshInterval'],
+      reason: 'FieldValueInvalid',
+      message: 'must not be negative; it is how often the store is validated',
+    });
+  }
+  if (typeof refreshInterval === 'string' && refreshInterval !== '') {
+    const parsed = parseGoDuration(refreshInterval);
+    if (parsed === undefined || parsed < 0) {
+      problems.push({
+        path: ['spec', 'refreshInterval'],
+        reason: 'FieldValueInvalid',
+        message: `"${refreshInterval}" is not a duration; write it like 30s, 5m or 1h30m`,
+      });
+    }
+  }
+  for (const [index, condition] of (spec.conditions ?? []).entries()) {
+    for (const [position, pattern] of (condition.namespaceRegexes ?? []).entries()) {
+      const reason = regexError(pattern);
+      if (reason === undefined) continue;
+      problems.push({
+        path: ['spec', 'conditions', index, 'namespaceRegexes', position],
+        reason: 'FieldValueInvalid',
+        message: `not a regular expression (RE2): ${reason}`,
+      });
+    }
+  }
+  return problems;
+}
+
+function regexError(pattern: string): string | undefined {
+  try {
+    RE2JS.compile(pattern);
+    return undefined;
+  } catch (error) {
+    return error instanceof RE2JSSyntaxException ? error.message : 'cannot be compiled';
+  }
+}

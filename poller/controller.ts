@@ -1,0 +1,485 @@
+/**
+ * Keeps every ExternalSecret in sync: takes in what the reflectors see, decides when each object is due, runs
+ * the engine, and reports. What a sync does is the engine's (sync/reconcile.ts); here is only when and whose.
+ */
+
+import type { Clock } from '../api/clock.ts';
+import { parseGoDuration } from '../api/duration.ts';
+import { EsaError, toEsaError } from '../api/errors.ts';
+import { FINALIZER_ESO } from '../api/external-secrets/names.ts';
+import type { ExternalSecret, ExternalSecretStatus } from '../api/external-secrets/v1/index.ts';
+import { PATCH } from '../kube/client.ts';
+import { isNamespaceTerminating, isNotFound } from '../kube/errors.ts';
+import type { EventRecorder } from '../kube/events.ts';
+import { externalSecretPath } from '../kube/objects.ts';
+import type { Log } from '../runtime/log.ts';
+import type { PollerMetrics } from '../runtime/metrics.ts';
+import { SyncError } from '../sync/errors.ts';
+import { specHash } from '../sync/marker.ts';
+import { plan, targetName } from '../sync/plan.ts';
+import {
+  type Memory,
+  type ReconcileDeps,
+  type Reconciled,
+  reconcile,
+  verifyTarget,
+} from '../sync/reconcile.ts';
+import { currentVersion, failedStatus, readyCondition, syncedStatus } from '../sync/status.ts';
+import { type ResolvedStore, storeLabel } from '../sync/stores.ts';
+import { URGENCY, type Urgency, WorkQueue } from './queue.ts';
+import { nextSlot, phaseOf, retryDelay } from './schedule.ts';
+import { keyOfStore, type StoreMonitor, storeKey } from './store-monitor.ts';
+import { writeStatus } from './write-status.ts';
+
+interface Entry {
+  es: ExternalSecret;
+  /** The spec, labels and annotations that were handled last; undefined = none yet by this process. */
+  handled: string | undefined;
+  memory: Memory;
+  failures: number;
+  /** Milliseconds; 0 or less = fetched once. */
+  interval: number;
+  phase: number;
+  /** A sync is needed whatever the schedule says: new, changed, drifted. */
+  wanted: boolean;
+  /** resourceVersions of the target that were seen while a sync ran. */
+  seenVersion: string | undefined;
+}
+
+export interface ControllerOptions {
+  readonly deps: ReconcileDeps;
+  readonly stores: StoreMonitor;
+  readonly events: EventRecorder;
+  readonly log: Log;
+  readonly metrics: PollerMetrics;
+  readonly workers: number;
+  readonly stop: AbortSignal;
+}
+
+const SYNC_TIMEOUT_MS = 60_000;
+
+export const keyOf = (namespace: string | undefined, name: string | undefined): string =>
+  `${namespace ?? ''}/${name ?? ''}`;
+
+export class Controller {
+  readonly #options: ControllerOptions;
+  readonly #clock: Clock;
+  readonly #entries = new Map<string, Entry>();
+  /** Target Secret -> ExternalSecrets that name it (two may, one of them in error). */
+  readonly #byTarget = new Map<string, Set<string>>();
+  readonly #byStore = new Map<string, Set<string>>();
+  readonly #queue: WorkQueue;
+  /** Slots are moments of the wall clock; the queue runs on the monotonic one. */
+  readonly #wallToMonotonic: number;
+
+  constructor(options: ControllerOptions) {
+    this.#options = options;
+    this.#clock = options.deps.clock;
+    this.#wallToMonotonic = this.#clock.monotonic() - this.#clock.now();
+    this.#queue = new WorkQueue({
+      clock: this.#clock,
+      workers: options.workers,
+      work: (key, due, urgency) => this.#work(key, due, urgency),
+    });
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get depth(): number {
+    return this.#queue.depth;
+  }
+
+  /** True if this Secret is the target of some ExternalSecret. */
+  isTarget(namespace: string, name: string): boolean {
+    return this.#byTarget.has(keyOf(namespace, name));
+  }
+
+  upsert(object: ExternalSecret): void {
+    const key = keyOf(object.metadata.namespace, object.metadata.name);
+    // managedFields are the larger part of an object and nothing here reads them.
+    const { managedFields: _, ...metadata } = object.metadata;
+    const es: ExternalSecret = { ...object, metadata };
+    const before = this.#entries.get(key);
+    if (before !== undefined && before.es.metadata.uid === es.metadata.uid) {
+      this.#unindex(key, before.es);
+      before.es = es;
+      before.interval = intervalOf(es);
+      this.#index(key, es);
+      this.#update(key, before);
+      return;
+    }
+    if (before !== undefined) this.delete(es.metadata.namespace, es.metadata.name);
+    const interval = intervalOf(es);
+    const entry: Entry = {
+      es,
+      handled: undefined,
+      memory: {},
+      failures: 0,
+      interval,
+      phase: interval > 0 ? phaseOf(key, interval) : 0,
+      wanted: false,
+      seenVersion: undefined,
+    };
+    this.#entries.set(key, entry);
+    this.#index(key, es);
+    this.#update(key, entry);
+  }
+
+  delete(namespace: string | undefined, name: string | undefined): void {
+    const key = keyOf(namespace, name);
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    this.#entries.delete(key);
+    this.#unindex(key, entry.es);
+    this.#queue.remove(key);
+    const labels = { namespace: namespace ?? '', name: name ?? '' };
+    const { syncs, syncErrors, condition, duration } = this.#options.metrics;
+    for (const metric of [syncs, syncErrors, duration]) metric.remove(labels);
+    for (const status of ['True', 'False']) condition.remove({ ...labels, condition: 'Ready', status });
+  }
+
+  /** The metadata of a target changed: look at it, unless it is what we wrote ourselves. */
+  targetChanged(namespace: string, name: string, resourceVersion: string): void {
+    for (const key of this.#byTarget.get(keyOf(namespace, name)) ?? []) {
+      const entry = this.#entries.get(key);
+      if (entry === undefined || entry.memory.secretVersion === resourceVersion) continue;
+      if (this.#queue.isRunning(key)) {
+        entry.seenVersion = resourceVersion;
+        continue;
+      }
+      entry.memory.secretVersion = undefined;
+      this.#queue.add(key, this.#clock.monotonic(), URGENCY.check);
+    }
+  }
+
+  /** The target is gone: make it anew at once. */
+  targetDeleted(namespace: string, name: string): void {
+    for (const key of this.#byTarget.get(keyOf(namespace, name)) ?? []) {
+      const entry = this.#entries.get(key);
+      if (entry === undefined) continue;
+      entry.memory.secretVersion = undefined;
+      if (this.#queue.isRunning(key)) entry.seenVersion = 'deleted';
+      else this.syncNow(key);
+    }
+  }
+
+  /** Syncs one object as soon as a worker is free. */
+  syncNow(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    entry.wanted = true;
+    this.#queue.add(key, this.#clock.monotonic(), URGENCY.now);
+  }
+
+  /** Who uses this store tries again: all of them if its spec changed, else those that failed or wait. */
+  storeUsable(store: string, changed: boolean): void {
+    for (const key of this.#byStore.get(store) ?? []) {
+      const entry = this.#entries.get(key);
+      if (entry === undefined) continue;
+      const failed = entry.failures > 0 || readyCondition(entry.es.status)?.status !== 'True';
+      if (failed) entry.failures = 0;
+      if (failed || (changed && entry.interval > 0)) this.syncNow(key);
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#queue.stop();
+  }
+
+  #index(key: string, es: ExternalSecret): void {
+    add(this.#byTarget, keyOf(es.metadata.namespace, targetName(es)), key);
+    for (const store of storesOf(es)) add(this.#byStore, store, key);
+  }
+
+  #unindex(key: string, es: ExternalSecret): void {
+    remove(this.#byTarget, keyOf(es.metadata.namespace, targetName(es)), key);
+    for (const store of storesOf(es)) remove(this.#byStore, store, key);
+  }
+
+  /** Decides, after an event of the object itself, when it is due. */
+  #update(key: string, entry: Entry): void {
+    const { es } = entry;
+    const now = this.#clock.monotonic();
+    if (es.metadata.deletionTimestamp !== undefined) {
+      this.#queue.remove(key);
+      if (es.metadata.finalizers?.includes(FINALIZER_ESO)) this.#queue.add(key, now, URGENCY.now);
+      return;
+    }
+    const version = currentVersion(es);
+    // Not by generation alone: an edit through an older version's conversion data does not raise it.
+    const handled = `${version}|${specHash(es.spec)}`;
+    const never = neverSynced(es);
+    if (entry.handled === undefined) {
+      entry.handled = handled;
+      const outdated = es.status?.syncedResourceVersion !== version && entry.interval > 0;
+      const failed = readyCondition(es.status)?.status !== 'True';
+      if (never || outdated || failed) this.syncNow(key);
+      else this.#queue.add(key, now, URGENCY.check);
+      return;
+    }
+    if (entry.handled === handled) return;
+    entry.handled = handled;
+    // With refreshInterval 0 values are fetched once, and edits change nothing (as in ESO).
+    if (entry.interval > 0 || never) this.syncNow(key);
+  }
+
+  async #work(key: string, due: number, urgency: Urgency): Promise<void> {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    const { log, stop } = this.#options;
+    const signal = AbortSignal.any([stop, AbortSignal.timeout(SYNC_TIMEOUT_MS)]);
+    entry.seenVersion = undefined;
+    try {
+      if (entry.es.metadata.deletionTimestamp !== undefined) return await this.#finalize(key, entry, signal);
+      if (!entry.wanted && urgency === URGENCY.check) await this.#check(key, entry, signal);
+      else await this.#sync(key, entry, due, signal);
+    } catch (error) {
+      // Only what is not the object's own failure comes here: a status that could not be written, say.
+      log.warn({ key, err: error }, 'sync not finished, trying again');
+      if (this.#entries.get(key) === entry)
+        this.#queue.set(
+          key,
+          this.#clock.monotonic() + retryDelay(1, { interval: 5_000, synced: false, random: Math.random() }),
+          URGENCY.now,
+        );
+    }
+    this.#afterwards(key, entry);
+  }
+
+  /** What was seen of the target while the sync ran: was it our own write? */
+  #afterwards(key: string, entry: Entry): void {
+    const seen = entry.seenVersion;
+    if (seen === undefined || seen === entry.memory.secretVersion || this.#entries.get(key) !== entry) return;
+    entry.memory.secretVersion = undefined;
+    if (seen === 'deleted') this.syncNow(key);
+    else this.#queue.add(key, this.#clock.monotonic(), URGENCY.check);
+  }
+
+  async #check(key: string, entry: Entry, signal: AbortSignal): Promise<void> {
+    const version = await verifyTarget(entry.es, entry.memory, this.#options.deps, signal);
+    if (version === undefined) {
+      this.syncNow(key);
+      return;
+    }
+    entry.memory.secretVersion = version;
+    this.#scheduleRefresh(key, entry);
+  }
+
+  async #sync(key: string, entry: Entry, due: number, signal: AbortSignal): Promise<void> {
+    const { deps, stores } = this.#options;
+    const { es } = entry;
+    const started = this.#clock.monotonic();
+    const gated = entry.wanted ? undefined : this.#failedStore(es);
+    entry.wanted = false;
+    let result: Reconciled;
+    try {
+      // A store that is known to fail is asked once a tick, not once an object.
+      if (gated !== undefined) await stores.validate(gated, due);
+      result = await reconcile(
+        { es, memory: entry.memory, first: neverSynced(es), notBefore: due },
+        deps,
+        signal,
+      );
+    } catch (error) {
+      const [, namespace, name = ''] = (gated ?? '').split('/');
+      const { code, message } = toEsaError(error);
+      const label = storeLabel(storeKind(gated), namespace, name);
+      result = {
+        result: 'failed',
+        error: new SyncError('fetch', new EsaError(code, `${label} is not ready: ${message}`)),
+      };
+    }
+    if (signal.aborted && this.#options.stop.aborted) return;
+    if (this.#entries.get(key) !== entry) return;
+    await this.#report(key, entry, es, result, this.#clock.monotonic() - started, signal);
+  }
+
+  #failedStore(es: ExternalSecret): string | undefined {
+    return storesOf(es).find((store) => this.#options.stores.failure(store) !== undefined);
+  }
+
+  async #report(
+    key: string,
+    entry: Entry,
+    es: ExternalSecret,
+    result: Reconciled,
+    milliseconds: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { metrics, log, events } = this.#options;
+    const labels = { namespace: es.metadata.namespace ?? '', name: es.metadata.name ?? '' };
+    if (result.result === 'ignored') return;
+    metrics.syncs.inc(labels);
+    metrics.duration.set(labels, Math.round(milliseconds * 1e6));
+    const now = this.#clock.now();
+    if (result.result === 'failed') {
+      const { error } = result;
+      // A namespace on its way out takes the object with it: nothing to report, nothing to try.
+      if (isNamespaceTerminating(error.cause)) return;
+      entry.failures += 1;
+      metrics.syncErrors.inc(labels);
+      this.#condition(labels, 'False');
+      if (entry.failures === 1 || readyCondition(es.status)?.message !== error.conditionMessage) {
+        log.warn({ ...labels, err: error }, 'sync failed');
+        events.record(es, 'Warning', 'UpdateFailed', error.message);
+      }
+      if (
+        entry.failures === 1 &&
+        (error.code === 'PROVIDER_UNAUTHENTICATED' || error.code === 'PROVIDER_DENIED')
+      ) {
+        for (const store of storesOf(es)) this.#options.stores.suspect(store);
+      }
+      const delay = retryDelay(entry.failures, {
+        interval: entry.interval,
+        synced: !neverSynced(es),
+        retryAfterMs: error.retryAfterMs,
+        random: Math.random(),
+      });
+      this.#schedule(key, entry, this.#clock.monotonic() + delay);
+      await this.#write(entry, es, failedStatus(es, error, now), signal);
+      return;
+    }
+    entry.failures = 0;
+    entry.memory = result.memory;
+    this.#condition(labels, 'True');
+    if (result.stores.length > 0) entry.phase = this.#phase(es, result.stores, entry.interval);
+    if (result.action === 'created' || result.action === 'adopted')
+      events.record(es, 'Normal', 'Created', 'secret created');
+    if (result.action === 'updated') events.record(es, 'Normal', 'Updated', 'secret updated');
+    if (result.orphanDeleted)
+      events.record(es, 'Normal', 'Deleted', 'secret deleted because it was orphaned');
+    if (result.action === 'adopted') metrics.adopted.inc();
+    if (result.action !== 'unchanged') {
+      metrics.secretWrites.inc({ verb: result.action });
+      // The audit record of a change: which identity read, where it went; never what.
+      log.info(
+        {
+          ...labels,
+          secret: targetName(es),
+          action: result.action,
+          stores: result.stores.map(({ context }) => storeLabel(context.kind, context.namespace, context.name)),
+          milliseconds: Math.round(milliseconds),
+        },
+        'Secret written',
+      );
+    }
+    this.#scheduleRefresh(key, entry);
+    const status = syncedStatus({
+      es,
+      target: targetName(es),
+      refreshedAt: result.refreshedAt,
+      now,
+      interval: entry.interval,
+    });
+    await this.#write(entry, es, status, signal);
+  }
+
+  async #write(
+    entry: Entry,
+    es: ExternalSecret,
+    status: ExternalSecretStatus | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const written = await writeStatus(this.#options.deps.kube, es, status, this.#options.metrics, signal);
+    // The watch will say so too, but the next sync may begin before.
+    if (written !== undefined && entry.es.metadata.uid === es.metadata.uid)
+      entry.es = { ...entry.es, status: written };
+  }
+
+  #condition(labels: { namespace: string; name: string }, status: 'True' | 'False'): void {
+    const { condition } = this.#options.metrics;
+    condition.set({ ...labels, condition: 'Ready', status }, 1);
+    condition.set({ ...labels, condition: 'Ready', status: status === 'True' ? 'False' : 'True' }, 0);
+  }
+
+  #scheduleRefresh(key: string, entry: Entry): void {
+    if (entry.interval <= 0) return;
+    const slot = nextSlot(this.#clock.now(), entry.interval, entry.phase);
+    this.#schedule(key, entry, slot + this.#wallToMonotonic);
+  }
+
+  /** The next ordinary turn; what came in while the sync ran (a new spec) goes first and stays. */
+  #schedule(key: string, entry: Entry, due: number): void {
+    if (!entry.wanted) this.#queue.set(key, due, URGENCY.refresh);
+  }
+
+  /** Objects that read the same remote object through the same identity get the same phase. */
+  #phase(es: ExternalSecret, stores: readonly ResolvedStore[], interval: number): number {
+    if (interval <= 0) return 0;
+    const names = plan(es).reads.flatMap((read) =>
+      stores
+        .filter(
+          (store) =>
+            keyOfStore(store.object) === storeKey(read.store.kind, es.metadata.namespace, read.store.name),
+        )
+        .map((store) => `${store.identity}|${store.provider.canonicalKey(store.config, read.remote)}`),
+    );
+    const [smallest] = names.sort();
+    return phaseOf(smallest ?? keyOf(es.metadata.namespace, es.metadata.name), interval);
+  }
+
+  /** ESO's finalizer on an object that it left behind: the Secret goes by its ownerReference, as in ESO. */
+  async #finalize(key: string, entry: Entry, signal: AbortSignal): Promise<void> {
+    const { metadata } = entry.es;
+    const finalizers = metadata.finalizers ?? [];
+    if (!finalizers.includes(FINALIZER_ESO)) return;
+    try {
+      await this.#options.deps.kube.request(
+        'PATCH',
+        externalSecretPath(metadata.namespace ?? '', metadata.name ?? ''),
+        {
+          contentType: PATCH.merge,
+          body: {
+            metadata: {
+              uid: metadata.uid,
+              resourceVersion: metadata.resourceVersion,
+              finalizers: finalizers.filter((name) => name !== FINALIZER_ESO),
+            },
+          },
+          query: { fieldManager: 'external-secrets' },
+          signal,
+          what: `remove the finalizer of ExternalSecret ${key}`,
+        },
+      );
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+}
+
+const neverSynced = (es: ExternalSecret): boolean =>
+  !es.status?.syncedResourceVersion || !es.status.refreshTime;
+
+function intervalOf(es: ExternalSecret): number {
+  return parseGoDuration(es.spec?.refreshInterval ?? '1h') ?? 3_600_000;
+}
+
+/** Keys of the stores an object names. */
+function storesOf(es: ExternalSecret): string[] {
+  const reference = es.spec?.secretStoreRef;
+  if (reference?.name === undefined) return [];
+  return [
+    storeKey(
+      reference.kind === 'ClusterSecretStore' ? 'ClusterSecretStore' : 'SecretStore',
+      es.metadata.namespace,
+      reference.name,
+    ),
+  ];
+}
+
+const storeKind = (key: string | undefined): 'SecretStore' | 'ClusterSecretStore' =>
+  key?.startsWith('Cluster') ? 'ClusterSecretStore' : 'SecretStore';
+
+function add(map: Map<string, Set<string>>, key: string, value: string): void {
+  const set = map.get(key);
+  if (set === undefined) map.set(key, new Set([value]));
+  else set.add(value);
+}
+
+function remove(map: Map<string, Set<string>>, key: string, value: string): void {
+  const set = map.get(key);
+  set?.delete(value);
+  if (set?.size === 0) map.delete(key);
+}

@@ -1,0 +1,118 @@
+/** The poller program: flags, leadership, and the parts put together. */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { systemClock } from '../api/clock.ts';
+import { parseGoDuration } from '../api/duration.ts';
+import { EsaError } from '../api/errors.ts';
+import { KubeClient } from '../kube/client.ts';
+import { loadClusterConfig } from '../kube/config.ts';
+import { LeaderElector } from '../kube/lease.ts';
+import { configureOutbound } from '../providers/http.ts';
+import { scrubVaultEnvironment } from '../providers/vault/client.ts';
+import { COMMON_FLAGS } from '../runtime/flags.ts';
+import { serveOperational } from '../runtime/http.ts';
+import { createLog, type Log } from '../runtime/log.ts';
+import { createRegistry, pollerMetrics, providerMetrics } from '../runtime/metrics.ts';
+import { integerFlag, logLevelFlag, ownNamespace, readFlags, runProgram } from '../runtime/program.ts';
+import { Poller } from './poller.ts';
+
+const FLAGS = {
+  ...COMMON_FLAGS,
+  'sweep-after': {
+    help: 'Age at which a pending Secret without an ExternalSecret is deleted; 40s or more.',
+    default: '60s',
+  },
+  'unmanaged-target': {
+    help: 'What to do with a Secret of the target name that belongs to nobody: refuse or adopt.',
+    default: 'refuse',
+  },
+  workers: { help: 'How many ExternalSecrets are synced at a time.', default: '32' },
+} as const;
+
+/** The API server gives a request up to 34 s: a Secret may be that much older than its ExternalSecret. */
+const SHORTEST_SWEEP_MS = 40_000;
+
+let log: Log | undefined;
+
+await runProgram(
+  () => log,
+  async (stop) => {
+    const flags = readFlags('poller/main.mjs', FLAGS, process.argv.slice(2));
+    log = createLog('poller', logLevelFlag(flags['log-level']));
+    const logger = log;
+    const namespace = ownNamespace(flags.namespace);
+    const sweepAfterMs = parseGoDuration(flags['sweep-after']) ?? 0;
+    if (sweepAfterMs < SHORTEST_SWEEP_MS)
+      throw new EsaError(
+        'CONFIGURATION',
+        `--sweep-after: "${flags['sweep-after']}" is not a duration of 40s or more`,
+      );
+    const unmanagedTarget = flags['unmanaged-target'];
+    if (unmanagedTarget !== 'refuse' && unmanagedTarget !== 'adopt') {
+      throw new EsaError(
+        'CONFIGURATION',
+        `--unmanaged-target: "${unmanagedTarget}" is neither refuse nor adopt`,
+      );
+    }
+    const workers = integerFlag('workers', flags.workers, 1, 1024);
+    const metricsPort = integerFlag('metrics-port', flags['metrics-port'], 0, 65_535);
+    scrubVaultEnvironment();
+    configureOutbound({ allowLoopback: flags['allow-loopback'] });
+
+    const registry = createRegistry();
+    const kube = new KubeClient(loadClusterConfig({ kubeconfig: flags.kubeconfig }));
+    const identity = `${hostname()}-${randomBytes(4).toString('hex')}`;
+    let poller: Poller | undefined;
+    const metrics = {
+      ...pollerMetrics(registry, () => poller?.depth ?? 0),
+      provider: providerMetrics(registry),
+    };
+    let ended = false;
+    const lost = new AbortController();
+    const elector = new LeaderElector({
+      kube,
+      namespace,
+      name: 'external-secrets-admission-poller',
+      identity,
+      log: logger,
+      onStarted: async (leading) => {
+        poller = new Poller({
+          kube,
+          clock: systemClock,
+          namespace,
+          controllerClass: flags['controller-class'],
+          log: logger,
+          metrics,
+          workers,
+          sweepAfterMs,
+          unmanagedTarget,
+        });
+        await poller.run(leading);
+      },
+      // Another one leads now: start over with nothing in memory.
+      onLost: () => lost.abort(),
+    });
+    const http = await serveOperational({
+      registry,
+      port: metricsPort,
+      address: flags['bind-address'],
+      healthz: () => (ended ? 'stopping' : undefined),
+      // A replica that waits for the lease is ready: it would take over.
+      readyz: () =>
+        ended ? 'stopping' : elector.isLeader() && poller?.synced !== true ? 'not synced yet' : undefined,
+    });
+    logger.info({ namespace, identity, metricsPort: http.port, server: kube.server }, 'started');
+    elector.start();
+    await new Promise<void>((resolve) => {
+      for (const signal of [stop, lost.signal]) {
+        if (signal.aborted) resolve();
+        else signal.addEventListener('abort', () => resolve(), { once: true });
+      }
+    });
+    ended = true;
+    await elector.stop();
+    await http.close();
+    await kube.close();
+    if (!stop.aborted) throw new EsaError('KUBE_API', 'the lease was lost to another poller');
+  },
+);

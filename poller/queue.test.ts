@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { systemClock } from '../api/clock.ts';
+import { URGENCY, WorkQueue } from './queue.ts';
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+const now = (): number => systemClock.monotonic();
+
+function recorder(workers: number, duration = 0) {
+  const log: string[] = [];
+  let running = 0;
+  let most = 0;
+  const queue = new WorkQueue({
+    clock: systemClock,
+    workers,
+    work: async (key) => {
+      log.push(key);
+      running += 1;
+      most = Math.max(most, running);
+      await sleep(duration);
+      running -= 1;
+    },
+  });
+  return { log, queue, most: () => most };
+}
+
+test('keys run at their moment', async () => {
+  const { log, queue } = recorder(4);
+  queue.add('later', now() + 60, URGENCY.refresh);
+  queue.add('now', now(), URGENCY.refresh);
+  await sleep(20);
+  assert.deepEqual(log, ['now']);
+  await sleep(80);
+  assert.deepEqual(log, ['now', 'later']);
+  await queue.stop();
+});
+
+test('a key is in once: the sooner moment holds for add, the newer for set', async () => {
+  const { log, queue } = recorder(4);
+  queue.add('a', now() + 30, URGENCY.refresh);
+  queue.add('a', now() + 500, URGENCY.refresh);
+  queue.add('b', now(), URGENCY.refresh);
+  queue.set('b', now() + 500, URGENCY.refresh);
+  await sleep(100);
+  assert.deepEqual(log, ['a']);
+  await queue.stop();
+});
+
+test('what is urgent goes first when workers are scarce', async () => {
+  const { log, queue } = recorder(1, 5);
+  for (const key of ['r1', 'r2']) queue.add(key, now(), URGENCY.refresh);
+  queue.add('c', now(), URGENCY.check);
+  queue.add('n', now(), URGENCY.now);
+  await sleep(100);
+  assert.deepEqual(log, ['n', 'r1', 'r2', 'c']);
+  await queue.stop();
+});
+
+test('one key never runs twice at a time, and what came in meanwhile runs after', async () => {
+  const { log, queue, most } = recorder(4, 30);
+  queue.add('a', now(), URGENCY.now);
+  await sleep(10);
+  queue.add('a', now(), URGENCY.now);
+  queue.add('a', now(), URGENCY.now);
+  await sleep(120);
+  assert.deepEqual(log, ['a', 'a']);
+  assert.equal(most(), 1);
+  await queue.stop();
+});
+
+test('no more than the workers run, and stop waits for them', async () => {
+  const { log, queue, most } = recorder(2, 20);
+  for (const key of ['a', 'b', 'c', 'd']) queue.add(key, now(), URGENCY.now);
+  await sleep(10);
+  await queue.stop();
+  assert.deepEqual(log, ['a', 'b']);
+  assert.equal(most(), 2);
+});
+
+test('a key that was removed does not run', async () => {
+  const { log, queue } = recorder(2);
+  queue.add('a', now() + 10, URGENCY.now);
+  queue.remove('a');
+  await sleep(40);
+  assert.deepEqual(log, []);
+  await queue.stop();
+});

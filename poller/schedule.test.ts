@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { nextSlot, phaseOf, retryDelay } from './schedule.ts';
+
+test('slots are an interval apart and do not depend on when one asks', () => {
+  const phase = phaseOf('store|secret/app', 10_000);
+  assert.ok(phase >= 0 && phase < 10_000);
+  const first = nextSlot(1_000_000, 10_000, phase);
+  assert.ok(first > 1_000_000 && first <= 1_010_000);
+  assert.equal(nextSlot(first - 1, 10_000, phase), first);
+  assert.equal(nextSlot(first, 10_000, phase), first + 10_000);
+});
+
+test('phases spread', () => {
+  const phases = Array.from({ length: 1000 }, (_, index) => phaseOf(`key-${index}`, 1000));
+  const buckets = new Array<number>(10).fill(0);
+  for (const phase of phases) {
+    const bucket = Math.floor(phase / 100);
+    buckets[bucket] = (buckets[bucket] ?? 0) + 1;
+  }
+  for (const count of buckets) assert.ok(count > 60 && count < 140, `bucket of ${count}`);
+});
+
+test('a new object is retried at once, then less and less, up to its interval', () => {
+  const delay = (failures: number): number =>
+    retryDelay(failures, { interval: 3_600_000, synced: false, random: 0.5 });
+  assert.deepEqual([1, 2, 3].map(delay), [1000, 2000, 4000]);
+  assert.equal(delay(50), 420_000);
+  assert.equal(retryDelay(50, { interval: 5_000, synced: false, random: 1 }), 5_000);
+});
+
+test('an object that was synced is not tried more often than it is refreshed', () => {
+  assert.equal(retryDelay(1, { interval: 10_000, synced: true, random: 0 }), 10_000);
+  assert.equal(retryDelay(1, { interval: 3_600_000, synced: true, random: 0 }), 10_000);
+  assert.equal(retryDelay(1, { interval: 1_000, synced: true, random: 0 }), 1_000);
+});
+
+test('what the provider asks for is kept', () => {
+  assert.equal(retryDelay(1, { interval: 10_000, synced: true, retryAfterMs: 60_000, random: 0 }), 60_000);
+});
+
+test('without polling an error is still retried', () => {
+  assert.equal(retryDelay(50, { interval: 0, synced: true, random: 0.5 }), 420_000);
+});

@@ -1,0 +1,39 @@
+/**
+ * When an object is due. Refreshes of one interval fall on fixed moments that depend only on what is read
+ * (its phase), so a restart makes no herd, and objects that read the same remote object come due together and
+ * share the read.
+ */
+import { createHash } from 'node:crypto';
+
+/** Failures of objects that were synced before are not retried sooner than this, or than their interval. */
+const RETRY_FLOOR_MS = 10_000;
+const RETRY_FIRST_MS = 1_000;
+/** ESO's ceiling. */
+const RETRY_CEILING_MS = 7 * 60_000;
+
+/** A number from 0 up to `interval` (milliseconds) that is always the same for the same text. */
+export function phaseOf(text: string, interval: number): number {
+  const hash = createHash('sha1').update(text).digest();
+  return Math.floor((hash.readUInt32BE(0) / 2 ** 32) * interval);
+}
+
+/** The first moment after `now` that lies `phase` behind a multiple of the interval; all in milliseconds. */
+export function nextSlot(now: number, interval: number, phase: number): number {
+  return Math.floor((now - phase) / interval + 1) * interval + phase;
+}
+
+/**
+ * Milliseconds to wait after the nth failure in a row: doubling with jitter, never longer than the object's
+ * interval. One that has been synced before is never tried more often than it would be refreshed (or than each
+ * 10 s, if that is longer): its Secret is there. A new one is tried at once, since somebody waits for it.
+ */
+export function retryDelay(
+  failures: number,
+  options: { interval: number; synced: boolean; retryAfterMs?: number | undefined; random: number },
+): number {
+  const { interval, synced, retryAfterMs = 0, random } = options;
+  const ceiling = interval > 0 ? Math.min(interval, RETRY_CEILING_MS) : RETRY_CEILING_MS;
+  const floor = synced ? Math.min(RETRY_FLOOR_MS, ceiling) : 0;
+  const doubled = RETRY_FIRST_MS * 2 ** Math.min(failures - 1, 20) * (0.8 + 0.4 * random);
+  return Math.max(retryAfterMs, floor, Math.min(doubled, ceiling));
+}

@@ -1,0 +1,294 @@
+/**
+ * Knows every store: validates it on its own interval, reports its Ready condition in ESO's words, and tells
+ * who depends on it when it changes or comes back.
+ */
+
+import type { Clock } from '../api/clock.ts';
+import { parseGoDuration } from '../api/duration.ts';
+import { type EsaError, toEsaError } from '../api/errors.ts';
+import { GROUP, HUB_VERSION, type StoreKind } from '../api/external-secrets/names.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { isNotFound } from '../kube/errors.ts';
+import type { EventRecorder } from '../kube/events.ts';
+import { patchStatus } from '../kube/objects.ts';
+import type { ProviderPorts, StoreDependency } from '../providers/contract.ts';
+import type { Log } from '../runtime/log.ts';
+import type { Connections } from '../sync/connections.ts';
+import { isTransient } from '../sync/errors.ts';
+import { FreshReads } from '../sync/fresh-reads.ts';
+import { nextCondition, readyCondition, sameCondition } from '../sync/status.ts';
+import { bindStore, type ResolvedStore, type StoreObject, storeLabel } from '../sync/stores.ts';
+import { URGENCY, WorkQueue } from './queue.ts';
+import { retryDelay } from './schedule.ts';
+
+/** ESO's --store-requeue-interval. */
+const DEFAULT_INTERVAL_MS = 5 * 60_000;
+const VALIDATE_TIMEOUT_MS = 10_000;
+
+/** `Kind/namespace/name`, with an empty namespace for a ClusterSecretStore. */
+export const storeKey = (kind: StoreKind, namespace: string | undefined, name: string): string =>
+  `${kind}/${kind === 'SecretStore' ? (namespace ?? '') : ''}/${name}`;
+
+export const keyOfStore = (object: StoreObject): string =>
+  storeKey(object.kind, object.metadata.namespace, object.metadata.name ?? '');
+
+interface Entry {
+  object: StoreObject;
+  /** Set while the last validation failed. */
+  error: EsaError | undefined;
+  failures: number;
+  generation: number;
+}
+
+export interface StoreMonitorOptions {
+  readonly kube: KubeClient;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly events: EventRecorder;
+  readonly connections: Connections;
+  readonly ports: ProviderPorts;
+  readonly controllerClass: string;
+  readonly stop: AbortSignal;
+  /** The store is there for the first time, has changed, or works again: try what failed because of it. */
+  readonly onUsable: (key: string, changed: boolean) => void;
+}
+
+export class StoreMonitor {
+  readonly #options: StoreMonitorOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #queue: WorkQueue;
+  readonly #validations: FreshReads<void>;
+  readonly #identities = new Map<string, Set<string>>();
+  /** Dependency (`Secret/ns/name`) -> stores and identities that read it. */
+  readonly #dependencies = new Map<string, Map<string, Set<string>>>();
+
+  constructor(options: StoreMonitorOptions) {
+    this.#options = options;
+    this.#validations = new FreshReads({ clock: options.clock, keepMs: 0 });
+    this.#queue = new WorkQueue({
+      clock: options.clock,
+      workers: 8,
+      work: (key, due) =>
+        this.validate(key, due).then(
+          () => {},
+          () => {},
+        ),
+    });
+  }
+
+  get(kind: StoreKind, namespace: string | undefined, name: string): StoreObject | undefined {
+    return this.#entries.get(storeKey(kind, namespace, name))?.object;
+  }
+
+  /** What the last validation failed with; undefined if it did not, or there was none. */
+  failure(key: string): EsaError | undefined {
+    return this.#entries.get(key)?.error;
+  }
+
+  upsert(object: StoreObject): void {
+    const key = keyOfStore(object);
+    const before = this.#entries.get(key);
+    const generation = object.metadata.generation ?? 0;
+    if (
+      before !== undefined &&
+      before.object.metadata.uid === object.metadata.uid &&
+      before.generation === generation
+    ) {
+      before.object = object;
+      return;
+    }
+    this.#forgetIdentities(key);
+    this.#entries.set(key, { object, error: undefined, failures: 0, generation });
+    if (!this.#isOurs(object)) return;
+    this.#queue.add(key, this.#options.clock.monotonic(), URGENCY.now);
+    this.#options.onUsable(key, before !== undefined);
+  }
+
+  delete(kind: StoreKind, namespace: string | undefined, name: string): void {
+    const key = storeKey(kind, namespace, name);
+    this.#entries.delete(key);
+    this.#queue.remove(key);
+    this.#forgetIdentities(key);
+  }
+
+  /** Remembers what a store, bound to a caller, reads from the cluster, so that a change of it is noticed. */
+  register(store: ResolvedStore): void {
+    const key = keyOfStore(store.object);
+    let identities = this.#identities.get(key);
+    if (identities === undefined) {
+      identities = new Set();
+      this.#identities.set(key, identities);
+    }
+    if (identities.has(store.identity)) return;
+    identities.add(store.identity);
+    for (const dependency of store.provider.dependencies(store.config, store.context)) {
+      const name = dependencyKey(dependency);
+      const users = this.#dependencies.get(name) ?? new Map<string, Set<string>>();
+      const ids = users.get(key) ?? new Set<string>();
+      this.#dependencies.set(name, users.set(key, ids.add(store.identity)));
+    }
+  }
+
+  /** A Secret that stores read their credentials or CA from has changed or come: use the new one. */
+  dependencyChanged(dependency: StoreDependency): void {
+    for (const [key, identities] of this.#dependencies.get(dependencyKey(dependency)) ?? []) {
+      for (const identity of identities) this.#options.connections.forget(identity);
+      const entry = this.#entries.get(key);
+      if (entry === undefined) continue;
+      entry.failures = 0;
+      this.#queue.add(key, this.#options.clock.monotonic(), URGENCY.now);
+      this.#options.onUsable(key, false);
+    }
+  }
+
+  isDependency(dependency: StoreDependency): boolean {
+    return this.#dependencies.has(dependencyKey(dependency));
+  }
+
+  /** An object failed with the credentials of this store: look at the store itself, once for all of them. */
+  suspect(key: string): void {
+    if (this.#entries.get(key)?.error === undefined)
+      this.#queue.add(key, this.#options.clock.monotonic(), URGENCY.now);
+  }
+
+  /**
+   * Validates now, or shares a validation that began at or after `notBefore`.
+   * @throws EsaError why the store cannot be used
+   */
+  validate(key: string, notBefore: number): Promise<void> {
+    return this.#validations.get(key, notBefore, () => this.#validate(key));
+  }
+
+  async stop(): Promise<void> {
+    await this.#queue.stop();
+  }
+
+  #isOurs(object: StoreObject): boolean {
+    const storeClass = object.spec?.controller ?? '';
+    return storeClass === '' || storeClass === this.#options.controllerClass;
+  }
+
+  async #validate(key: string): Promise<void> {
+    const { clock, connections, ports, stop } = this.#options;
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    const { object } = entry;
+    let failure: EsaError | undefined;
+    let step: 'create client' | 'validate store' = 'create client';
+    let capabilities: string | undefined;
+    try {
+      const store = bindStore(object, undefined);
+      capabilities = store.provider.capabilities;
+      if (store.provider.canValidate(store.config, store.context)) {
+        this.register(store);
+        const signal = AbortSignal.any([stop, AbortSignal.timeout(VALIDATE_TIMEOUT_MS)]);
+        await connections.kept(store, ports, signal, (connection) => {
+          step = 'validate store';
+          return connection.validate(signal);
+        });
+      }
+    } catch (error) {
+      failure = toEsaError(error);
+    }
+    if (stop.aborted || this.#entries.get(key) !== entry) return;
+    const recovered = entry.error !== undefined && failure === undefined;
+    entry.error = failure;
+    entry.failures = failure === undefined ? 0 : entry.failures + 1;
+    const interval = intervalOf(entry.object);
+    const wait =
+      failure === undefined
+        ? interval
+        : retryDelay(entry.failures, { interval, synced: !isTransient(failure.code), random: Math.random() });
+    this.#queue.set(key, clock.monotonic() + wait, URGENCY.refresh);
+    await this.#report(entry, failure, step, capabilities);
+    if (recovered) this.#options.onUsable(key, false);
+    if (failure !== undefined) throw failure;
+  }
+
+  async #report(
+    entry: Entry,
+    failure: EsaError | undefined,
+    step: string,
+    capabilities: string | undefined,
+  ): Promise<void> {
+    const { kube, clock, log, events, stop } = this.#options;
+    const { object } = entry;
+    const before = readyCondition(object.status);
+    const condition = nextCondition(
+      before,
+      failure === undefined
+        ? { status: 'True', reason: 'Valid', message: 'store validated' }
+        : {
+            status: 'False',
+            reason: 'InvalidProviderConfig',
+            message: `unable to ${step}: ${failure.message}`,
+          },
+      clock.now(),
+    );
+    if (
+      sameCondition(before, condition) &&
+      (capabilities === undefined || object.status?.capabilities === capabilities)
+    )
+      return;
+    const { kind, metadata } = object;
+    const label = storeLabel(kind, metadata.namespace, metadata.name ?? '');
+    log.info(
+      {
+        store: label,
+        ready: condition.status,
+        reason: condition.reason,
+        ...(failure ? { err: failure } : {}),
+      },
+      'store validated',
+    );
+    events.record(
+      { apiVersion: `${GROUP}/${HUB_VERSION}`, kind, metadata },
+      failure === undefined ? 'Normal' : 'Warning',
+      condition.reason,
+      failure?.message ?? condition.message,
+    );
+    try {
+      const updated = await patchStatus<StoreObject>(
+        kube,
+        {
+          group: GROUP,
+          version: HUB_VERSION,
+          resource: kind === 'SecretStore' ? 'secretstores' : 'clustersecretstores',
+          namespace: kind === 'SecretStore' ? metadata.namespace : undefined,
+          name: metadata.name ?? '',
+        },
+        {
+          conditions: [condition],
+          ...(failure === undefined && capabilities !== undefined ? { capabilities } : {}),
+        },
+        { fieldManager: 'external-secrets', signal: stop },
+      );
+      entry.object = { ...entry.object, status: updated.status };
+    } catch (error) {
+      // The next validation writes it; the store may be gone.
+      if (!isNotFound(error)) log.warn({ store: label, err: error }, 'status of the store not written');
+    }
+  }
+
+  #forgetIdentities(key: string): void {
+    for (const identity of this.#identities.get(key) ?? []) this.#options.connections.forget(identity);
+    this.#identities.delete(key);
+    for (const [name, users] of this.#dependencies) {
+      users.delete(key);
+      if (users.size === 0) this.#dependencies.delete(name);
+    }
+  }
+}
+
+const dependencyKey = (dependency: StoreDependency): string =>
+  `${dependency.kind}/${dependency.namespace}/${dependency.name}`;
+
+/** How often a store is validated: seconds, or a Go duration; 0 or nothing = the default (eso.md 4.1). */
+function intervalOf(object: StoreObject): number {
+  const { refreshInterval } = object.spec;
+  const ms =
+    typeof refreshInterval === 'number'
+      ? refreshInterval * 1000
+      : (parseGoDuration(String(refreshInterval ?? '')) ?? 0);
+  return ms > 0 ? ms : DEFAULT_INTERVAL_MS;
+}

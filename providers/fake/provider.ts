@@ -1,0 +1,164 @@
+/**
+ * The provider fake: static values from the store. Semantics as ESO's (exact key and version; a missing
+ * property counts as a missing secret; find by name only, the highest version of a key wins).
+ */
+import { RE2JS } from 're2js';
+import type { Problem } from '../../api/problem.ts';
+import { SecretValue } from '../../api/secret-value.ts';
+import {
+  type Connection,
+  type FindRequest,
+  type Provider,
+  ProviderError,
+  type RemoteObject,
+  type StoreContext,
+} from '../contract.ts';
+import { compareUtf8, marshalGo } from '../go-json.ts';
+import { JsonText } from '../property.ts';
+import { type FakeConfig, fakeConfigSchema } from './config.ts';
+
+type Entry = FakeConfig['data'][number];
+
+/** validationResult of the block. */
+const VALIDATION_ERROR = 2;
+
+const textOf = (entry: Entry): string =>
+  entry.value === undefined || entry.value === '' ? marshalGo(entry.valueMap ?? {}) : entry.value;
+
+class FakeObject implements RemoteObject {
+  readonly #text: string;
+  readonly #what: string;
+  readonly #json: JsonText;
+
+  constructor(entry: Entry) {
+    this.#text = textOf(entry);
+    this.#what = `fake secret ${JSON.stringify(entry.key)}`;
+    this.#json = new JsonText(this.#text, this.#what);
+  }
+
+  get(property: string | undefined): SecretValue {
+    if (property === undefined) return SecretValue.fromText(this.#text);
+    const value = this.#json.value(property);
+    if (value !== undefined) return value;
+    // Not PROPERTY_NOT_FOUND: for this provider ESO's deletionPolicy takes a missing property for a missing
+    // secret, and tests of users rely on it.
+    throw new ProviderError(
+      'PROVIDER_NOT_FOUND',
+      `${this.#what} has no property ${JSON.stringify(property)}`,
+    );
+  }
+
+  getMap(property: string | undefined): ReadonlyMap<string, SecretValue> {
+    const json =
+      property === undefined ? this.#json : new JsonText(this.get(property).revealText(), this.#what);
+    return json.members('source');
+  }
+}
+
+function entryOf(config: FakeConfig, key: string, version: string | undefined): Entry {
+  // Of two equal entries the last counts, as where each is stored over the one before.
+  const entry = config.data.findLast((one) => one.key === key && (one.version ?? '') === (version ?? ''));
+  if (entry !== undefined) return entry;
+  const which = version === undefined ? '' : ` of version ${JSON.stringify(version)}`;
+  throw new ProviderError('PROVIDER_NOT_FOUND', `fake secret ${JSON.stringify(key)}${which} does not exist`);
+}
+
+function findAll(config: FakeConfig, find: FindRequest): Map<string, SecretValue> {
+  if (find.nameRegexp === undefined) {
+    throw new ProviderError(
+      'PROVIDER_INVALID_CONFIG',
+      'provider fake can only find secrets by name: set find.name.regexp',
+    );
+  }
+  let regexp: RE2JS;
+  try {
+    regexp = RE2JS.compile(find.nameRegexp);
+  } catch {
+    throw new ProviderError('PROVIDER_INVALID_CONFIG', 'find.name.regexp is not a valid RE2 expression');
+  }
+  const best = new Map<string, Entry>();
+  for (const entry of config.data) {
+    if (!regexp.matcher(entry.key).find()) continue;
+    const known = best.get(entry.key);
+    if (known === undefined || compareUtf8(entry.version ?? '', known.version ?? '') >= 0) {
+      best.set(entry.key, entry);
+    }
+  }
+  return new Map([...best].map(([key, entry]) => [key, SecretValue.fromText(textOf(entry))]));
+}
+
+class FakeConnection implements Connection {
+  readonly #config: FakeConfig;
+
+  constructor(config: FakeConfig) {
+    this.#config = config;
+  }
+
+  async read(
+    ref: { key: string; version?: string | undefined; metadata?: boolean | undefined },
+    signal: AbortSignal,
+  ): Promise<RemoteObject> {
+    stopIf(signal);
+    if (ref.metadata === true) throw new ProviderError('PROVIDER_INVALID_CONFIG', NO_METADATA);
+    return new FakeObject(entryOf(this.#config, ref.key, ref.version));
+  }
+
+  async getAll(find: FindRequest, signal: AbortSignal): Promise<ReadonlyMap<string, SecretValue>> {
+    stopIf(signal);
+    return findAll(this.#config, find);
+  }
+
+  async validate(signal: AbortSignal): Promise<void> {
+    stopIf(signal);
+    if (this.#config.validationResult === VALIDATION_ERROR) {
+      throw new ProviderError('PROVIDER_INVALID_CONFIG', 'the fake store says validationResult 2 (error)');
+    }
+  }
+
+  async close(): Promise<void> {}
+}
+
+const NO_METADATA = 'provider fake has no metadata: metadataPolicy must not be Fetch';
+
+function stopIf(signal: AbortSignal): void {
+  if (signal.aborted) throw new ProviderError('PROVIDER_TIMEOUT', 'fake: the request was cancelled');
+}
+
+export const fakeProvider: Provider<FakeConfig> = {
+  name: 'fake',
+  schema: fakeConfigSchema,
+  capabilities: 'ReadWrite',
+
+  validateConfig(config: FakeConfig): Problem[] {
+    return config.data.flatMap(({ key, value, valueMap }, index): Problem[] => {
+      const problems: Problem[] = [];
+      if (key === '') {
+        problems.push({ path: ['data', index, 'key'], reason: 'FieldValueRequired', message: 'set a key' });
+      }
+      if ((value === undefined || value === '') && valueMap === undefined) {
+        problems.push({
+          path: ['data', index, 'value'],
+          reason: 'FieldValueRequired',
+          message: 'set a value',
+        });
+      }
+      return problems;
+    });
+  },
+
+  validateRef: (_config, ref) => (ref.metadata === true ? NO_METADATA : undefined),
+  canonicalKey: (_config, ref) => ref.key,
+
+  identity(_config: FakeConfig, store: StoreContext): string {
+    // The values are in the store itself, so nothing is shared beyond one generation of one store.
+    return JSON.stringify(['fake', store.kind, store.namespace, store.name, store.uid, store.generation]);
+  },
+
+  dependencies: () => [],
+  canValidate: () => true,
+
+  async connect(config: FakeConfig, _store, _ports, signal: AbortSignal): Promise<Connection> {
+    stopIf(signal);
+    return new FakeConnection(config);
+  },
+};

@@ -1,0 +1,213 @@
+/**
+ * HTTP to providers: pooled, bounded, guarded. One undici Agent for each server and trust, shared by all
+ * stores of the process; no redirect is followed (a token would travel with it); the address is checked
+ * when the name is resolved and again on the connected socket, so that no DNS trick gets by.
+ *
+ * HTTP_PROXY, HTTPS_PROXY and NO_PROXY are honoured. Behind a proxy only literal addresses can be checked
+ * here: the proxy resolves names, and has to refuse what must not be reached.
+ */
+import { createHash } from 'node:crypto';
+import { type LookupAddress, lookup as resolve } from 'node:dns';
+import type { LookupFunction } from 'node:net';
+import { LRUCache } from 'lru-cache';
+import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
+import { literalAddress, refusalOf } from './addresses.ts';
+import { ProviderError } from './contract.ts';
+import { AddressRefused, type FailureContext, toProviderError } from './http-errors.ts';
+
+export interface OutboundSettings {
+  /** Stores may reach loopback addresses: for development and tests. */
+  readonly allowLoopback: boolean;
+  /** Milliseconds to establish a connection, TLS included. */
+  readonly connectTimeoutMs: number;
+  /** Milliseconds to the head of the answer, and between two pieces of its body. */
+  readonly responseTimeoutMs: number;
+}
+
+/** Connections to one server over HTTP/1.1; over HTTP/2 one carries all requests. */
+const MAX_CONNECTIONS = 32;
+/** A Secret holds 1 MiB; this leaves room for encodings and long lists. */
+const MAX_RESPONSE_BYTES = 16 * 1024 * 1024;
+const MAX_AGENTS = 256;
+/** Longer than the shortest refresh interval in common use (10 s), so that polling does not reconnect. */
+const KEEP_ALIVE_MS = 30_000;
+
+let settings: OutboundSettings = { allowLoopback: false, connectTimeoutMs: 5_000, responseTimeoutMs: 10_000 };
+
+/** Process-wide; call it at start. Agents made under other settings are closed. */
+export function configureOutbound(changes: Partial<OutboundSettings>): void {
+  settings = { ...settings, ...changes };
+  agents.clear();
+}
+
+/** What the process may reach, for checks of literal addresses without I/O. */
+export function outboundSettings(): OutboundSettings {
+  return settings;
+}
+
+/** A server and how it is trusted. Equal targets share connections. */
+export interface HttpTarget {
+  /** Scheme, host and port: `https://vault.example.com:8200`. */
+  readonly origin: string;
+  /** PEM of the only CAs to trust; undefined for those of the system (NODE_EXTRA_CA_CERTS included). */
+  readonly ca?: string | undefined;
+  /** PEM of a TLS client certificate and its key. */
+  readonly clientCertificate?: { readonly cert: string; readonly key: string } | undefined;
+}
+
+export interface HttpRequest {
+  readonly method: Dispatcher.HttpMethod;
+  /** Path and query, percent-encoded. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** How errors begin: server and purpose. */
+  readonly label: string;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
+}
+
+const agents = new LRUCache<string, Dispatcher>({
+  max: MAX_AGENTS,
+  // Requests under way are finished; then the sockets go.
+  dispose: (agent) => void agent.close().catch(() => undefined),
+});
+
+/** Closes every pooled connection once its requests are done. */
+export async function closeOutbound(): Promise<void> {
+  const open = [...agents.values()];
+  agents.clear();
+  await Promise.allSettled(open.map((agent) => agent.close()));
+}
+
+/**
+ * One request; any status is an answer.
+ * @throws ProviderError PROVIDER_UNREACHABLE, PROVIDER_TIMEOUT, PROVIDER_INVALID_RESPONSE,
+ * PROVIDER_INVALID_CONFIG (address refused)
+ */
+export async function httpRequest(target: HttpTarget, options: HttpRequest): Promise<HttpResponse> {
+  const context: FailureContext = { label: options.label, signal: options.signal, ...settings };
+  const url = new URL(target.origin);
+  const literal = literalAddress(url);
+  const refusal = literal === undefined ? undefined : refusalOf(literal, settings.allowLoopback);
+  if (refusal !== undefined) {
+    throw new ProviderError('PROVIDER_INVALID_CONFIG', `${options.label}: ${literal} ${refusal}`);
+  }
+  try {
+    return await exchange(target, options);
+  } catch (error) {
+    // A server may close a kept connection just when it is used again: safe to repeat where nothing changes.
+    if (!isReadOnly(options.method) || !isStaleConnection(error) || options.signal?.aborted === true) {
+      throw toProviderError(error, context);
+    }
+  }
+  try {
+    return await exchange(target, options);
+  } catch (error) {
+    throw toProviderError(error, context);
+  }
+}
+
+const isReadOnly = (method: string): boolean => method === 'GET' || method === 'HEAD' || method === 'LIST';
+
+const isStaleConnection = (error: unknown): boolean =>
+  error instanceof Error &&
+  'code' in error &&
+  (error.code === 'UND_ERR_SOCKET' || error.code === 'ECONNRESET' || error.code === 'EPIPE');
+
+async function exchange(target: HttpTarget, options: HttpRequest): Promise<HttpResponse> {
+  const answer = await request(`${target.origin}${options.path}`, {
+    method: options.method,
+    dispatcher: agentFor(target),
+    headers: { 'user-agent': 'external-secrets-admission', ...options.headers },
+    body: options.body ?? null,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+    size += chunk.byteLength;
+    if (size > MAX_RESPONSE_BYTES) {
+      throw new ProviderError(
+        'PROVIDER_INVALID_RESPONSE',
+        `${options.label}: the answer is larger than ${MAX_RESPONSE_BYTES / 1024 / 1024} MiB`,
+      );
+    }
+    chunks.push(chunk);
+  }
+  return { status: answer.statusCode, headers: answer.headers, body: Buffer.concat(chunks, size) };
+}
+
+function agentFor(target: HttpTarget): Dispatcher {
+  const key = createHash('sha256')
+    .update(JSON.stringify([target.origin, target.ca, target.clientCertificate]))
+    .digest('base64');
+  const existing = agents.get(key);
+  if (existing !== undefined) return existing;
+  const created = newAgent(target);
+  agents.set(key, created);
+  return created;
+}
+
+function newAgent(target: HttpTarget): Dispatcher {
+  const { connectTimeoutMs, responseTimeoutMs } = settings;
+  const tls = {
+    minVersion: 'TLSv1.2' as const,
+    ...(target.ca === undefined ? {} : { ca: target.ca }),
+    ...target.clientCertificate,
+  };
+  const options = {
+    connections: MAX_CONNECTIONS,
+    headersTimeout: responseTimeoutMs,
+    bodyTimeout: responseTimeoutMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connect: guardedConnector(tls, connectTimeoutMs, settings.allowLoopback),
+  } satisfies Agent.Options;
+  if (!proxyConfigured()) return new Agent(options);
+  return new EnvHttpProxyAgent({ ...options, requestTls: { ...tls, timeout: connectTimeoutMs } });
+}
+
+const proxyConfigured = (): boolean =>
+  ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'].some((name) => (process.env[name] ?? '') !== '');
+
+function guardedConnector(
+  tls: buildConnector.BuildOptions,
+  timeout: number,
+  allowLoopback: boolean,
+): buildConnector.connector {
+  const connect = buildConnector({ ...tls, timeout, lookup: guardedLookup(allowLoopback) });
+  return (options, callback) =>
+    connect(options, (error, socket) => {
+      if (error !== null) return callback(error, null);
+      const address = socket.remoteAddress;
+      const refusal = address === undefined ? undefined : refusalOf(address, allowLoopback);
+      if (address === undefined || refusal === undefined) return callback(null, socket);
+      socket.destroy();
+      callback(new AddressRefused(`${address} ${refusal}`), null);
+    });
+}
+
+/** Resolves a name to those of its addresses that may be contacted; fails if there is none. */
+function guardedLookup(allowLoopback: boolean): LookupFunction {
+  return (hostname, options, callback) => {
+    resolve(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
+      if (error !== null) return callback(error, []);
+      const refused: string[] = [];
+      const allowed = addresses.filter(({ address }) => {
+        const refusal = refusalOf(address, allowLoopback);
+        if (refusal !== undefined) refused.push(`${address} ${refusal}`);
+        return refusal === undefined;
+      });
+      const [first] = allowed;
+      if (first === undefined) {
+        callback(new AddressRefused(`${hostname} resolves to ${refused.join('; ') || 'nothing'}`), []);
+      } else if (options.all === true) callback(null, allowed);
+      else callback(null, first.address, first.family);
+    });
+  };
+}

@@ -1,0 +1,250 @@
+/** Reading secrets of a KV engine, and what each of Vault's answers means for that. */
+import type { Clock } from '../../api/clock.ts';
+import { isRawNumber } from '../../api/json.ts';
+import { SecretValue } from '../../api/secret-value.ts';
+import {
+  type Connection,
+  type FindRequest,
+  ProviderError,
+  type RemoteObject,
+  type RemoteRef,
+} from '../contract.ts';
+import { marshalGo } from '../go-json.ts';
+import { JsonText } from '../property.ts';
+import { member, type VaultAnswer, type VaultClient, type VaultRequest } from './client.ts';
+import type { VaultConfig } from './config.ts';
+import { type Asked, errorOfAnswer, vaultError } from './errors.ts';
+import { DENIED, type Mount, type MountTable } from './mounts.ts';
+import { requestSegments, type SecretPath, secretPath } from './paths.ts';
+import type { TokenSource } from './session.ts';
+
+/** A secret that was read: its data as the JSON text that ESO makes of it. */
+class VaultObject implements RemoteObject {
+  readonly #text: string;
+  readonly #what: string;
+  readonly #json: JsonText;
+
+  constructor(data: unknown, what: string) {
+    this.#text = marshalGo(data);
+    this.#what = what;
+    this.#json = new JsonText(this.#text, what);
+  }
+
+  get(property: string | undefined): SecretValue {
+    if (property === undefined) return SecretValue.fromText(this.#text);
+    const value = this.#json.value(property);
+    if (value !== undefined) return value;
+    throw new ProviderError(
+      'PROVIDER_PROPERTY_NOT_FOUND',
+      `${this.#what}: cannot find secret data for key: ${JSON.stringify(property)}`,
+    );
+  }
+
+  getMap(property: string | undefined): ReadonlyMap<string, SecretValue> {
+    const json =
+      property === undefined ? this.#json : new JsonText(this.get(property).revealText(), this.#what);
+    return json.members('go');
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value);
+
+/** What the metadata of a secret offers: three facts of the server, then the custom ones, all as text. */
+function metadataOf(body: unknown): Record<string, string> {
+  const data = member(body, 'data');
+  const custom = member(data, 'custom_metadata');
+  const facts = ['created_time', 'current_version', 'delete_version_after'].map((name) => [
+    name,
+    member(data, name),
+  ]);
+  const all = [...facts, ...Object.entries(isObject(custom) ? custom : {})] as [string, unknown][];
+  const present = all.filter(([, value]) => value !== undefined && value !== null);
+  return Object.fromEntries(
+    present.map(([name, value]) => [name, typeof value === 'string' ? value : marshalGo(value)]),
+  );
+}
+
+export interface ConnectionParts {
+  readonly config: VaultConfig;
+  readonly client: VaultClient;
+  /** The server as messages name it. */
+  readonly server: string;
+  readonly tokens: TokenSource;
+  readonly mounts: MountTable;
+  readonly clock: Clock;
+  /** True if the token came from a login, false for a token that somebody gave. */
+  readonly loggedIn: boolean;
+}
+
+export class VaultConnection implements Connection {
+  readonly #parts: ConnectionParts;
+
+  constructor(parts: ConnectionParts) {
+    this.#parts = parts;
+  }
+
+  async read(ref: Omit<RemoteRef, 'property'>, signal: AbortSignal): Promise<RemoteObject> {
+    const { config, mounts } = this.#parts;
+    const path = secretPath(config, ref.key);
+    if (typeof path === 'string') {
+      throw new ProviderError('PROVIDER_INVALID_CONFIG', `Vault ${this.#parts.server}: ${path}`);
+    }
+    const part = ref.metadata === true ? 'metadata' : 'data';
+    const segments = requestSegments(path, config.version, part);
+    const asked = this.#asked(`read ${segments.join('/')}`);
+    const query = ref.version === undefined || part === 'metadata' ? undefined : { version: ref.version };
+    const answer = await this.#authorised({ ...asked, method: 'GET', segments, query, signal });
+    if (answer.status === 404) throw await this.#missing(path, ref.version, asked, answer, signal);
+    if (answer.status !== 200 || !answer.isJson) throw this.#error(asked, answer);
+    const data = part === 'metadata' ? metadataOf(answer.body) : this.#dataOf(answer);
+    if (data === undefined) throw await this.#shapeless(path, asked, answer, signal);
+    mounts.markGood(path.mount.join('/'), config.version);
+    return new VaultObject(data, `Vault ${this.#parts.server}: ${segments.join('/')}`);
+  }
+
+  async getAll(_find: FindRequest, _signal: AbortSignal): Promise<ReadonlyMap<string, SecretValue>> {
+    throw new ProviderError('PROVIDER_INVALID_CONFIG', 'find is not supported yet by provider vault');
+  }
+
+  /** A given token is looked up, as ESO does; a login is its own proof. */
+  async validate(signal: AbortSignal): Promise<void> {
+    const { tokens, loggedIn } = this.#parts;
+    const token = await tokens.token(signal);
+    if (loggedIn) return;
+    const segments = ['auth', 'token', 'lookup-self'];
+    const asked = { ...this.#asked('look up the token'), isLogin: true };
+    const answer = await this.#send({ ...asked, method: 'GET', segments, signal }, token);
+    if (answer.status !== 200 || !answer.isJson) throw this.#error(asked, answer);
+  }
+
+  async close(): Promise<void> {
+    // Sessions and sockets are shared by the whole process.
+  }
+
+  #asked(what: string): Asked {
+    return { server: this.#parts.server, what };
+  }
+
+  #error(asked: Asked, answer: VaultAnswer): ProviderError {
+    return errorOfAnswer(asked, answer, this.#parts.clock.now());
+  }
+
+  #send(request: Omit<VaultRequest, 'token' | 'namespace'>, token: SecretValue): Promise<VaultAnswer> {
+    const { client, config } = this.#parts;
+    return client.request({ ...request, token, namespace: config.namespace });
+  }
+
+  /** Sends with the shared token; a refusal of a token from a login is answered with one new login. */
+  async #authorised(request: Omit<VaultRequest, 'token' | 'namespace'>): Promise<VaultAnswer> {
+    const { tokens } = this.#parts;
+    const token = await tokens.token(request.signal);
+    const answer = await this.#send(request, token);
+    if (answer.status !== 403 || !(await tokens.refused(token, request.signal))) return answer;
+    const second = await this.#send(request, await tokens.token(request.signal));
+    if (second.status !== 403) tokens.accepted();
+    return second;
+  }
+
+  #dataOf(answer: VaultAnswer): Record<string, unknown> | undefined {
+    const data = member(answer.body, 'data');
+    if (this.#parts.config.version === 'v1') return isObject(data) ? data : undefined;
+    const inner = member(data, 'data');
+    return isObject(inner) && isObject(member(data, 'metadata')) ? inner : undefined;
+  }
+
+  /** What a 404 means. Only two of Vault's kinds say that there is no such secret. */
+  async #missing(
+    path: SecretPath,
+    version: string | undefined,
+    asked: Asked,
+    answer: VaultAnswer,
+    signal: AbortSignal,
+  ): Promise<ProviderError> {
+    const { config, mounts } = this.#parts;
+    const mount = path.mount.join('/');
+    const metadata = member(member(answer.body, 'data'), 'metadata');
+    if (isObject(metadata) && config.version === 'v2') {
+      mounts.markGood(mount, config.version);
+      const gone = metadata['destroyed'] === true ? 'destroyed' : 'deleted';
+      const which = version === undefined ? 'its latest version' : `version ${version}`;
+      return vaultError(asked, 'PROVIDER_NOT_FOUND', `${which} is ${gone}`);
+    }
+    if (Array.isArray(member(answer.body, 'warnings')) && config.version === 'v1') {
+      return vaultError(asked, 'PROVIDER_INVALID_CONFIG', wrongVersion(mount, 2, config.version));
+    }
+    if (answer.errors?.some((error) => error.startsWith('no handler for route')) === true) {
+      return vaultError(asked, 'PROVIDER_INVALID_CONFIG', `no engine is mounted at ${mount}`);
+    }
+    if (answer.errors === undefined || answer.errors.length > 0) return this.#error(asked, answer);
+    const found = await this.#mountOf(path, signal);
+    const absent = version === undefined ? 'no such secret' : 'no such secret, or not this version of it';
+    if (found !== DENIED) {
+      const mismatch = mismatchOf(found, config.version);
+      return mismatch === undefined
+        ? vaultError(asked, 'PROVIDER_NOT_FOUND', absent)
+        : vaultError(asked, 'PROVIDER_INVALID_CONFIG', mismatch);
+    }
+    if (mounts.isGood(mount, config.version)) return vaultError(asked, 'PROVIDER_NOT_FOUND', absent);
+    return vaultError(
+      asked,
+      'PROVIDER_INVALID_RESPONSE',
+      `not found (404), but whether the secret is absent or mount ${mount} is no KV ${config.version} engine cannot be told: reading sys/internal/ui/mounts/${mount} is denied; check path and version of the store, and the key`,
+    );
+  }
+
+  /** Why an answer of status 200 is no secret. */
+  async #shapeless(
+    path: SecretPath,
+    asked: Asked,
+    answer: VaultAnswer,
+    signal: AbortSignal,
+  ): Promise<ProviderError> {
+    const { version } = this.#parts.config;
+    const found = version === 'v2' && answer.body !== undefined ? await this.#mountOf(path, signal) : DENIED;
+    const mismatch = found === DENIED ? undefined : mismatchOf(found, version);
+    return mismatch === undefined
+      ? vaultError(asked, 'PROVIDER_INVALID_RESPONSE', `the answer is no secret of a KV ${version} engine`)
+      : vaultError(asked, 'PROVIDER_INVALID_CONFIG', mismatch);
+  }
+
+  /** The mount that serves a path. @throws ProviderError if the server cannot say */
+  async #mountOf(path: SecretPath, signal: AbortSignal): Promise<Mount | typeof DENIED> {
+    const { mounts, clock, config, tokens } = this.#parts;
+    const key = path.mount.join('/');
+    const known = mounts.get(key, clock.monotonic());
+    if (known !== undefined) return known;
+    // The whole path is asked for: where the store names no mount, its length is only known to the server,
+    // and a policy that allows the secret is what lets a token see the mount.
+    const segments = ['sys', 'internal', 'ui', 'mounts', ...requestSegments(path, config.version)];
+    const asked = this.#asked(`look up mount ${key}`);
+    // A refusal is about the policy: the token has just been good enough for an answer.
+    const answer = await this.#send(
+      { ...asked, method: 'GET', segments, signal },
+      await tokens.token(signal),
+    );
+    const found = answer.status === 403 ? DENIED : mountIn(answer);
+    if (found === undefined) throw this.#error(asked, answer);
+    mounts.set(key, found, clock.monotonic());
+    return found;
+  }
+}
+
+function mountIn(answer: VaultAnswer): Mount | undefined {
+  const data = member(answer.body, 'data');
+  const [path, type] = [member(data, 'path'), member(data, 'type')];
+  if (answer.status !== 200 || typeof path !== 'string' || typeof type !== 'string') return undefined;
+  return { path, type, version: member(member(data, 'options'), 'version') === '2' ? 2 : 1 };
+}
+
+/** Engines that keep what is written to a path; `generic` and `cubbyhole` behave as KV version 1. */
+const KEY_VALUE: ReadonlySet<string> = new Set(['kv', 'generic', 'cubbyhole']);
+
+function mismatchOf(mount: Mount, version: VaultConfig['version']): string | undefined {
+  const name = mount.path.replace(/\/$/, '');
+  if (!KEY_VALUE.has(mount.type)) return `mount ${name} is of type ${mount.type}, not KV`;
+  return `v${mount.version}` === version ? undefined : wrongVersion(name, mount.version, version);
+}
+
+const wrongVersion = (mount: string, actual: 1 | 2, version: string): string =>
+  `mount ${mount} is KV version ${actual}, the store says ${version}`;

@@ -1,0 +1,144 @@
+/** What a connection needs from the cluster, read through the ports: CA, client certificate, credentials. */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { formatFieldPath } from '../../api/problem.ts';
+import { SecretValue } from '../../api/secret-value.ts';
+import { parseCaBundle } from '../ca-bundle.ts';
+import { ProviderError, type ProviderPorts, type StoreContext } from '../contract.ts';
+import type { HttpTarget } from '../http.ts';
+import { resolveReference } from '../references.ts';
+import type { VaultConfig } from './config.ts';
+import { type BlockReference, referencesOf } from './validate.ts';
+
+/** A reference of the block in the cluster: namespace, name and, but for ServiceAccounts, key. */
+export interface ResolvedReference {
+  readonly kind: BlockReference['kind'];
+  readonly namespace: string;
+  readonly name: string;
+  readonly key: string;
+}
+
+/**
+ * The reference at `path` of the block; undefined if there is none, or something outranks it.
+ * @throws EsaError REFERENCE_FORBIDDEN; ProviderError PROVIDER_INVALID_CONFIG
+ */
+export function referenceAt(
+  config: VaultConfig,
+  store: StoreContext,
+  path: string,
+): ResolvedReference | undefined {
+  const found = referencesOf(config).find((one) => one.used && formatFieldPath(one.path) === path);
+  if (found === undefined) return undefined;
+  const { kind, reference, options, defaultKey } = found;
+  const resolved = resolveReference(store, reference, found.path, options);
+  const key = reference.key ?? defaultKey ?? '';
+  if (kind !== 'ServiceAccount' && key === '') {
+    throw new ProviderError(
+      'PROVIDER_INVALID_CONFIG',
+      `${store.kind} ${store.name}: ${path}.key: name the key of the ${kind}`,
+    );
+  }
+  return { kind, ...resolved, key };
+}
+
+const invalid = (what: string): ProviderError => new ProviderError('PROVIDER_INVALID_CONFIG', what);
+
+/**
+ * A token or JWT out of a Secret. White space around it is dropped: files end in newlines.
+ * @throws ProviderError PROVIDER_INVALID_CONFIG if what is there cannot be one
+ */
+export async function readToken(
+  reference: ResolvedReference,
+  ports: ProviderPorts,
+  signal: AbortSignal,
+): Promise<SecretValue> {
+  const { value } = await ports.secretKey(reference, signal);
+  const token = value.revealText().trim();
+  if (/^[\x21-\x7e]+$/.test(token)) return SecretValue.fromText(token);
+  const { namespace, name, key } = reference;
+  const fault = token === '' ? 'is empty' : 'holds characters that no token has';
+  throw invalid(`key ${key} of Secret ${namespace}/${name} ${fault}`);
+}
+
+async function readCa(
+  config: VaultConfig,
+  store: StoreContext,
+  ports: ProviderPorts,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (config.caBundle !== undefined) {
+    const ca = parseCaBundle(config.caBundle);
+    if (ca === undefined) throw invalid(`${store.kind} ${store.name}: caBundle holds no valid certificate`);
+    return ca;
+  }
+  const reference = referenceAt(config, store, 'caProvider');
+  if (reference === undefined) return undefined;
+  const text =
+    reference.kind === 'ConfigMap'
+      ? (await ports.configMapKey(reference, signal)).value
+      : (await ports.secretKey(reference, signal)).value.revealText();
+  const ca = parseCaBundle(text);
+  if (ca !== undefined) return ca;
+  const { kind, namespace, name, key } = reference;
+  throw invalid(`caProvider: key ${key} of ${kind} ${namespace}/${name} holds no valid certificate`);
+}
+
+async function readClientCertificate(
+  config: VaultConfig,
+  store: StoreContext,
+  ports: ProviderPorts,
+  signal: AbortSignal,
+): Promise<HttpTarget['clientCertificate']> {
+  const certReference = referenceAt(config, store, 'tls.certSecretRef');
+  const keyReference = referenceAt(config, store, 'tls.keySecretRef');
+  if (certReference === undefined || keyReference === undefined) return undefined;
+  const read = async (reference: ResolvedReference, check: (pem: string) => unknown): Promise<string> => {
+    const pem = (await ports.secretKey(reference, signal)).value.revealText();
+    try {
+      check(pem);
+    } catch {
+      const { namespace, name, key } = reference;
+      throw invalid(`tls: key ${key} of Secret ${namespace}/${name} holds no usable PEM`);
+    }
+    return pem;
+  };
+  const [cert, key] = await Promise.all([
+    read(certReference, (pem) => new X509Certificate(pem)),
+    read(keyReference, (pem) => createPrivateKey(pem)),
+  ]);
+  return { cert, key };
+}
+
+/** The server with its trust. Over plain HTTP, CA and client certificate have no meaning, as in ESO. */
+export async function readTarget(
+  server: URL,
+  config: VaultConfig,
+  store: StoreContext,
+  ports: ProviderPorts,
+  signal: AbortSignal,
+): Promise<HttpTarget> {
+  if (server.protocol !== 'https:') return { origin: server.origin };
+  const [ca, clientCertificate] = await Promise.all([
+    readCa(config, store, ports, signal),
+    readClientCertificate(config, store, ports, signal),
+  ]);
+  return { origin: server.origin, ca, clientCertificate };
+}
+
+/** The JWT of a kubernetes login. A requested token lives as long as ESO asks for: 10 minutes. */
+export async function readServiceAccountJwt(
+  config: VaultConfig,
+  store: StoreContext,
+  ports: ProviderPorts,
+  signal: AbortSignal,
+): Promise<SecretValue> {
+  const account = referenceAt(config, store, 'auth.kubernetes.serviceAccountRef');
+  if (account !== undefined) {
+    const { namespace, name } = account;
+    const audiences = config.auth?.kubernetes?.serviceAccountRef?.audiences ?? [];
+    const request = { namespace, name, audiences, expirationSeconds: 600 };
+    return (await ports.serviceAccountToken(request, signal)).token;
+  }
+  const secret = referenceAt(config, store, 'auth.kubernetes.secretRef');
+  if (secret !== undefined) return readToken(secret, ports, signal);
+  throw invalid(`${store.kind} ${store.name}: auth.kubernetes has neither serviceAccountRef nor secretRef`);
+}

@@ -1,0 +1,50 @@
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Registry } from 'prom-client';
+
+/** What the plain HTTP port of a program serves. */
+export interface OperationalEndpoints {
+  readonly registry: Registry;
+  /** undefined = fine, else a short reason for a 503. */
+  readonly healthz: () => string | undefined;
+  readonly readyz: () => string | undefined;
+}
+
+function answer(response: ServerResponse, status: number, type: string, body: string): void {
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
+  response.end(body);
+}
+
+/**
+ * Serves /metrics, /healthz and /readyz. It has its own port, without TLS, because kubelet and Prometheus
+ * must reach it while certificates are not there yet; it says nothing about any secret.
+ */
+export async function serveOperational(
+  options: OperationalEndpoints & { port: number; address: string },
+): Promise<{ port: number; close(): Promise<void> }> {
+  const probe = (response: ServerResponse, reason: string | undefined): void =>
+    answer(response, reason === undefined ? 200 : 503, 'text/plain; charset=utf-8', `${reason ?? 'ok'}\n`);
+  const server: Server = createServer((request, response) => {
+    const path = request.url?.split('?')[0];
+    if (request.method !== 'GET' && request.method !== 'HEAD') return answer(response, 405, 'text/plain', '');
+    if (path === '/healthz') return probe(response, options.healthz());
+    if (path === '/readyz') return probe(response, options.readyz());
+    if (path !== '/metrics') return answer(response, 404, 'text/plain', 'not found\n');
+    options.registry.metrics().then(
+      (text) => answer(response, 200, options.registry.contentType, text),
+      () => answer(response, 500, 'text/plain', 'metrics failed\n'),
+    );
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, options.address, resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

@@ -1,0 +1,241 @@
+/**
+ * The work of the mutating hook: values are fetched and the target Secret is created while the create of the
+ * ExternalSecret is still on its way (design.md 3). It only ever adds a Secret, or replaces one that nobody
+ * uses yet; everything else is the poller's.
+ */
+import type { Clock } from '../api/clock.ts';
+import { EsaError, toEsaError } from '../api/errors.ts';
+import { GROUP, HUB_VERSION } from '../api/external-secrets/names.ts';
+import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import { fieldManager } from '../api/go-hash.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { isAlreadyExists, isConflict, isNamespaceTerminating, isNotFound } from '../kube/errors.ts';
+import { createSecret, getExternalSecret, getSecret, replaceSecret, type UserInfo } from '../kube/objects.ts';
+import type { RemoteObject } from '../providers/contract.ts';
+import type { AccessReviews } from './access-reviews.ts';
+import type { Connections } from './connections.ts';
+import { SyncError, toSyncError } from './errors.ts';
+import { fetchPlan } from './fetch.ts';
+import type { FreshReads } from './fresh-reads.ts';
+import type { LiveCluster } from './live.ts';
+import { signMarker, specHash } from './marker.ts';
+import type { MarkerKeys } from './marker-keys.ts';
+import { ownership } from './ownership.ts';
+import { plan } from './plan.ts';
+import { revealData } from './secret-data.ts';
+import { newSecret } from './secret-patch.ts';
+import { type DesiredSecret, shape } from './shape.ts';
+import type { ResolvedStore } from './stores.ts';
+
+export type Materialized =
+  /** The Secret stands, with a pending marker. */
+  | { readonly outcome: 'created' | 'replaced' }
+  /** Nothing to do or to say: the request will end otherwise, or the poller is right for it. */
+  | { readonly outcome: 'skipped'; readonly why: string }
+  /** Not now; the poller goes on. */
+  | { readonly outcome: 'deferred'; readonly error: SyncError };
+
+export interface MaterializeDeps {
+  readonly kube: KubeClient;
+  readonly clock: Clock;
+  readonly live: LiveCluster;
+  readonly keys: MarkerKeys;
+  readonly access: AccessReviews;
+  readonly connections: Connections;
+  readonly reads: FreshReads<RemoteObject>;
+  readonly controllerClass: string;
+  /** Longest time of one read at a provider, milliseconds. */
+  readonly readTimeoutMs: number;
+}
+
+const skipped = (why: string): Materialized => ({ outcome: 'skipped', why });
+
+/**
+ * @param es the object that is being created, in the hub version; it passed validation and has a name
+ * @param user who creates it
+ * @param signal the deadline, and the caller's hanging up
+ * @returns what became of it; it throws nothing
+ */
+export async function materialize(
+  es: ExternalSecret,
+  user: UserInfo,
+  deps: MaterializeDeps,
+  signal: AbortSignal,
+): Promise<Materialized> {
+  const namespace = es.metadata.namespace ?? '';
+  const name = es.metadata.name ?? '';
+  const stop = new AbortController();
+  const until = AbortSignal.any([signal, stop.signal]);
+  try {
+    // All of it is needed, none of it has a side effect: side by side.
+    const exists = objectExists(deps.kube, namespace, name, until);
+    const allowed = deps.access.mayCreate(
+      user,
+      { group: GROUP, version: HUB_VERSION, resource: 'externalsecrets', namespace },
+      until,
+    );
+    const desired = fetchDesired(es, deps, until);
+    desired.catch(() => {});
+    allowed.catch(() => {});
+    if (await exists) return skipped('exists');
+    if (!(await allowed)) return skipped('caller-may-not-create');
+    return await write(es, await desired, deps, until);
+  } catch (thrown) {
+    const error = toSyncError('apply', thrown);
+    // A store of another controller class: not ours to judge. A namespace on its way out: nobody waits for it.
+    if (error.code === 'STORE_OTHER_CLASS') return skipped('other-class');
+    if (isNamespaceTerminating(error.cause)) return skipped('namespace-terminating');
+    if (!signal.aborted) return { outcome: 'deferred', error };
+    const last = error.code === 'INTERNAL' ? '' : ` (${error.message})`;
+    return {
+      outcome: 'deferred',
+      error: new SyncError('fetch', new EsaError('DEADLINE', `out of time${last}`)),
+    };
+  } finally {
+    stop.abort();
+  }
+}
+
+async function objectExists(
+  kube: KubeClient,
+  namespace: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    await getExternalSecret(kube, namespace, name, { signal });
+    return true;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
+}
+
+async function fetchDesired(
+  es: ExternalSecret,
+  deps: MaterializeDeps,
+  signal: AbortSignal,
+): Promise<DesiredSecret> {
+  const notBefore = deps.clock.monotonic();
+  const ports = deps.live.ports(() => notBefore);
+  const fetched = await fetchPlan(
+    plan(es),
+    {
+      namespace: es.metadata.namespace ?? '',
+      controllerClass: deps.controllerClass,
+      reader: deps.live.reader(notBefore),
+      withConnection: (store: ResolvedStore, limit, use) => deps.connections.once(store, ports, limit, use),
+      reads: deps.reads,
+      notBefore,
+      readTimeoutMs: deps.readTimeoutMs,
+    },
+    signal,
+  );
+  return shape(es, fetched.data);
+}
+
+async function write(
+  es: ExternalSecret,
+  desired: DesiredSecret,
+  deps: MaterializeDeps,
+  signal: AbortSignal,
+): Promise<Materialized> {
+  const { kube, keys } = deps;
+  const name = es.metadata.name ?? '';
+  if (keys.current === undefined) await keys.load(signal);
+  const key = keys.current;
+  if (key === undefined) throw new EsaError('INTERNAL', 'no key to sign the pending marker');
+  const pending = signMarker(key, {
+    namespace: desired.namespace,
+    secret: desired.name,
+    externalSecret: name,
+    specHash: specHash(es.spec),
+    data: revealData(desired.data),
+  });
+  const body = newSecret(desired, { pending });
+  const options = { signal, fieldManager: fieldManager(name) };
+  // Twice: a Secret that is in the way may vanish (garbage collection of an earlier object of this name).
+  for (let attempt = 0; ; attempt += 1) {
+    // Who no longer waits gets no Secret: its ExternalSecret may never come to be.
+    signal.throwIfAborted();
+    try {
+      await createSecret(kube, body, options);
+      return { outcome: 'created' };
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error;
+    }
+    const result = await replaceUnused(es, body, desired, deps, signal);
+    if (result !== 'retry') return result;
+    if (attempt > 0) return skipped('target-changes');
+  }
+}
+
+/** The target exists: it is replaced only if it is pending for this object, or left by an earlier one. */
+async function replaceUnused(
+  es: ExternalSecret,
+  body: ReturnType<typeof newSecret>,
+  desired: DesiredSecret,
+  deps: MaterializeDeps,
+  signal: AbortSignal,
+): Promise<Materialized | 'retry'> {
+  const { kube, keys } = deps;
+  const name = es.metadata.name ?? '';
+  let live: Awaited<ReturnType<typeof getSecret>>;
+  try {
+    live = await getSecret(kube, desired.namespace, desired.name, { signal });
+  } catch (error) {
+    if (isNotFound(error)) return 'retry';
+    throw error;
+  }
+  const owned = ownership(live, { namespace: desired.namespace, name, uid: undefined }, keys.all);
+  const where = `Secret ${desired.namespace}/${desired.name}`;
+  switch (owned.kind) {
+    case 'pending':
+    case 'dangling':
+      break;
+    case 'owned':
+    case 'labelled':
+    case 'adoptable':
+      return skipped('target-is-the-pollers');
+    case 'unmanaged':
+      throw new EsaError(
+        'TARGET_UNMANAGED',
+        `${where} exists and belongs to nobody; delete it, choose another target.name, or annotate it with external-secrets-admission.io/adopt: "true"`,
+      );
+    case 'other-external-secret':
+      throw new SyncError(
+        'ownedByOther',
+        new EsaError(
+          'TARGET_OWNED',
+          `${where} belongs to ExternalSecret ${owned.owner}; choose another target.name`,
+        ),
+      );
+    case 'other-controller':
+      throw new SyncError(
+        'ownership',
+        new EsaError('TARGET_OWNED', `${where} belongs to ${owned.owner}; choose another target.name`),
+      );
+  }
+  if (live.immutable === true || (live.type !== undefined && live.type !== desired.type))
+    return skipped('target-is-the-pollers');
+  signal.throwIfAborted();
+  try {
+    // Without ownerReferences: what it had points to an object that is gone.
+    await replaceSecret(
+      kube,
+      {
+        ...body,
+        metadata: {
+          ...body.metadata,
+          uid: live.metadata.uid,
+          resourceVersion: live.metadata.resourceVersion,
+        },
+      },
+      { signal, fieldManager: fieldManager(name) },
+    );
+    return { outcome: 'replaced' };
+  } catch (error) {
+    if (isConflict(error) || isNotFound(error)) return 'retry';
+    throw toEsaError(error);
+  }
+}

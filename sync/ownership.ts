@@ -1,0 +1,91 @@
+/** Whose is a Secret? The rule of design.md 3 ("Ours means"), as one pure function. */
+
+import {
+  ANNOTATION_ADOPT,
+  ANNOTATION_PENDING,
+  GROUP,
+  LABEL_CREATED_BY,
+  LABEL_MANAGED,
+} from '../api/external-secrets/names.ts';
+import { createdByHash } from '../api/go-hash.ts';
+import type { ObjectMeta, OwnerReference } from '../api/meta.ts';
+import type { SecretObject } from '../kube/objects.ts';
+import { type Marker, type MarkerKey, parseMarker, verifyMarker } from './marker.ts';
+import { decodeData } from './secret-data.ts';
+
+export type Ownership =
+  /** Controlled by this very object. */
+  | { readonly kind: 'owned' }
+  /** Controlled by an object of the same kind and name that is gone (another uid). */
+  | { readonly kind: 'dangling' }
+  /** Nobody controls it and its labels say that it is this object's (a restored backup has no owners). */
+  | { readonly kind: 'labelled' }
+  /** Made by admission for this object and not adopted yet; the signature holds. */
+  | { readonly kind: 'pending'; readonly marker: Marker }
+  /** Nobody's, but its owner allows that it is taken over. */
+  | { readonly kind: 'adoptable' }
+  | { readonly kind: 'unmanaged' }
+  | { readonly kind: 'other-external-secret'; readonly owner: string }
+  | { readonly kind: 'other-controller'; readonly owner: string };
+
+/** The reference that makes `es` the controller of its Secret (eso.md 3.2). */
+export function ownerReference(es: { name: string; uid: string }): OwnerReference {
+  return {
+    apiVersion: `${GROUP}/v1`,
+    kind: 'ExternalSecret',
+    name: es.name,
+    uid: es.uid,
+    controller: true,
+    blockOwnerDeletion: true,
+  };
+}
+
+export const controllerOf = (meta: ObjectMeta): OwnerReference | undefined =>
+  meta.ownerReferences?.find((reference) => reference.controller === true);
+
+/** True for a controller reference to an ExternalSecret of this group, whatever its version. */
+export const isExternalSecretReference = (reference: OwnerReference): boolean =>
+  reference.kind === 'ExternalSecret' && reference.apiVersion.split('/')[0] === GROUP;
+
+/**
+ * @param es the ExternalSecret; its uid is undefined while it is being created
+ * @param keys the keys that verify a pending marker; without the right one a marker counts for nothing
+ */
+export function ownership(
+  secret: SecretObject,
+  es: { readonly namespace: string; readonly name: string; readonly uid: string | undefined },
+  keys: readonly MarkerKey[],
+): Ownership {
+  const controller = controllerOf(secret.metadata);
+  if (controller !== undefined) {
+    if (!isExternalSecretReference(controller))
+      return { kind: 'other-controller', owner: `${controller.kind} ${controller.name}` };
+    // By name, as ESO compares: the uid changes when the object is deleted and made again.
+    if (controller.name !== es.name) return { kind: 'other-external-secret', owner: controller.name };
+    return controller.uid === es.uid ? { kind: 'owned' } : { kind: 'dangling' };
+  }
+  const text = secret.metadata.annotations?.[ANNOTATION_PENDING];
+  const marker = text === undefined ? undefined : parseMarker(text);
+  if (
+    marker !== undefined &&
+    verifyMarker(keys, marker, {
+      namespace: es.namespace,
+      name: secret.metadata.name ?? '',
+      data: decodeData(secret),
+    })
+  ) {
+    return marker.externalSecret === es.name
+      ? { kind: 'pending', marker }
+      : { kind: 'other-external-secret', owner: marker.externalSecret };
+  }
+  const labels = secret.metadata.labels ?? {};
+  const createdBy = labels[LABEL_CREATED_BY];
+  if (
+    labels[LABEL_MANAGED] === 'true' &&
+    (createdBy === undefined || createdBy === createdByHash(es.namespace, es.name))
+  ) {
+    return { kind: 'labelled' };
+  }
+  if (secret.metadata.annotations?.[ANNOTATION_ADOPT] === 'true') return { kind: 'adoptable' };
+  return { kind: 'unmanaged' };
+}

@@ -1,0 +1,96 @@
+/** The status of an ExternalSecret, in ESO's words (eso.md 3.1); pure. */
+
+import type { ExternalSecret, ExternalSecretStatus } from '../api/external-secrets/v1/index.ts';
+import { syncedResourceVersion } from '../api/go-hash.ts';
+import type { SyncError } from './errors.ts';
+
+export interface Condition {
+  type: 'Ready';
+  status: 'True' | 'False';
+  reason: string;
+  message: string;
+  lastTransitionTime: string;
+}
+
+/** Kubernetes times have seconds. */
+export const kubeTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
+
+/** What identifies the version of the object that was synced: generation, labels and annotations. */
+export const currentVersion = (es: Pick<ExternalSecret, 'metadata'>): string =>
+  syncedResourceVersion(es.metadata.generation ?? 0, es.metadata.annotations ?? {}, es.metadata.labels ?? {});
+
+/** refreshTime is written no more often than this while nothing else changes. */
+const COARSE_REFRESH_MS = 10 * 60_000;
+
+/** The Ready condition that stands in a status, if any. */
+export function readyCondition(
+  status: { conditions?: readonly { type: string }[] | undefined } | undefined,
+): Condition | undefined {
+  return status?.conditions?.find((condition) => condition.type === 'Ready') as Condition | undefined;
+}
+
+/** Keeps the time of the last transition while `status` stays the same. */
+export function nextCondition(
+  before: Condition | undefined,
+  after: Omit<Condition, 'type' | 'lastTransitionTime'>,
+  now: number,
+): Condition {
+  const lastTransitionTime = before?.status === after.status ? before.lastTransitionTime : kubeTime(now);
+  return { type: 'Ready', ...after, lastTransitionTime };
+}
+
+export const sameCondition = (a: Condition | undefined, b: Condition): boolean =>
+  a !== undefined && a.status === b.status && a.reason === b.reason && a.message === b.message;
+
+export interface SyncedInput {
+  readonly es: Pick<ExternalSecret, 'metadata' | 'status'>;
+  readonly target: string;
+  /** When the values were read, milliseconds since the epoch. */
+  readonly refreshedAt: number;
+  readonly now: number;
+  /** Milliseconds; 0 or less = no polling. */
+  readonly interval: number;
+}
+
+/** The status after success, or undefined if what stands there says the same (then nothing is written). */
+export function syncedStatus(input: SyncedInput): ExternalSecretStatus | undefined {
+  const { es, target, refreshedAt, now, interval } = input;
+  const version = currentVersion(es);
+  const before = readyCondition(es.status);
+  const condition = nextCondition(
+    before,
+    { status: 'True', reason: 'SecretSynced', message: 'secret synced' },
+    now,
+  );
+  const recorded = Date.parse(es.status?.refreshTime ?? '') || 0;
+  const stale = interval > 0 && refreshedAt - recorded >= Math.max(interval, COARSE_REFRESH_MS);
+  if (
+    sameCondition(before, condition) &&
+    es.status?.syncedResourceVersion === version &&
+    es.status.binding?.name === target &&
+    !stale
+  ) {
+    return undefined;
+  }
+  return {
+    conditions: [condition],
+    refreshTime: kubeTime(refreshedAt),
+    syncedResourceVersion: version,
+    binding: { name: target },
+  };
+}
+
+/** The status after a failure (refreshTime and syncedResourceVersion stay), or undefined if it says so already. */
+export function failedStatus(
+  es: Pick<ExternalSecret, 'status'>,
+  error: SyncError,
+  now: number,
+): ExternalSecretStatus | undefined {
+  const before = readyCondition(es.status);
+  const condition = nextCondition(
+    before,
+    { status: 'False', reason: 'SecretSyncedError', message: error.conditionMessage },
+    now,
+  );
+  return sameCondition(before, condition) ? undefined : { conditions: [condition] };
+}

@@ -1,0 +1,389 @@
+/**
+ * A real Kubernetes control plane on free ports of 127.0.0.1: etcd, kube-apiserver and, if wanted,
+ * kube-controller-manager. No nodes, so Pods stay Pending. Up in about three seconds.
+ */
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Agent } from 'undici';
+import { controlPlaneDirectory } from '../../tools/setup/paths.mjs';
+import { type CommandResult, runCommand } from './command.ts';
+import { type HttpAnswer, httpRequest, trusting } from './http.ts';
+import { freePort } from './ports.ts';
+import { type RunningProcess, startProcess } from './process.ts';
+import { temporaryDirectory } from './run-directory.ts';
+
+export interface ControlPlaneOptions {
+  /** Starts the controllers named in CONTROLLERS, too; true by default. */
+  readonly controllerManager?: boolean;
+  /** More flags of kube-apiserver. */
+  readonly apiServerArgs?: readonly string[];
+  /** Writes an audit log (level Metadata) for auditEvents(). */
+  readonly audit?: boolean;
+  /** Lets etcd write to the disk for good, as a production cluster does; for benches. False by default. */
+  readonly fsync?: boolean;
+}
+
+export type ControlPlaneProgram = 'etcd' | 'kube-apiserver' | 'kube-controller-manager';
+
+export interface KubectlOptions {
+  readonly stdin?: string;
+  /** Impersonates this user, e.g. `system:serviceaccount:ns:name`. */
+  readonly as?: string;
+  /** Another kubeconfig than the admin's. */
+  readonly kubeconfig?: string;
+}
+
+/** One line of the API server's audit log, as far as tests look at it. */
+export interface AuditEvent {
+  readonly stage: string;
+  readonly verb: string;
+  readonly requestURI: string;
+  readonly user: { readonly username: string };
+  readonly objectRef?: {
+    readonly resource?: string;
+    readonly namespace?: string;
+    readonly name?: string;
+    readonly subresource?: string;
+  };
+  readonly responseStatus?: { readonly code?: number };
+  readonly requestReceivedTimestamp: string;
+}
+
+export interface ControlPlane {
+  /** https://127.0.0.1:port */
+  readonly server: string;
+  /** The CA of the API server, PEM. */
+  readonly ca: string;
+  readonly adminToken: string;
+  /** Path of the admin's kubeconfig. */
+  readonly kubeconfig: string;
+  /** Path of the kubectl that belongs to this version. */
+  readonly kubectlBinary: string;
+  readonly directory: string;
+  readonly processes: Readonly<Partial<Record<ControlPlaneProgram, RunningProcess>>>;
+  kubectl(args: readonly string[], options?: KubectlOptions): Promise<CommandResult>;
+  /** Like kubectl(), but returns stdout. @throws Error with stderr unless the exit code is 0 */
+  kubectlOutput(args: readonly string[], options?: KubectlOptions): Promise<string>;
+  /** A request as admin; headers may override `authorization`. */
+  request<T = unknown>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<HttpAnswer<T>>;
+  /** Requests a token of a ServiceAccount (TokenRequest); 24 h unless told otherwise. */
+  serviceAccountToken(
+    namespace: string,
+    name: string,
+    options?: { readonly audiences?: readonly string[]; readonly expirationSeconds?: number },
+  ): Promise<string>;
+  /** Writes a kubeconfig that logs in with `token` and returns its path. */
+  writeKubeconfig(name: string, token: string): string;
+  /** What the API server has finished so far (stage ResponseComplete); only with `audit`. */
+  auditEvents(): readonly AuditEvent[];
+  stopApiServer(): Promise<void>;
+  /** Starts it again: same port, same certificates, same data. */
+  startApiServer(): Promise<void>;
+  /** SIGKILL. */
+  kill(program: ControlPlaneProgram): Promise<void>;
+  stop(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const CONTROLLERS = [
+  'namespace-controller',
+  'garbage-collector-controller',
+  'serviceaccount-controller',
+  'root-ca-certificate-publisher-controller',
+  'clusterrole-aggregation-controller',
+  'resourcequota-controller',
+];
+const AUDIT_POLICY = {
+  apiVersion: 'audit.k8s.io/v1',
+  kind: 'Policy',
+  omitStages: ['RequestReceived', 'ResponseStarted'],
+  rules: [{ level: 'Metadata' }],
+};
+const TOKEN_SECONDS = 24 * 3600;
+
+/** Both servers make their own CA; it is the last certificate of the file with theirs. */
+function readServerCa(file: string): string | undefined {
+  if (!existsSync(file)) return undefined;
+  const certificates = readFileSync(file, 'utf8').match(
+    /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g,
+  );
+  return certificates !== null && certificates.length > 1 ? `${certificates.at(-1)}\n` : undefined;
+}
+
+function writeServiceAccountKeys(directory: string): {
+  readonly publicKey: string;
+  readonly privateKey: string;
+} {
+  const pair = generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  });
+  const files = {
+    publicKey: join(directory, 'service-account.pub'),
+    privateKey: join(directory, 'service-account.key'),
+  };
+  writeFileSync(files.publicKey, pair.publicKey);
+  writeFileSync(files.privateKey, pair.privateKey, { mode: 0o600 });
+  return files;
+}
+
+/** Starts etcd. Returns its client address, too. */
+async function startEtcd(
+  directory: string,
+  fsync: boolean,
+): Promise<{ url: string; process: RunningProcess }> {
+  const url = `http://127.0.0.1:${await freePort()}`;
+  const peer = `http://127.0.0.1:${await freePort()}`;
+  const running = await startProcess({
+    name: 'etcd',
+    command: join(controlPlaneDirectory(), 'etcd'),
+    directory,
+    args: [
+      '--name=local',
+      `--data-dir=${join(directory, 'etcd')}`,
+      `--listen-client-urls=${url}`,
+      `--advertise-client-urls=${url}`,
+      `--listen-peer-urls=${peer}`,
+      `--initial-advertise-peer-urls=${peer}`,
+      `--initial-cluster=local=${peer}`,
+      '--log-level=warn',
+      ...(fsync ? [] : ['--unsafe-no-fsync']),
+    ],
+    ready: async () => (await httpRequest('GET', `${url}/health`)).status === 200,
+  });
+  return { url, process: running };
+}
+
+class LocalControlPlane implements ControlPlane {
+  readonly directory = temporaryDirectory('control-plane');
+  readonly adminToken = randomBytes(16).toString('hex');
+  readonly kubeconfig = join(this.directory, 'admin.kubeconfig');
+  readonly kubectlBinary = join(controlPlaneDirectory(), 'kubectl');
+  readonly processes: Partial<Record<ControlPlaneProgram, RunningProcess>> = {};
+  readonly #options: ControlPlaneOptions;
+  readonly #keys = writeServiceAccountKeys(this.directory);
+  readonly #auditLog = join(this.directory, 'audit.log');
+  #port = 0;
+  #etcdUrl = '';
+  #ca: string | undefined;
+  #agent: Agent | undefined;
+
+  constructor(options: ControlPlaneOptions) {
+    this.#options = options;
+  }
+
+  get server(): string {
+    return `https://127.0.0.1:${this.#port}`;
+  }
+
+  get ca(): string {
+    if (this.#ca === undefined) throw new Error('the API server has made no certificate yet');
+    return this.#ca;
+  }
+
+  async start(): Promise<void> {
+    writeFileSync(join(this.directory, 'tokens.csv'), `${this.adminToken},admin,admin,system:masters\n`, {
+      mode: 0o600,
+    });
+    writeFileSync(join(this.directory, 'audit-policy.json'), JSON.stringify(AUDIT_POLICY));
+    const etcd = await startEtcd(this.directory, this.#options.fsync ?? false);
+    this.#etcdUrl = etcd.url;
+    this.processes.etcd = etcd.process;
+    this.#port = await freePort();
+    await this.startApiServer();
+    this.writeKubeconfig('admin', this.adminToken);
+    if (this.#options.controllerManager ?? true) await this.#startControllerManager();
+  }
+
+  async startApiServer(): Promise<void> {
+    const certificates = join(this.directory, 'certificates');
+    this.processes['kube-apiserver'] = await startProcess({
+      name: 'kube-apiserver',
+      command: join(controlPlaneDirectory(), 'kube-apiserver'),
+      directory: this.directory,
+      timeout: 90_000,
+      args: [
+        `--etcd-servers=${this.#etcdUrl}`,
+        '--bind-address=127.0.0.1',
+        '--advertise-address=127.0.0.1',
+        `--secure-port=${this.#port}`,
+        `--cert-dir=${certificates}`,
+        '--endpoint-reconciler-type=none',
+        '--service-cluster-ip-range=10.96.0.0/16',
+        `--token-auth-file=${join(this.directory, 'tokens.csv')}`,
+        '--authorization-mode=RBAC',
+        '--service-account-issuer=https://kubernetes.default.svc',
+        `--service-account-key-file=${this.#keys.publicKey}`,
+        `--service-account-signing-key-file=${this.#keys.privateKey}`,
+        '--profiling=false',
+        ...(this.#options.audit === true
+          ? [
+              `--audit-policy-file=${join(this.directory, 'audit-policy.json')}`,
+              `--audit-log-path=${this.#auditLog}`,
+              '--audit-log-mode=blocking-strict',
+            ]
+          : []),
+        ...(this.#options.apiServerArgs ?? []),
+      ],
+      ready: async () => {
+        this.#ca ??= readServerCa(join(certificates, 'apiserver.crt'));
+        if (this.#ca === undefined) return false;
+        this.#agent ??= trusting(this.#ca);
+        return (await this.request('GET', '/readyz')).status === 200;
+      },
+    });
+  }
+
+  async #startControllerManager(): Promise<void> {
+    const rootCa = join(this.directory, 'root-ca.crt');
+    writeFileSync(rootCa, this.ca);
+    const port = await freePort();
+    const certificates = join(this.directory, 'certificates');
+    let agent: Agent | undefined;
+    this.processes['kube-controller-manager'] = await startProcess({
+      name: 'kube-controller-manager',
+      command: join(controlPlaneDirectory(), 'kube-controller-manager'),
+      directory: this.directory,
+      args: [
+        `--kubeconfig=${this.kubeconfig}`,
+        `--authentication-kubeconfig=${this.kubeconfig}`,
+        `--authorization-kubeconfig=${this.kubeconfig}`,
+        '--bind-address=127.0.0.1',
+        `--secure-port=${port}`,
+        `--cert-dir=${certificates}`,
+        '--leader-elect=false',
+        `--root-ca-file=${rootCa}`,
+        `--service-account-private-key-file=${this.#keys.privateKey}`,
+        '--use-service-account-credentials=true',
+        '--profiling=false',
+        `--controllers=${CONTROLLERS.join(',')}`,
+      ],
+      ready: async () => {
+        const ca = readServerCa(join(certificates, 'kube-controller-manager.crt'));
+        if (ca === undefined) return false;
+        agent ??= trusting(ca);
+        const url = `https://127.0.0.1:${port}/healthz`;
+        return (await httpRequest('GET', url, { dispatcher: agent })).status === 200;
+      },
+    });
+    await agent?.close();
+  }
+
+  async kubectl(
+    args: readonly string[],
+    { stdin, as, kubeconfig = this.kubeconfig }: KubectlOptions = {},
+  ): Promise<CommandResult> {
+    const flags = [`--kubeconfig=${kubeconfig}`, ...(as === undefined ? [] : [`--as=${as}`])];
+    return runCommand(this.kubectlBinary, [...flags, ...args], {
+      env: { HOME: this.directory },
+      ...(stdin === undefined ? {} : { stdin }),
+    });
+  }
+
+  async kubectlOutput(args: readonly string[], options?: KubectlOptions): Promise<string> {
+    const { code, stdout, stderr } = await this.kubectl(args, options);
+    if (code !== 0) throw new Error(`kubectl ${args.join(' ')} ended with ${code}: ${stderr.trim()}`);
+    return stdout;
+  }
+
+  request<T = unknown>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<HttpAnswer<T>> {
+    return httpRequest<T>(method, this.server + path, {
+      ...(this.#agent === undefined ? {} : { dispatcher: this.#agent }),
+      headers: { authorization: `Bearer ${this.adminToken}`, ...headers },
+      body,
+    });
+  }
+
+  async serviceAccountToken(
+    namespace: string,
+    name: string,
+    {
+      audiences,
+      expirationSeconds = TOKEN_SECONDS,
+    }: { audiences?: readonly string[]; expirationSeconds?: number } = {},
+  ): Promise<string> {
+    const { status, body } = await this.request<{ status?: { token?: string }; message?: string }>(
+      'POST',
+      `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`,
+      {
+        apiVersion: 'authentication.k8s.io/v1',
+        kind: 'TokenRequest',
+        spec: { audiences: audiences ?? [], expirationSeconds },
+      },
+    );
+    if (body.status?.token === undefined) {
+      throw new Error(`no token for ServiceAccount ${namespace}/${name}: ${status} ${body.message ?? ''}`);
+    }
+    return body.status.token;
+  }
+
+  writeKubeconfig(name: string, token: string): string {
+    const file = join(this.directory, `${name}.kubeconfig`);
+    const cluster = {
+      server: this.server,
+      'certificate-authority-data': Buffer.from(this.ca).toString('base64'),
+    };
+    const config = {
+      apiVersion: 'v1',
+      kind: 'Config',
+      'current-context': name,
+      clusters: [{ name: 'local', cluster }],
+      users: [{ name, user: { token } }],
+      contexts: [{ name, context: { cluster: 'local', user: name } }],
+    };
+    writeFileSync(file, JSON.stringify(config, null, 2), { mode: 0o600 });
+    return file;
+  }
+
+  auditEvents(): readonly AuditEvent[] {
+    if (this.#options.audit !== true)
+      throw new Error('start the control plane with {audit: true} to see its audit log');
+    const lines = readFileSync(this.#auditLog, 'utf8').split('\n');
+    // The last piece is empty, or a line that is being written.
+    return lines.slice(0, -1).map((line) => JSON.parse(line) as AuditEvent);
+  }
+
+  async stopApiServer(): Promise<void> {
+    // Open watches would hold it back for a minute; an outage is not that polite.
+    await this.processes['kube-apiserver']?.stop({ graceMs: 2000 });
+  }
+
+  async kill(program: ControlPlaneProgram): Promise<void> {
+    await this.processes[program]?.stop({ signal: 'SIGKILL' });
+  }
+
+  async stop(): Promise<void> {
+    await this.#agent?.destroy();
+    // Nothing of it is kept, so nobody has to say goodbye to anybody.
+    for (const program of ['kube-controller-manager', 'kube-apiserver', 'etcd'] as const)
+      await this.kill(program);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
+
+/** @throws Error with the end of the log of the program that did not come up */
+export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
+  const controlPlane = new LocalControlPlane(options);
+  try {
+    await controlPlane.start();
+    return controlPlane;
+  } catch (error) {
+    await controlPlane.stop();
+    throw error;
+  }
+}

@@ -1,0 +1,295 @@
+/** The product's own programs, run from the checkout against a control plane of the harness. */
+import { join } from 'node:path';
+import { ROOT } from '../../tools/setup/paths.mjs';
+import { type Balancer, startBalancer } from './balancer.ts';
+import type { ControlPlane } from './control-plane.ts';
+import { eventually } from './eventually.ts';
+import { httpRequest } from './http.ts';
+import { type Installation, installProduct } from './install.ts';
+import { scrape, sumSamples } from './metrics.ts';
+import { freePort } from './ports.ts';
+import { type RunningProcess, startProcess } from './process.ts';
+import { temporaryDirectory } from './run-directory.ts';
+
+export interface ProductOptions {
+  readonly namespace?: string;
+  /** See InstallOptions. */
+  readonly configurations?: boolean;
+  /** See InstallOptions. */
+  readonly conversion?: boolean;
+  /** Replicas of the webhook to start, 0 for none; 1 by default. */
+  readonly webhooks?: number;
+  /** Puts a TCP balancer before the replicas; needed for more than one. By default only then. */
+  readonly balancer?: boolean;
+  /** Starts the poller; true by default. */
+  readonly poller?: boolean;
+  /** More flags. */
+  readonly webhookArgs?: readonly string[];
+  readonly pollerArgs?: readonly string[];
+}
+
+/** One program that can be ended and started again with the same flags and ports. */
+export class Program {
+  readonly name: string;
+  readonly metricsUrl: string;
+  /** Port of the hooks; undefined for the poller. Their paths are known to the API server alone. */
+  readonly port: number | undefined;
+  readonly #args: readonly string[];
+  readonly #directory: string;
+  readonly #onChange: (running: boolean) => void;
+  #process: RunningProcess | undefined;
+
+  constructor(spec: {
+    readonly name: string;
+    readonly args: readonly string[];
+    readonly metricsPort: number;
+    readonly port?: number;
+    readonly onChange?: (running: boolean) => void;
+  }) {
+    this.name = spec.name;
+    this.port = spec.port;
+    this.metricsUrl = `http://127.0.0.1:${spec.metricsPort}/metrics`;
+    this.#args = spec.args;
+    this.#directory = temporaryDirectory(spec.name);
+    this.#onChange = spec.onChange ?? (() => undefined);
+  }
+
+  /** @throws Error before the first start */
+  get process(): RunningProcess {
+    if (this.#process === undefined) throw new Error(`${this.name} was never started`);
+    return this.#process;
+  }
+
+  get pid(): number {
+    return this.process.pid;
+  }
+
+  /** One file over all restarts. */
+  get log(): string {
+    return this.process.log;
+  }
+
+  isRunning(): boolean {
+    return this.#process?.isRunning() ?? false;
+  }
+
+  /** Resolves when /readyz says yes. @throws Error with the end of its log if it does not */
+  async start(): Promise<void> {
+    const readyUrl = this.metricsUrl.replace(/metrics$/, 'readyz');
+    this.#process = await startProcess({
+      name: this.name,
+      command: process.execPath,
+      args: this.#args,
+      cwd: ROOT,
+      directory: this.#directory,
+      timeout: 60_000,
+      ready: async () => {
+        const { status, body } = await httpRequest<string>('GET', readyUrl);
+        return status === 200 || body.trim();
+      },
+    });
+    this.#onChange(true);
+  }
+
+  /** SIGTERM, and waits for the end. */
+  async stop(): Promise<void> {
+    this.#onChange(false);
+    await this.#process?.stop();
+  }
+
+  /** SIGKILL, as a crash or the kernel's out-of-memory killer would. */
+  async kill(): Promise<void> {
+    this.#onChange(false);
+    await this.#process?.stop({ signal: 'SIGKILL' });
+  }
+
+  /** The sum over all samples with these labels; see sumSamples. */
+  async metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number> {
+    return sumSamples(await scrape(this.metricsUrl), name, labels);
+  }
+}
+
+const REVIEWS = 'esa_admission_reviews_total';
+/** Valid, in the oldest version, and for a store that does not exist: it goes through all three hooks. */
+const PROBE = {
+  apiVersion: 'external-secrets.io/v1alpha1',
+  kind: 'ExternalSecret',
+  metadata: { name: 'harness-probe', namespace: 'default' },
+  spec: {
+    secretStoreRef: { name: 'harness-probe' },
+    target: { name: 'harness-probe' },
+    data: [{ secretKey: 'probe', remoteRef: { key: 'probe' } }],
+  },
+};
+
+export class Product {
+  readonly installation: Installation;
+  /** Replicas in the order of their start. */
+  readonly webhooks: readonly Program[] = [];
+  readonly #cp: ControlPlane;
+  readonly #options: ProductOptions;
+  readonly #balancer: Balancer | undefined;
+  readonly #webhookPort: number;
+  readonly #webhooks: Program[] = [];
+  #poller: Program | undefined;
+
+  constructor(spec: {
+    readonly cp: ControlPlane;
+    readonly options: ProductOptions;
+    readonly installation: Installation;
+    readonly balancer: Balancer | undefined;
+    readonly webhookPort: number;
+  }) {
+    this.#cp = spec.cp;
+    this.#options = spec.options;
+    this.installation = spec.installation;
+    this.#balancer = spec.balancer;
+    this.#webhookPort = spec.webhookPort;
+    this.webhooks = this.#webhooks;
+  }
+
+  get namespace(): string {
+    return this.installation.namespace;
+  }
+
+  /** The first replica. @throws Error if there is none */
+  get webhook(): Program {
+    const [first] = this.#webhooks;
+    if (first === undefined) throw new Error('no webhook was started');
+    return first;
+  }
+
+  /** @throws Error if it was never started */
+  get poller(): Program {
+    if (this.#poller === undefined) throw new Error('no poller was started');
+    return this.#poller;
+  }
+
+  get balancer(): Balancer | undefined {
+    return this.#balancer;
+  }
+
+  /** Starts one more replica and returns when the API server gets answers from the hooks. */
+  async startWebhook(args: readonly string[] = this.#options.webhookArgs ?? []): Promise<Program> {
+    const balancer = this.#balancer;
+    if (balancer === undefined && this.#webhooks.length > 0) {
+      throw new Error('more than one webhook needs {balancer: true}');
+    }
+    const port = balancer === undefined ? this.#webhookPort : await freePort();
+    const metricsPort = await freePort();
+    const program = new Program({
+      name: 'webhook',
+      metricsPort,
+      port,
+      args: [
+        join(ROOT, 'webhook/main.mjs'),
+        ...this.#commonArgs(this.installation.kubeconfigs.webhook, metricsPort),
+        '--port',
+        String(port),
+        '--service-name',
+        this.installation.serviceName,
+        // Nobody waits for endpoints to be withdrawn here.
+        '--lame-duck',
+        '200ms',
+        ...args,
+      ],
+      onChange: (running) => {
+        if (running) balancer?.add(port);
+        else balancer?.remove(port);
+      },
+    });
+    this.#webhooks.push(program);
+    await program.start();
+    await this.#waitForHooks();
+    return program;
+  }
+
+  async startPoller(args: readonly string[] = this.#options.pollerArgs ?? []): Promise<Program> {
+    const metricsPort = await freePort();
+    this.#poller = new Program({
+      name: 'poller',
+      metricsPort,
+      args: [
+        join(ROOT, 'poller/main.mjs'),
+        ...this.#commonArgs(this.installation.kubeconfigs.poller, metricsPort),
+        '--sweep-after',
+        '40s',
+        ...args,
+      ],
+    });
+    await this.#poller.start();
+    return this.#poller;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(
+      [...this.#webhooks, ...(this.#poller === undefined ? [] : [this.#poller])].map((p) => p.stop()),
+    );
+    await this.#balancer?.stop();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  #commonArgs(kubeconfig: string, metricsPort: number): string[] {
+    return [
+      ['--kubeconfig', kubeconfig],
+      ['--namespace', this.namespace],
+      ['--metrics-port', String(metricsPort)],
+      ['--bind-address', '127.0.0.1'],
+      ['--allow-loopback'],
+      ['--log-level', 'info'],
+    ].flat();
+  }
+
+  /**
+   * A webhook that is ready has injected its CA, but the API server learns of it by a watch, some
+   * milliseconds later; a test that creates at once would meet the old state.
+   */
+  async #waitForHooks(): Promise<void> {
+    const { configurations, conversion } = this.installation;
+    const version = conversion ? 'v1alpha1' : 'v1';
+    const path = `/apis/external-secrets.io/${version}/namespaces/default/externalsecrets?dryRun=All`;
+    const reviews = async (): Promise<number> => {
+      const counts = await Promise.all(
+        this.#webhooks.filter((p) => p.isRunning()).map((p) => p.metric(REVIEWS, { hook: 'mutate' })),
+      );
+      return counts.reduce((sum, count) => sum + count, 0);
+    };
+    const before = await reviews();
+    await eventually(
+      async () => {
+        const { status } = await this.#cp.request('POST', path, {
+          ...PROBE,
+          apiVersion: `external-secrets.io/${version}`,
+        });
+        return status === 201 && (!configurations || (await reviews()) > before);
+      },
+      { timeout: 30_000, what: 'an answer of all hooks' },
+    );
+  }
+}
+
+/** Installs the product and starts its programs. */
+export async function startProduct(cp: ControlPlane, options: ProductOptions = {}): Promise<Product> {
+  const replicas = options.webhooks ?? 1;
+  const balancer = (options.balancer ?? replicas > 1) ? await startBalancer() : undefined;
+  const webhookPort = balancer?.port ?? (await freePort());
+  const installation = await installProduct(cp, {
+    webhookPort,
+    ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
+    ...(options.configurations === undefined ? {} : { configurations: options.configurations }),
+    ...(options.conversion === undefined ? {} : { conversion: options.conversion }),
+  });
+  const product = new Product({ cp, options, installation, balancer, webhookPort });
+  try {
+    const poller = (options.poller ?? true) ? product.startPoller() : undefined;
+    for (let i = 0; i < replicas; i++) await product.startWebhook();
+    await poller;
+    return product;
+  } catch (error) {
+    await product.stop();
+    throw error;
+  }
+}

@@ -1,0 +1,23 @@
+/** `make dev`: the whole product from this checkout, in the foreground until Ctrl-C. */
+import { startDevSession } from './dev/session.ts';
+
+const began = performance.now();
+console.log('starting a control plane, OpenBao, webhook and poller ...');
+const { bed, envFile } = await startDevSession();
+
+const watched = [
+  ...Object.values(bed.cp.processes),
+  bed.openBao.process,
+  bed.product.webhook.process,
+  bed.product.poller.process,
+];
+for (const { name, exited, log } of watched) {
+  void exited.then(({ code, signal }) => console.log(`${name} ended (${code ?? signal}); its log: ${log}`));
+}
+console.log(`ready after ${((performance.now() - began) / 1000).toFixed(1)} s
+
+  . ${envFile}               # KUBECONFIG, VAULT_ADDR, VAULT_TOKEN, pids, logs, commands
+  kubectl get externalsecrets,secretstores --all-namespaces
+  eval "$WEBHOOK_STOP_CMD"     # and back: eval "$WEBHOOK_START_CMD"
+
+Ctrl-C ends all of it.`);

@@ -1,0 +1,1 @@
+export function requireNode(program: string): void;

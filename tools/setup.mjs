@@ -1,0 +1,46 @@
+/**
+ * Puts on this machine all that the other commands need. Runs on any Node >= 18 before anything is
+ * installed, and again before each command: what is there already costs a few milliseconds.
+ *
+ *   node tools/setup.mjs            everything that tests, dev and demo need
+ *   node tools/setup.mjs helm       one piece by name
+ */
+import { ensureControlPlane } from './setup/control-plane.mjs';
+import { ensureHelm } from './setup/helm.mjs';
+import { ensureNodeModules } from './setup/node-modules.mjs';
+import { ensureOpenBao } from './setup/openbao.mjs';
+import { CACHE } from './setup/paths.mjs';
+import { SetupError } from './setup/progress.mjs';
+
+const PIECES = {
+  'node-modules': ensureNodeModules,
+  openbao: ensureOpenBao,
+  'control-plane': ensureControlPlane,
+  helm: ensureHelm,
+};
+/** helm is fetched only where a chart is tested. */
+const USUAL = ['node-modules', 'openbao', 'control-plane'];
+
+// An exit instead of a silent death lets children be stopped and locks be released.
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+]) {
+  process.once(signal, () => process.exit(code));
+}
+
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : USUAL;
+const unknown = wanted.filter((name) => !Object.hasOwn(PIECES, name));
+if (unknown.length > 0) {
+  process.stderr.write(`unknown piece: ${unknown.join(', ')}; there are ${Object.keys(PIECES).join(', ')}\n`);
+  process.exit(2);
+}
+
+try {
+  for (const name of wanted) await PIECES[name]();
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error;
+  process.stderr.write(`set-up failed: ${error.message}\n(cache: ${CACHE})\n`);
+  process.exit(1);
+}

@@ -1,0 +1,79 @@
+/**
+ * `make test`: the checks, the unit tests beside the code, then the end-to-end tests on a real control
+ * plane. The last line is `N passed, N failed`; a failed check counts as a failed test.
+ *
+ *   node tools/test.ts                 everything
+ *   node tools/test.ts unit            one stage by name: check, unit, e2e
+ *   node tools/test.ts test/e2e/x.test.ts ...   these files only
+ */
+import { globSync } from 'node:fs';
+import { run } from 'node:test';
+import { runChecks } from './check.ts';
+import { ROOT } from './setup/paths.mjs';
+import { TestReport } from './test-report.ts';
+
+/** Files at a time. An end-to-end file has its own control plane; two of those fill two cores. */
+const AT_ONCE = { unit: 2, e2e: 2 };
+/** Milliseconds after which a file that hangs is ended and counts as failed. */
+const FILE_TIMEOUT = { unit: 120_000, e2e: 900_000 };
+
+type Stage = 'check' | 'unit' | 'e2e';
+const STAGES: readonly Stage[] = ['check', 'unit', 'e2e'];
+
+const isEndToEnd = (file: string): boolean => file.startsWith('test/');
+
+function testFiles(stage: 'unit' | 'e2e'): string[] {
+  const files = globSync('**/*.test.ts', {
+    cwd: ROOT,
+    exclude: (name) => ['node_modules', '.git', '.dev', '.cache'].includes(name),
+  });
+  return files.filter((file) => isEndToEnd(file) === (stage === 'e2e')).toSorted((a, b) => (a < b ? -1 : 1));
+}
+
+async function runFile(report: TestReport, file: string, timeout: number): Promise<void> {
+  const began = performance.now();
+  // One run a file, because only a run can be aborted: a test that hangs ends with its whole process.
+  for await (const event of run({ files: [file], cwd: ROOT, signal: AbortSignal.timeout(timeout) })) {
+    report.handle(event);
+  }
+  report.finishFile(file, performance.now() - began);
+}
+
+async function runFiles(report: TestReport, stage: 'unit' | 'e2e', files: readonly string[]): Promise<void> {
+  const queue = [...files];
+  const worker = async (): Promise<void> => {
+    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+      await runFile(report, file, FILE_TIMEOUT[stage]);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE[stage] }, worker));
+}
+
+async function runStage(report: TestReport, stage: Stage): Promise<void> {
+  const began = performance.now();
+  console.log(`\n== ${stage}`);
+  if (stage === 'check') {
+    for (const { name, passed } of await runChecks()) report.count(name, passed);
+  } else {
+    await runFiles(report, stage, testFiles(stage));
+  }
+  console.log(`   ${stage} took ${((performance.now() - began) / 1000).toFixed(1)} s`);
+}
+
+const args = process.argv.slice(2);
+const report = new TestReport((text) => process.stdout.write(text));
+if (args.length === 0 || args.every((arg): arg is Stage => (STAGES as readonly string[]).includes(arg))) {
+  for (const stage of STAGES) if (args.length === 0 || args.includes(stage)) await runStage(report, stage);
+} else {
+  for (const stage of ['unit', 'e2e'] as const) {
+    await runFiles(
+      report,
+      stage,
+      args.filter((file) => isEndToEnd(file) === (stage === 'e2e')),
+    );
+  }
+}
+// A run that tested nothing has proved nothing.
+if (report.passed + report.failed === 0) report.count('no test ran', false);
+report.finish();
+process.exitCode = report.failed === 0 ? 0 : 1;

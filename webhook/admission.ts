@@ -1,0 +1,150 @@
+/** The wire of admission.k8s.io/v1, and the only ways to build an answer. */
+import { EsaError } from '../api/errors.ts';
+import { formatFieldPath, formatProblem, type Problem } from '../api/problem.ts';
+
+export interface UserInfo {
+  readonly username?: string;
+  readonly uid?: string;
+  readonly groups?: readonly string[];
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface AdmissionObject {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata?: {
+    readonly name?: string;
+    readonly namespace?: string;
+    readonly generateName?: string;
+    readonly deletionTimestamp?: string;
+  };
+  readonly spec?: unknown;
+}
+
+export interface AdmissionRequest {
+  readonly uid: string;
+  readonly kind: { readonly group: string; readonly version: string; readonly kind: string };
+  readonly namespace?: string;
+  readonly name?: string;
+  readonly operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
+  readonly userInfo: UserInfo;
+  readonly object: AdmissionObject | null;
+  readonly oldObject?: AdmissionObject | null;
+  readonly dryRun?: boolean;
+}
+
+interface Status {
+  readonly status: 'Failure';
+  readonly code: number;
+  readonly reason: string;
+  readonly message: string;
+  readonly details?: {
+    readonly group: string;
+    readonly kind: string;
+    readonly name: string;
+    readonly causes: readonly { readonly reason: string; readonly field: string; readonly message: string }[];
+  };
+}
+
+export interface AdmissionAnswer {
+  readonly allowed: boolean;
+  readonly status?: Status;
+  readonly warnings?: readonly string[];
+  /** Values-free; the API server writes them into its audit log. */
+  readonly auditAnnotations?: Readonly<Record<string, string>>;
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** @throws EsaError INVALID_OBJECT if the body is no admission.k8s.io/v1 AdmissionReview with a request */
+export function readReview(body: unknown): AdmissionRequest {
+  if (!isRecord(body) || body['kind'] !== 'AdmissionReview' || body['apiVersion'] !== 'admission.k8s.io/v1') {
+    throw new EsaError('INVALID_OBJECT', 'want an AdmissionReview of admission.k8s.io/v1');
+  }
+  const { request } = body;
+  if (
+    !isRecord(request) ||
+    typeof request['uid'] !== 'string' ||
+    !isRecord(request['kind']) ||
+    typeof request['operation'] !== 'string'
+  ) {
+    throw new EsaError('INVALID_OBJECT', 'the AdmissionReview has no usable request');
+  }
+  return { userInfo: {}, object: null, ...request } as unknown as AdmissionRequest;
+}
+
+export const reviewOf = (uid: string, answer: AdmissionAnswer): unknown => ({
+  apiVersion: 'admission.k8s.io/v1',
+  kind: 'AdmissionReview',
+  response: { uid, ...answer },
+});
+
+/** The API server shows 256 characters of a warning, its documentation asks for 120. */
+export const MAX_WARNING = 120;
+export const shortWarning = (text: string): string => {
+  const line = text.replaceAll(/\s+/g, ' ').trim();
+  return line.length <= MAX_WARNING ? line : `${line.slice(0, MAX_WARNING - 3)}...`;
+};
+
+export function allow(
+  extra: { warnings?: readonly string[]; audit?: Readonly<Record<string, string>> } = {},
+): AdmissionAnswer {
+  return {
+    allowed: true,
+    ...(extra.warnings === undefined || extra.warnings.length === 0
+      ? {}
+      : { warnings: extra.warnings.map(shortWarning) }),
+    ...(extra.audit === undefined ? {} : { auditAnnotations: extra.audit }),
+  };
+}
+
+/**
+ * A refusal as the API server words its own: 422 Invalid. kubectl prints the causes if one object of an apply
+ * fails and the message if several do, so both hold every problem.
+ */
+export function refuseInvalid(request: AdmissionRequest, problems: readonly Problem[]): AdmissionAnswer {
+  const name = request.name || request.object?.metadata?.name || request.object?.metadata?.generateName || '';
+  const head = `${request.kind.kind}${name === '' ? '' : ` "${name}"`} is invalid: `;
+  return {
+    allowed: false,
+    status: {
+      status: 'Failure',
+      code: 422,
+      reason: 'Invalid',
+      message:
+        head +
+        (problems.length === 1
+          ? problems.map(formatProblem).join('')
+          : problems.map((problem) => `\n* ${formatProblem(problem)}`).join('')),
+      details: {
+        group: request.kind.group,
+        kind: request.kind.kind,
+        name,
+        causes: problems.map((problem) => ({
+          reason: problem.reason,
+          field: formatFieldPath(problem.path),
+          message: problem.message,
+        })),
+      },
+    },
+  };
+}
+
+/** A refusal that may not be one the next time: 503, so that clients and GitOps tools try again. */
+export function refuseForNow(message: string): AdmissionAnswer {
+  return { allowed: false, status: { status: 'Failure', code: 503, reason: 'ServiceUnavailable', message } };
+}
+
+/** A defect of ours in a hook that has to be closed when it fails. */
+export function refuseInternal(): AdmissionAnswer {
+  return {
+    allowed: false,
+    status: {
+      status: 'Failure',
+      code: 500,
+      reason: 'InternalError',
+      message: 'the webhook failed on this object; its log has the reason under this request',
+    },
+  };
+}

@@ -1,0 +1,244 @@
+/** The webhook program: flags, certificates, hooks. */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { systemClock } from '../api/clock.ts';
+import { parseGoDuration } from '../api/duration.ts';
+import { EsaError } from '../api/errors.ts';
+import { CertificateManager } from '../certs/manager.ts';
+import { KubeClient } from '../kube/client.ts';
+import { loadClusterConfig } from '../kube/config.ts';
+import type { RemoteObject } from '../providers/contract.ts';
+import { configureOutbound } from '../providers/http.ts';
+import { scrubVaultEnvironment } from '../providers/vault/client.ts';
+import { COMMON_FLAGS } from '../runtime/flags.ts';
+import { serveOperational } from '../runtime/http.ts';
+import { createLog, type Log } from '../runtime/log.ts';
+import { createRegistry, providerMetrics, webhookMetrics } from '../runtime/metrics.ts';
+import { integerFlag, logLevelFlag, ownNamespace, readFlags, runProgram } from '../runtime/program.ts';
+import { sleep } from '../runtime/sleep.ts';
+import { AccessReviews } from '../sync/access-reviews.ts';
+import { Connections } from '../sync/connections.ts';
+import { FreshReads } from '../sync/fresh-reads.ts';
+import { LiveCluster } from '../sync/live.ts';
+import { MarkerKeys } from '../sync/marker-keys.ts';
+import {
+  type AdmissionAnswer,
+  type AdmissionRequest,
+  readReview,
+  refuseInternal,
+  reviewOf,
+} from './admission.ts';
+import { convertReview } from './convert.ts';
+import { mutate, mutateFailed } from './mutate.ts';
+import { type Hook, type HookCall, WebhookServer } from './server.ts';
+import { validate } from './validate.ts';
+
+const FLAGS = {
+  ...COMMON_FLAGS,
+  port: { help: 'Port of the hooks (HTTPS; 0 = a free one).', default: '10250' },
+  'service-name': {
+    help: 'Service that the configurations name.',
+    default: 'external-secrets-admission-webhook',
+  },
+  budget: { help: 'Longest time that a create may be held up for its Secret.', default: '5s' },
+  'lame-duck': { help: 'How long requests are still served after SIGTERM.', default: '10s' },
+} as const;
+
+/** Requests in flight to one store, of this replica. */
+const PER_STORE = 32;
+const API_SERVER_PROBE_MS = 5_000;
+const API_SERVER_SILENCE_MS = 20_000;
+const CRDS = ['externalsecrets', 'secretstores', 'clustersecretstores'].map(
+  (plural) => `${plural}.external-secrets.io`,
+);
+
+function durationFlag(name: string, text: string, min: number, max: number): number {
+  const ms = parseGoDuration(text);
+  if (ms === undefined || ms < min || ms > max) {
+    throw new EsaError(
+      'CONFIGURATION',
+      `--${name}: "${text}" is not a duration from ${min / 1000}s to ${max / 1000}s`,
+    );
+  }
+  return ms;
+}
+
+let log: Log | undefined;
+
+await runProgram(
+  () => log,
+  async (stop) => {
+    const flags = readFlags('webhook/main.mjs', FLAGS, process.argv.slice(2));
+    log = createLog('webhook', logLevelFlag(flags['log-level']));
+    const logger = log;
+    const namespace = ownNamespace(flags.namespace);
+    const port = integerFlag('port', flags.port, 0, 65_535);
+    const metricsPort = integerFlag('metrics-port', flags['metrics-port'], 0, 65_535);
+    const budgetMs = durationFlag('budget', flags.budget, 100, 25_000);
+    const lameDuckMs = durationFlag('lame-duck', flags['lame-duck'], 0, 60_000);
+    scrubVaultEnvironment();
+    configureOutbound({ allowLoopback: flags['allow-loopback'] });
+
+    const registry = createRegistry();
+    const metrics = webhookMetrics(registry);
+    const { calls } = providerMetrics(registry);
+    const kube = new KubeClient(loadClusterConfig({ kubeconfig: flags.kubeconfig }));
+    const keys = new MarkerKeys(kube, namespace);
+    const mutating = {
+      kube,
+      clock: systemClock,
+      live: new LiveCluster(kube, systemClock),
+      keys,
+      access: new AccessReviews(kube),
+      connections: new Connections({
+        perStore: PER_STORE,
+        onCall: (provider, error) =>
+          calls.inc({ provider, status: error === undefined ? 'success' : 'error' }),
+      }),
+      // In flight only: a value is never kept.
+      reads: new FreshReads<RemoteObject>({ clock: systemClock, keepMs: 0 }),
+      controllerClass: flags['controller-class'],
+      readTimeoutMs: budgetMs,
+      log: logger,
+      budgetMs,
+      onOutcome: (outcome: string, milliseconds: number) => {
+        metrics.materialized.inc({ outcome });
+        metrics.materializeSeconds.observe(milliseconds / 1000);
+      },
+    };
+    const identity = `${hostname()}-${randomBytes(4).toString('hex')}`;
+    const certificates = new CertificateManager({
+      kube,
+      namespace,
+      serviceName: flags['service-name'],
+      leaseName: 'external-secrets-admission-webhook',
+      identity,
+      validatingConfiguration: 'external-secrets-admission',
+      mutatingConfiguration: 'zz-external-secrets-admission',
+      crdNames: CRDS,
+      clock: systemClock,
+      log: logger,
+    });
+
+    let state: 'starting' | 'serving' | 'stopping' = 'starting';
+    let apiServerSeen = systemClock.monotonic();
+    const http = await serveOperational({
+      registry,
+      port: metricsPort,
+      address: flags['bind-address'],
+      healthz: () => undefined,
+      readyz: () => {
+        if (state !== 'serving') return state;
+        if (!certificates.ready()) return 'the certificate is not valid or not injected';
+        return systemClock.monotonic() - apiServerSeen > API_SERVER_SILENCE_MS
+          ? 'the API server does not answer'
+          : undefined;
+      },
+    });
+
+    await certificates.start(stop);
+    const credentials = certificates.current();
+    if (credentials === undefined) {
+      await http.close();
+      if (stop.aborted) return;
+      throw new EsaError('CERTIFICATE', 'there is no serving certificate');
+    }
+    const answered = (hook: string, request: AdmissionRequest, answer: AdmissionAnswer): unknown => {
+      metrics.reviews.inc({
+        hook,
+        answer: !answer.allowed ? 'refused' : answer.warnings ? 'warned' : 'allowed',
+      });
+      if (!answer.allowed) {
+        logger.info(
+          {
+            hook,
+            kind: request.kind.kind,
+            namespace: request.namespace,
+            name: request.name,
+            user: request.userInfo.username,
+            message: answer.status?.message,
+          },
+          'refused',
+        );
+      }
+      return reviewOf(request.uid, answer);
+    };
+    const hooks: Hook[] = [
+      {
+        path: () => certificates.paths()?.validate,
+        handle: async ({ body }: HookCall) => {
+          const request = readReview(body);
+          let answer: AdmissionAnswer;
+          try {
+            answer = validate(request);
+          } catch (error) {
+            logger.error({ err: error, uid: request.uid }, 'validating hook failed');
+            answer = refuseInternal();
+          }
+          return answered('validate', request, answer);
+        },
+      },
+      {
+        path: () => certificates.paths()?.mutate,
+        handle: async ({ body, timeoutMs, signal }: HookCall) => {
+          const request = readReview(body);
+          const answer = await mutate({ request, timeoutMs, signal }, mutating).catch((error: unknown) =>
+            mutateFailed(error, logger),
+          );
+          return answered('mutate', request, answer);
+        },
+      },
+      {
+        path: () => certificates.paths()?.convert,
+        handle: async ({ body }: HookCall) => convertReview(body),
+      },
+    ];
+    const server = new WebhookServer({
+      address: flags['bind-address'],
+      port,
+      credentials,
+      hooks,
+      log: logger,
+      lameDuckMs,
+    });
+    certificates.onChange((next) => {
+      try {
+        server.reload(next);
+        metrics.certificateExpiry.set(next.notAfter / 1000);
+      } catch (error) {
+        logger.error({ err: error }, 'the new certificate cannot be used, the old one stays');
+      }
+    });
+    metrics.certificateExpiry.set(credentials.notAfter / 1000);
+    await keys
+      .load(stop)
+      .catch((error: unknown) =>
+        logger.error(
+          { err: error },
+          'the keys of the pending marker cannot be read; no Secret is made until they can',
+        ),
+      );
+    const listening = await server.listen();
+    state = 'serving';
+    logger.info(
+      { namespace, identity, port: listening, metricsPort: http.port, server: kube.server },
+      'serving',
+    );
+
+    while (!stop.aborted) {
+      await sleep(API_SERVER_PROBE_MS, stop);
+      if (stop.aborted) break;
+      try {
+        await kube.request('GET', '/version', { timeoutMs: 2_000, signal: stop });
+        apiServerSeen = systemClock.monotonic();
+      } catch (error) {
+        if (!stop.aborted) logger.warn({ err: error }, 'the API server does not answer');
+      }
+    }
+    state = 'stopping';
+    await server.stop();
+    await certificates.stop();
+    await http.close();
+    await kube.close();
+  },
+);

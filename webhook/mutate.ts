@@ -1,0 +1,120 @@
+/** The mutating hook: never patches, never refuses (but for require-sync); makes the Secret, or says why not. */
+import { toEsaError } from '../api/errors.ts';
+import { ANNOTATION_REQUIRE_SYNC, SERVED_VERSIONS } from '../api/external-secrets/names.ts';
+import { pathInVersion } from '../api/external-secrets/paths.ts';
+import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import { checkExternalSecret } from '../policy/check-object.ts';
+import type { Log } from '../runtime/log.ts';
+import { isTransient, type SyncError } from '../sync/errors.ts';
+import { type MaterializeDeps, type Materialized, materialize } from '../sync/materialize.ts';
+import { targetName } from '../sync/plan.ts';
+import {
+  type AdmissionAnswer,
+  type AdmissionRequest,
+  allow,
+  refuseForNow,
+  refuseInvalid,
+} from './admission.ts';
+
+export interface MutateDeps extends MaterializeDeps {
+  readonly log: Log;
+  /** Our own limit for one review, milliseconds. */
+  readonly budgetMs: number;
+  /** Called once a review. */
+  readonly onOutcome: (outcome: string, milliseconds: number) => void;
+}
+
+/** The API server needs a moment to read the answer before its own limit. */
+const MARGIN_MS = 1_000;
+
+export interface MutateCall {
+  readonly request: AdmissionRequest;
+  /** The API server's limit, milliseconds. */
+  readonly timeoutMs: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+export async function mutate(call: MutateCall, deps: MutateDeps): Promise<AdmissionAnswer> {
+  const { request } = call;
+  const started = performance.now();
+  const { answer, outcome } = await decide(call, deps);
+  const milliseconds = Math.round((performance.now() - started) * 10) / 10;
+  deps.onOutcome(outcome, milliseconds);
+  deps.log.info(
+    {
+      namespace: request.namespace,
+      name: request.name || request.object?.metadata?.name,
+      outcome,
+      milliseconds,
+      user: request.userInfo.username,
+    },
+    'materialize',
+  );
+  return answer.allowed ? { ...answer, auditAnnotations: { outcome } } : answer;
+}
+
+async function decide(
+  call: MutateCall,
+  deps: MutateDeps,
+): Promise<{ answer: AdmissionAnswer; outcome: string }> {
+  const { request } = call;
+  const quiet = (outcome: string) => ({ answer: allow(), outcome });
+  if (request.operation !== 'CREATE' || request.object === null) return quiet('not-a-create');
+  if (request.dryRun === true) return quiet('dry-run');
+  const name = request.object.metadata?.name ?? '';
+  // With generateName the API server picks the name after this phase.
+  if (name === '') return quiet('no-name-yet');
+  const namespace = request.namespace ?? '';
+  const { hub, problems } = checkExternalSecret({
+    ...request.object,
+    metadata: { ...request.object.metadata, namespace },
+  });
+  // The validating hook words the refusal.
+  if (problems.length > 0) return quiet('invalid');
+
+  const budget = Math.min(deps.budgetMs, (call.timeoutMs ?? deps.budgetMs + MARGIN_MS) - MARGIN_MS);
+  const signal = AbortSignal.any([call.signal, AbortSignal.timeout(Math.max(budget, 1))]);
+  const result = await materialize(hub, request.userInfo, deps, signal);
+  return judge(request, hub, result, deps);
+}
+
+function judge(
+  request: AdmissionRequest,
+  es: ExternalSecret,
+  result: Materialized,
+  deps: MutateDeps,
+): { answer: AdmissionAnswer; outcome: string } {
+  if (result.outcome !== 'deferred') {
+    return {
+      answer: allow(),
+      outcome: result.outcome === 'skipped' ? `skipped-${result.why}` : result.outcome,
+    };
+  }
+  const { error } = result;
+  const target = `${request.namespace ?? ''}/${targetName(es)}`;
+  const outcome = `deferred-${error.code}`;
+  deps.log.warn({ namespace: request.namespace, name: es.metadata.name, err: error }, 'not materialised');
+  if (es.metadata.annotations?.[ANNOTATION_REQUIRE_SYNC] === 'true') {
+    return { answer: refuseUnsynced(request, target, error), outcome: `refused-${error.code}` };
+  }
+  return {
+    answer: allow({ warnings: [`Secret ${target} is not there yet, the poller goes on: ${error.message}`] }),
+    outcome,
+  };
+}
+
+function refuseUnsynced(request: AdmissionRequest, target: string, error: SyncError): AdmissionAnswer {
+  const message = `Secret ${target} cannot be made now, and ${ANNOTATION_REQUIRE_SYNC} asks for it: ${error.message}`;
+  if (isTransient(error.code)) return refuseForNow(`${message} (try again)`);
+  const version = SERVED_VERSIONS.find((served) => served === request.kind.version) ?? 'v1';
+  const path = pathInVersion(version, 'ExternalSecret', error.path ?? ['spec']);
+  return refuseInvalid(request, [{ path, reason: 'FieldValueInvalid', message }]);
+}
+
+/** What the mutating hook answers if it fails itself: the poller is there for that. */
+export function mutateFailed(thrown: unknown, log: Log): AdmissionAnswer {
+  log.error({ err: toEsaError(thrown) }, 'mutating hook failed');
+  return allow({
+    warnings: ['the Secret is not there yet: the webhook failed on this object; the poller goes on'],
+  });
+}
