@@ -243,8 +243,11 @@ export class CertificateManager {
   }
 
   async #reconcile(signal: AbortSignal): Promise<void> {
-    const state = await this.#rotate(await this.#load(signal), signal);
-    this.#paths = hookPaths(state);
+    const loaded = await this.#load(signal);
+    this.#paths = hookPaths(loaded);
+    // A leaf that is due is more urgent than a step of the rotation, which may ask for another one.
+    await this.#renewLeaf(loaded);
+    const state = await this.#rotate(loaded, signal);
     await this.#renewLeaf(state);
     if (this.#targetsKnown) await this.#inject(state, signal);
   }

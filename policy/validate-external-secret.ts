@@ -21,8 +21,10 @@ export function validateExternalSecretSpec(spec: ExternalSecretSpec): readonly P
   return problems;
 }
 
-const unsupported = (report: Report, path: FieldPath, what: string): void =>
-  report(path, 'FieldValueNotSupported', `${what} is not supported yet; leave it out`);
+const unsupported = (report: Report, path: FieldPath, what: string, instead = 'leave it out'): void =>
+  report(path, 'FieldValueNotSupported', `${what} is not supported yet; ${instead}`);
+const ONE_STORE = 'make one ExternalSecret for each store';
+const NAME_EACH = 'name each secret in data, or with extract';
 
 function validateSources(spec: ExternalSecretSpec, report: Report): void {
   const data = spec.data ?? [];
@@ -62,7 +64,7 @@ function validateSources(spec: ExternalSecretSpec, report: Report): void {
       );
     }
     if (entry.sourceRef !== undefined)
-      unsupported(report, [...path, 'sourceRef'], 'another source for one entry');
+      unsupported(report, [...path, 'sourceRef'], 'another source for one entry', ONE_STORE);
     validateRemoteRef(entry.remoteRef, [...path, 'remoteRef'], report);
   }
   for (const [index, entry] of dataFrom.entries()) validateDataFrom(entry, ['dataFrom', index], report);
@@ -97,7 +99,11 @@ function validateDataFrom(entry: DataFromEntry, path: FieldPath, report: Report)
     );
   } else if (extract === undefined && find === undefined && sourceRef === undefined) {
     // 9
-    report(path, 'FieldValueRequired', 'either extract, find, or sourceRef must be set to dataFrom');
+    report(
+      path,
+      'FieldValueRequired',
+      'either extract, find, or sourceRef must be set to dataFrom; name a secret with extract.key',
+    );
   } else if (
     sourceRef !== undefined &&
     sourceRef.generatorRef === undefined &&
@@ -110,18 +116,18 @@ function validateDataFrom(entry: DataFromEntry, path: FieldPath, report: Report)
       'generatorRef or storeRef must be set when using sourceRef in dataFrom',
     );
   } else if (sources.length === 0) {
-    report(path, 'FieldValueRequired', 'sourceRef.storeRef alone fetches nothing; add extract or find');
+    report(path, 'FieldValueRequired', 'sourceRef.storeRef alone fetches nothing; add extract');
   }
   if (extract !== undefined) {
     if (extract.key === '')
       report([...path, 'extract', 'key'], 'FieldValueRequired', 'the key is empty; name the remote secret');
     validateRemoteRef(extract, [...path, 'extract'], report);
   }
-  if (find !== undefined) unsupported(report, [...path, 'find'], 'dataFrom.find');
+  if (find !== undefined) unsupported(report, [...path, 'find'], 'dataFrom.find', NAME_EACH);
   if (sourceRef?.generatorRef !== undefined)
-    unsupported(report, [...path, 'sourceRef', 'generatorRef'], 'a generator');
+    unsupported(report, [...path, 'sourceRef', 'generatorRef'], 'a generator', 'remove this entry');
   if (sourceRef?.storeRef !== undefined)
-    unsupported(report, [...path, 'sourceRef', 'storeRef'], 'another store for one entry');
+    unsupported(report, [...path, 'sourceRef', 'storeRef'], 'another store for one entry', ONE_STORE);
   if (rewrite !== undefined && rewrite.length > 0) unsupported(report, [...path, 'rewrite'], 'rewrite');
 }
 

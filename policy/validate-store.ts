@@ -42,7 +42,7 @@ export function validateStoreSpec(
       problems.push({
         path: ['spec', 'conditions', index, 'namespaceRegexes', position],
         reason: 'FieldValueInvalid',
-        message: `not a regular expression (RE2): ${reason}`,
+        message: `must be a regular expression (RE2): ${reason}`,
       });
     }
   }
@@ -54,6 +54,7 @@ function regexError(pattern: string): string | undefined {
     RE2JS.compile(pattern);
     return undefined;
   } catch (error) {
-    return error instanceof RE2JSSyntaxException ? error.message : 'cannot be compiled';
+    if (!(error instanceof RE2JSSyntaxException)) return 'it cannot be compiled';
+    return error.message.replace('error parsing regexp: ', '');
   }
 }

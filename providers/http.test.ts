@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
-import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { inspect } from 'node:util';
-import forge from 'node-forge';
 import type { ProviderError } from './contract.ts';
 import { closeOutbound, configureOutbound, httpRequest } from './http.ts';
+import { selfSigned } from './testing/self-signed.ts';
 
 const running: Server[] = [];
 
@@ -33,27 +32,6 @@ const fails = (code: string, message: RegExp) => (error: ProviderError) => {
   assert.doesNotMatch(`${inspect(error, { depth: 9 })}${JSON.stringify(error)}`, /SENTINEL/);
   return true;
 };
-
-function selfSigned(name: string): { key: string; cert: string } {
-  const encoding = { type: 'pkcs1', format: 'pem' } as const;
-  const { privateKey, publicKey } = generateKeyPairSync('rsa', {
-    modulusLength: 2048,
-    privateKeyEncoding: encoding,
-    publicKeyEncoding: encoding,
-  });
-  const cert = forge.pki.createCertificate();
-  cert.publicKey = forge.pki.publicKeyFromPem(publicKey);
-  cert.serialNumber = '01';
-  cert.validity.notAfter = new Date(Date.now() + 3_600_000);
-  cert.setSubject([{ name: 'commonName', value: name }]);
-  cert.setIssuer([{ name: 'commonName', value: name }]);
-  cert.setExtensions([
-    { name: 'basicConstraints', cA: true },
-    { name: 'subjectAltName', altNames: [{ type: 7, ip: name }] },
-  ]);
-  cert.sign(forge.pki.privateKeyFromPem(privateKey), forge.md.sha256.create());
-  return { key: privateKey, cert: forge.pki.certificateToPem(cert) };
-}
 
 before(() => configureOutbound({ allowLoopback: true }));
 afterEach(async () => {

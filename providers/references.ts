@@ -29,7 +29,7 @@ const NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
 const NAMESPACE = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 
 const FOREIGN_NAMESPACE =
-  'namespace should either be empty or match the namespace of the SecretStore for a namespaced SecretStore';
+  'namespace should either be empty or match the namespace of the SecretStore for a namespaced SecretStore; leave it out, or use a ClusterSecretStore';
 
 /** The first thing wrong with a reference, without I/O; undefined if nothing is, or there is no reference. */
 export function checkReference(

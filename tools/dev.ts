@@ -5,14 +5,23 @@ const began = performance.now();
 console.log('starting a control plane, OpenBao, webhook and poller ...');
 const { bed, envFile } = await startDevSession();
 
-const watched = [
+let stopping = false;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.prependListener(signal, () => {
+    if (!stopping) console.log('stopping ...');
+    stopping = true;
+  });
+}
+const { webhook, poller } = bed.product;
+for (const { name, exited, log } of [
   ...Object.values(bed.cp.processes),
   bed.openBao.process,
-  bed.product.webhook.process,
-  bed.product.poller.process,
-];
-for (const { name, exited, log } of watched) {
-  void exited.then(({ code, signal }) => console.log(`${name} ended (${code ?? signal}); its log: ${log}`));
+  webhook.process,
+  poller.process,
+]) {
+  void exited.then(({ code, signal }) => {
+    if (!stopping) console.log(`${name} ended (${code ?? signal}); its log: ${log}`);
+  });
 }
 console.log(`ready after ${((performance.now() - began) / 1000).toFixed(1)} s
 

@@ -100,7 +100,12 @@ export class VaultConnection implements Connection {
     const data = part === 'metadata' ? metadataOf(answer.body) : this.#dataOf(answer);
     if (data === undefined) throw await this.#shapeless(path, asked, answer, signal);
     mounts.markGood(path.mount.join('/'), config.version);
-    return new VaultObject(data, `Vault ${this.#parts.server}: ${segments.join('/')}`);
+    try {
+      return new VaultObject(data, `Vault ${this.#parts.server}: ${segments.join('/')}`);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw vaultError(asked, 'PROVIDER_INVALID_RESPONSE', 'the secret is nested too deeply');
+    }
   }
 
   async getAll(_find: FindRequest, _signal: AbortSignal): Promise<ReadonlyMap<string, SecretValue>> {

@@ -117,7 +117,10 @@ describe('a session', () => {
   test('a refused token is replaced once; a second refusal costs no login for a minute', async () => {
     const { log, source, token, pass, never } = bed({ ttlMs: 3_600_000 });
     const first = await source.token(never);
-    assert.deepEqual(await Promise.all([source.refused(first, never), source.refused(first, never)]), [true, true]);
+    assert.deepEqual(await Promise.all([source.refused(first, never), source.refused(first, never)]), [
+      true,
+      true,
+    ]);
     assert.equal(log.logins, 2);
     assert.equal(await source.refused(first, never), true);
     assert.equal(await source.refused(await source.token(never), never), false);

@@ -71,7 +71,7 @@ export function parseServer(server: string): URL | string {
   const literal = literalAddress(url);
   // Whether loopback is allowed is a setting of the running program, so that is said when it connects.
   const refusal = literal === undefined ? undefined : refusalOf(literal, true);
-  return refusal === undefined ? url : `${literal} ${refusal}`;
+  return refusal === undefined ? url : `${literal} ${refusal}; name the server of Vault`;
 }
 
 function serverProblems(config: VaultConfig): Problem[] {

@@ -30,7 +30,7 @@ export async function httpRequest<T = unknown>(
   { dispatcher, headers = {}, body }: HttpOptions = {},
 ): Promise<HttpAnswer<T>> {
   const answer = await request(url, {
-    method: method as Dispatcher.HttpMethod,
+    method,
     ...(dispatcher === undefined ? {} : { dispatcher }),
     headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
     body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),

@@ -62,7 +62,7 @@ const running = new Map<ChildProcess, RunningProcess>();
 let guarded = false;
 
 /** Stops every child that still runs, the youngest first. */
-export async function stopAll(): Promise<void> {
+async function stopAll(): Promise<void> {
   for (const child of [...running.values()].toReversed()) await child.stop();
 }
 

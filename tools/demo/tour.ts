@@ -1,6 +1,7 @@
 /** The steps of the demo: what was done, how long it took, and whether it was as promised. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { parse } from 'yaml';
 import type { Bed } from '../../test/harness/bed.ts';
 import { eventually } from '../../test/harness/eventually.ts';
@@ -50,9 +51,6 @@ function decode({ data }: SecretObject): Record<string, string> {
   return Object.fromEntries(entries.map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]));
 }
 
-const isEqual = (a: Record<string, string>, b: Record<string, string>): boolean =>
-  JSON.stringify(Object.entries(a).toSorted()) === JSON.stringify(Object.entries(b).toSorted());
-
 /** The promise of the product: the Secret is there when the create has returned, at the first look. */
 async function create(bed: Bed): Promise<Step> {
   const file = 'vault-token/3-external-secret.yaml';
@@ -70,9 +68,9 @@ async function create(bed: Bed): Promise<Step> {
     facts: [
       `${sentAt}  create sent`,
       `${returnedAt}  create returned: ${created.status} after ${ms(sent, returned)}${created.body.message ?? ''}`,
-      `${readAt}  Secret read: ${read.status}, ${Object.keys(values).toSorted().join(', ') || 'no keys'}`,
+      `${readAt}  Secret read: ${read.status}, ${Object.keys(values).join(', ') || 'no keys'}`,
     ],
-    holds: created.status === 201 && isEqual(values, FIRST),
+    holds: created.status === 201 && isDeepStrictEqual(values, FIRST),
   };
 }
 
@@ -98,7 +96,8 @@ async function rotation(bed: Bed): Promise<Step> {
   const rotatedAt = clock();
   const rotated = performance.now();
   const updated = await eventually(
-    async () => isEqual(decode((await bed.cp.request<SecretObject>('GET', SECRET_PATH)).body), ROTATED),
+    async () =>
+      isDeepStrictEqual(decode((await bed.cp.request<SecretObject>('GET', SECRET_PATH)).body), ROTATED),
     { timeout: interval + REFRESH_SLACK_MS, interval: 20 },
   ).catch(() => false);
   return {

@@ -1,30 +1,34 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { readRunningPid, writeIdentity } from '../../test/harness/process-identity.ts';
 
 const OWNER = 'owner.json';
+const ENV = 'env';
+
+const clear = (directory: string): void => {
+  for (const name of [ENV, OWNER]) rmSync(join(directory, name), { force: true });
+};
 
 /**
  * Takes a folder for this process: `.dev` of the checkout, or `.dev/2`, `.dev/3`, ... while others that run
- * from the same checkout hold the ones before. What a crashed owner left in it is removed.
+ * from the same checkout hold the ones before. What crashed owners left is removed first.
  * @param base absolute path of `.dev`
  */
 export function claimDevDirectory(base: string): string {
+  mkdirSync(base, { recursive: true });
+  const numbered = readdirSync(base).filter((name) => /^\d+$/.test(name));
+  for (const directory of [base, ...numbered.map((name) => join(base, name))]) {
+    if (readRunningPid(join(directory, OWNER)) === 'ended') clear(directory);
+  }
   for (let number = 1; ; number++) {
     const directory = number === 1 ? base : join(base, String(number));
     mkdirSync(directory, { recursive: true });
-    const owner = join(directory, OWNER);
-    if (typeof readRunningPid(owner) === 'number') continue;
-    for (const name of [OWNER, 'env']) rmSync(join(directory, name), { force: true });
     try {
-      writeIdentity(owner, process.pid, { exclusive: true });
+      writeIdentity(join(directory, OWNER), process.pid, { exclusive: true });
     } catch {
-      // Another start took it in this very moment.
       continue;
     }
-    process.once('exit', () => {
-      for (const name of ['env', OWNER]) rmSync(join(directory, name), { force: true });
-    });
+    process.once('exit', () => clear(directory));
     return directory;
   }
 }

@@ -15,7 +15,9 @@ export interface DevSession {
   stop(): Promise<void>;
 }
 
-const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+/** For a POSIX shell; what needs no quotes gets none, for people read the file, too. */
+const quote = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** Variables of .dev/env. Pids are those of now: the file is written anew when a program was restarted. */
 function environmentOf({ cp, openBao, product }: Bed, socket: string): Record<string, string | undefined> {
@@ -46,7 +48,7 @@ function writeEnvironment(file: string, bed: Bed, socket: string): void {
     .map(([name, value]) => `export ${name}=${quote(value)}`);
   // A kubectl and a bao of their own come first, if people have them.
   const tools = [dirname(bed.cp.kubectlBinary), dirname(openBaoBinary())];
-  lines.push(`export PATH="$PATH":${tools.map(quote).join(':')}`);
+  lines.push(`export PATH="$PATH":${quote(tools.join(':'))}`);
   writeFileSync(`${file}.new`, `${lines.join('\n')}\n`, { mode: 0o600 });
   renameSync(`${file}.new`, file);
 }

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, statSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { eventually } from '../harness/eventually.ts';
+import { listeningAddresses } from '../harness/listening.ts';
+
+interface Dev {
+  readonly child: ChildProcess;
+  /** Path of its file of exports. */
+  readonly envFile: string;
+  /** Runs a script in a shell that has sourced that file. */
+  shell(script: string): Promise<{ code: number; stdout: string; stderr: string }>;
+}
+
+async function startDev(): Promise<Dev> {
+  const child = spawn(process.execPath, ['tools/dev.ts'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  const envFile = await eventually(() => /^ {2}\. (\S+env)/m.exec(output)?.[1], {
+    timeout: 120_000,
+    what: '`make dev`',
+  });
+  const shell: Dev['shell'] = (script) =>
+    new Promise((resolve) => {
+      execFile('bash', ['-c', `. ${envFile}\n${script}`], (error, stdout, stderr) =>
+        resolve({ code: error === null ? 0 : Number(error.code), stdout: stdout.trim(), stderr }),
+      );
+    });
+  return { child, envFile, shell };
+}
+
+const isAlive = (pid: number): boolean => existsSync(`/proc/${pid}`);
+
+describe('make dev', () => {
+  let dev: Dev;
+  before(async () => {
+    dev = await startDev();
+  });
+  after(async () => {
+    if (dev.child.exitCode !== null) return;
+    dev.child.kill('SIGTERM');
+    await once(dev.child, 'exit');
+  });
+
+  test('its env has all that a shell needs, for this user only', async () => {
+    assert.equal(statSync(dev.envFile).mode & 0o777, 0o600);
+    const { stdout } = await dev.shell('kubectl get crd -o name && bao kv put -format=json secret/x a=b');
+    assert.match(stdout, /externalsecrets\.external-secrets\.io/);
+    const names = ['WEBHOOK_PID', 'WEBHOOK_LOG', 'POLLER_PID', 'POLLER_LOG', 'METRICS_URL'];
+    const { stdout: values } = await dev.shell(names.map((name) => `echo "\${${name}:?}"`).join('\n'));
+    const [webhookPid = '', webhookLog = '', pollerPid = '', pollerLog = ''] = values.split('\n');
+    assert.ok(isAlive(Number(webhookPid)) && isAlive(Number(pollerPid)));
+    assert.ok(existsSync(webhookLog) && existsSync(pollerLog));
+  });
+
+  test('nothing of it listens beyond loopback', { skip: process.platform !== 'linux' }, async () => {
+    const { stdout } = await dev.shell(`echo $WEBHOOK_PID; echo $POLLER_PID; pgrep -P ${dev.child.pid}`);
+    const pids = new Set(stdout.split('\n').map(Number));
+    assert.ok(pids.size >= 6, 'etcd, kube-apiserver, kube-controller-manager, OpenBao, webhook, poller');
+    for (const pid of pids) assert.deepEqual(listeningAddresses(pid), ['127.0.0.1'], String(pid));
+  });
+
+  test('the webhook can be stopped and started from another shell', async () => {
+    const store = 'kubectl create --dry-run=server -f examples/vault-token/2-store.yaml';
+    await dev.shell('kubectl create namespace demo');
+    const before = (await dev.shell('echo $WEBHOOK_PID')).stdout;
+    assert.equal((await dev.shell('eval "$WEBHOOK_STOP_CMD"')).code, 0);
+    assert.ok(!isAlive(Number(before)));
+    assert.match((await dev.shell(store)).stderr, /failed calling webhook/);
+    assert.equal((await dev.shell('eval "$WEBHOOK_START_CMD"')).code, 0);
+    assert.ok(isAlive(Number((await dev.shell('echo $WEBHOOK_PID')).stdout)), 'the env names the new pid');
+    await eventually(async () => (await dev.shell(store)).code === 0);
+  });
+
+  test('a second one beside it gets its own folder, and a signal leaves nothing of it', async () => {
+    const second = await startDev();
+    assert.notEqual(second.envFile, dev.envFile);
+    const pids = (await second.shell('echo $WEBHOOK_PID; echo $POLLER_PID')).stdout.split('\n').map(Number);
+    assert.equal((await second.shell('kubectl get namespace demo')).code, 1, 'another cluster');
+    second.child.kill('SIGINT');
+    await once(second.child, 'exit');
+    assert.ok(!existsSync(second.envFile));
+    for (const pid of pids) assert.ok(!isAlive(pid));
+    assert.equal((await dev.shell('kubectl get namespace demo')).code, 0, 'the first one goes on');
+  });
+});
+
+test('make demo ONCE=1: every step of the tour holds', async (t) => {
+  const child = spawn(process.execPath, ['tools/demo.ts', '--once'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  const [code] = (await once(child, 'close')) as [number];
+  assert.equal(code, 0, output);
+  assert.match(output, /7 steps held, 0 failed/);
+  t.diagnostic(/create returned: .*/.exec(output)?.[0] ?? '');
+});
+
+test('a program on an older Node says in one line what to do', async () => {
+  // The check itself, as an older Node would meet it.
+  const script = `Object.defineProperty(process.versions, 'node', { value: '20.1.0' });
+    const { requireNode } = await import('./tools/require-node.mjs'); requireNode('webhook/main.mjs');`;
+  const { code, stderr } = await new Promise<{ code: unknown; stderr: string }>((resolve) => {
+    execFile(process.execPath, ['--input-type=module', '-e', script], (error, _stdout, text) =>
+      resolve({ code: error?.code, stderr: text }),
+    );
+  });
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    /^webhook\/main\.mjs needs Node 24 or newer, this is 20\.1\.0: run `make setup`[^\n]*\n$/,
+  );
+});
