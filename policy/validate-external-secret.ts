@@ -193,7 +193,7 @@ function validateTarget(spec: ExternalSecretSpec, report: Report): void {
       report(
         at,
         'FieldValueForbidden',
-        `template.type=${type} with templateFrom target=${into} is not allowed`,
+        `template.type=${type} with templateFrom target=${into} is not allowed; use another type`,
       );
     }
   }

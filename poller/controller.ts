@@ -53,6 +53,8 @@ export interface ControllerOptions {
   readonly log: Log;
   readonly metrics: PollerMetrics;
   readonly workers: number;
+  /** True if admission has made this Secret and it waits to be adopted. */
+  readonly isPending: (namespace: string, name: string) => boolean;
   readonly stop: AbortSignal;
 }
 
@@ -79,6 +81,8 @@ export class Controller {
     this.#queue = new WorkQueue({
       clock: this.#clock,
       workers: options.workers,
+      // Adoptions follow a burst of creates at a pace that leaves the API server to those who create.
+      limits: { [URGENCY.check]: 8, [URGENCY.adopt]: 2 },
       work: (key, due, urgency) => this.#work(key, due, urgency),
     });
   }
@@ -215,7 +219,10 @@ export class Controller {
       entry.handled = handled;
       const outdated = es.status?.syncedResourceVersion !== version && entry.interval > 0;
       const failed = readyCondition(es.status)?.status !== 'True';
-      if (never || outdated || failed) this.syncNow(key);
+      if (never && this.#options.isPending(es.metadata.namespace ?? '', targetName(es))) {
+        entry.wanted = true;
+        this.#queue.add(key, now, URGENCY.adopt);
+      } else if (never || outdated || failed) this.syncNow(key);
       else this.#queue.add(key, now, URGENCY.check);
       return;
     }
@@ -359,7 +366,9 @@ export class Controller {
           ...labels,
           secret: targetName(es),
           action: result.action,
-          stores: result.stores.map(({ context }) => storeLabel(context.kind, context.namespace, context.name)),
+          stores: result.stores.map(({ context }) =>
+            storeLabel(context.kind, context.namespace, context.name),
+          ),
           milliseconds: Math.round(milliseconds),
         },
         'Secret written',

@@ -117,6 +117,7 @@ export class Poller {
       log,
       metrics,
       workers: this.#options.workers,
+      isPending: (ns, name) => sweeper.isPending(ns, name),
       stop,
     });
     const sweeper = new Sweeper({

@@ -6,13 +6,14 @@ import { URGENCY, WorkQueue } from './queue.ts';
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const now = (): number => systemClock.monotonic();
 
-function recorder(workers: number, duration = 0) {
+function recorder(workers: number, duration = 0, limits = {}) {
   const log: string[] = [];
   let running = 0;
   let most = 0;
   const queue = new WorkQueue({
     clock: systemClock,
     workers,
+    limits,
     work: async (key) => {
       log.push(key);
       running += 1;
@@ -83,5 +84,18 @@ test('a key that was removed does not run', async () => {
   queue.remove('a');
   await sleep(40);
   assert.deepEqual(log, []);
+  await queue.stop();
+});
+
+test('an urgency with a limit leaves the other workers free', async () => {
+  const { log, queue, most } = recorder(4, 20, { [URGENCY.adopt]: 1 });
+  for (const key of ['a1', 'a2', 'a3']) queue.add(key, now(), URGENCY.adopt);
+  await sleep(5);
+  queue.add('n', now(), URGENCY.now);
+  await sleep(10);
+  assert.deepEqual(log, ['a1', 'n']);
+  await sleep(100);
+  assert.deepEqual(log, ['a1', 'n', 'a2', 'a3']);
+  assert.equal(most(), 2);
   await queue.stop();
 });

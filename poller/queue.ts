@@ -4,8 +4,11 @@
 import TinyQueue from 'tinyqueue';
 import type { Clock } from '../api/clock.ts';
 
-/** Lower is sooner: what somebody waits for goes before what is only due. */
-export const URGENCY = { now: 0, refresh: 1, check: 2 } as const;
+/**
+ * Lower is sooner: what somebody waits for goes before what is only due; then looks at Secrets that may have
+ * drifted; last the adoption of Secrets that admission has made, which are there and in use already.
+ */
+export const URGENCY = { now: 0, refresh: 1, check: 2, adopt: 3 } as const;
 export type Urgency = (typeof URGENCY)[keyof typeof URGENCY];
 
 interface Ticket {
@@ -19,6 +22,8 @@ export interface WorkQueueOptions {
   readonly clock: Clock;
   /** How many keys are worked on at a time. */
   readonly workers: number;
+  /** How many of one urgency run at a time, where that is less. */
+  readonly limits?: Partial<Record<Urgency, number>>;
   /** Does the work for one key. `due` is when it was (monotonic milliseconds). It must not throw. */
   readonly work: (key: string, due: number, urgency: Urgency) => Promise<void>;
 }
@@ -30,10 +35,11 @@ export class WorkQueue {
   readonly #options: WorkQueueOptions;
   /** Waiting for their moment. Tickets that were replaced stay inside and are skipped when they come up. */
   readonly #later = new TinyQueue<Ticket>([], (a, b) => a.due - b.due);
-  readonly #ready = new TinyQueue<Ticket>(
-    [],
-    (a, b) => a.urgency - b.urgency || a.due - b.due || a.sequence - b.sequence,
-  );
+  readonly #ready = Object.values(URGENCY).map((urgency) => ({
+    urgency,
+    tickets: new TinyQueue<Ticket>([], (a, b) => a.due - b.due || a.sequence - b.sequence),
+    running: 0,
+  }));
   readonly #valid = new Map<string, Ticket>();
   readonly #running = new Map<string, Promise<void>>();
   #sequence = 0;
@@ -46,7 +52,7 @@ export class WorkQueue {
 
   /** Number of keys that are due and wait for a worker, or run. */
   get depth(): number {
-    return this.#ready.length + this.#running.size;
+    return this.#ready.reduce((sum, { tickets }) => sum + tickets.length, this.#running.size);
   }
 
   isRunning(key: string): boolean {
@@ -105,27 +111,32 @@ export class WorkQueue {
     const now = this.#options.clock.monotonic();
     for (let next = this.#later.peek(); next !== undefined && next.due <= now; next = this.#later.peek()) {
       this.#later.pop();
-      if (this.#valid.get(next.key) === next) this.#ready.push(next);
+      if (this.#valid.get(next.key) === next) this.#ready[next.urgency]?.tickets.push(next);
     }
     this.#dispatch();
     this.#schedule();
   }
 
   #dispatch(): void {
-    const waiting: Ticket[] = [];
-    while (this.#running.size < this.#options.workers && !this.#stopped) {
-      const ticket = this.#ready.pop();
-      if (ticket === undefined) break;
-      if (this.#valid.get(ticket.key) !== ticket) continue;
-      if (this.#running.has(ticket.key)) waiting.push(ticket);
-      else this.#run(ticket);
+    for (const lane of this.#ready) {
+      const limit = this.#options.limits?.[lane.urgency] ?? this.#options.workers;
+      const waiting: Ticket[] = [];
+      while (lane.running < limit && this.#running.size < this.#options.workers && !this.#stopped) {
+        const ticket = lane.tickets.pop();
+        if (ticket === undefined) break;
+        if (this.#valid.get(ticket.key) !== ticket) continue;
+        if (this.#running.has(ticket.key)) waiting.push(ticket);
+        else this.#run(ticket, lane);
+      }
+      for (const ticket of waiting) lane.tickets.push(ticket);
     }
-    for (const ticket of waiting) this.#ready.push(ticket);
   }
 
-  #run(ticket: Ticket): void {
+  #run(ticket: Ticket, lane: { running: number }): void {
     this.#valid.delete(ticket.key);
+    lane.running += 1;
     const running = this.#options.work(ticket.key, ticket.due, ticket.urgency).finally(() => {
+      lane.running -= 1;
       this.#running.delete(ticket.key);
       this.#dispatch();
     });

@@ -88,6 +88,11 @@ export class Sweeper {
     return marker.externalSecret;
   }
 
+  /** True if this Secret was seen with a marker. */
+  isPending(namespace: string, name: string): boolean {
+    return this.#pending.has(`${namespace}/${name}`);
+  }
+
   /** The Secret is gone, or no longer pending. */
   untrack(namespace: string, name: string): void {
     this.#pending.delete(`${namespace}/${name}`);

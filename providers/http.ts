@@ -40,11 +40,6 @@ export function configureOutbound(changes: Partial<OutboundSettings>): void {
   agents.clear();
 }
 
-/** What the process may reach, for checks of literal addresses without I/O. */
-export function outboundSettings(): OutboundSettings {
-  return settings;
-}
-
 /** A server and how it is trusted. Equal targets share connections. */
 export interface HttpTarget {
   /** Scheme, host and port: `https://vault.example.com:8200`. */
@@ -92,8 +87,7 @@ export async function closeOutbound(): Promise<void> {
  */
 export async function httpRequest(target: HttpTarget, options: HttpRequest): Promise<HttpResponse> {
   const context: FailureContext = { label: options.label, signal: options.signal, ...settings };
-  const url = new URL(target.origin);
-  const literal = literalAddress(url);
+  const { literal } = describe(target);
   const refusal = literal === undefined ? undefined : refusalOf(literal, settings.allowLoopback);
   if (refusal !== undefined) {
     throw new ProviderError('PROVIDER_INVALID_CONFIG', `${options.label}: ${literal} ${refusal}`);
@@ -143,10 +137,28 @@ async function exchange(target: HttpTarget, options: HttpRequest): Promise<HttpR
   return { status: answer.statusCode, headers: answer.headers, body: Buffer.concat(chunks, size) };
 }
 
+interface Description {
+  /** Equal for equal targets. */
+  readonly key: string;
+  /** The address in the URL, where it is one. */
+  readonly literal: string | undefined;
+}
+
+/** By target, since the same objects come with each request of a connection. */
+const descriptions = new WeakMap<HttpTarget, Description>();
+
+function describe(target: HttpTarget): Description {
+  const known = descriptions.get(target);
+  if (known !== undefined) return known;
+  const parts = JSON.stringify([target.origin, target.ca, target.clientCertificate]);
+  const key = createHash('sha256').update(parts).digest('base64');
+  const description = { key, literal: literalAddress(new URL(target.origin)) };
+  descriptions.set(target, description);
+  return description;
+}
+
 function agentFor(target: HttpTarget): Dispatcher {
-  const key = createHash('sha256')
-    .update(JSON.stringify([target.origin, target.ca, target.clientCertificate]))
-    .digest('base64');
+  const { key } = describe(target);
   const existing = agents.get(key);
   if (existing !== undefined) return existing;
   const created = newAgent(target);

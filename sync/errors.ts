@@ -18,6 +18,8 @@ export type Stage = keyof typeof CONDITION_TEXT;
 /** A sync that did not succeed: where it stopped, and the error with its code. Its message is safe to show. */
 export class SyncError extends EsaError {
   readonly stage: Stage;
+  /** The cause alone, without the frame that ESO puts around it. */
+  readonly reason: string;
   /** The field whose read failed, in the hub version; undefined if no single one did. */
   readonly path: FieldPath | undefined;
   readonly retryAfterMs: number | undefined;
@@ -31,6 +33,7 @@ export class SyncError extends EsaError {
     );
     this.name = 'SyncError';
     this.stage = stage;
+    this.reason = error instanceof SyncError ? error.reason : error.message;
     this.path = where?.path;
     this.retryAfterMs = error instanceof ProviderError ? error.retryAfterMs : undefined;
   }

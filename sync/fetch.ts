@@ -61,7 +61,7 @@ function readShared(
     const limit = AbortSignal.timeout(context.readTimeoutMs);
     return context.withConnection(store, limit, (connection) => connection.read(read.remote, limit));
   });
-  return orAbort(shared, signal, `reading ${read.remote.key}`);
+  return orAbort(shared, signal, `reading ${read.remote.key} from ${read.store.kind} ${read.store.name}`);
 }
 
 /**

@@ -85,8 +85,8 @@ export async function materialize(
     // A store of another controller class: not ours to judge. A namespace on its way out: nobody waits for it.
     if (error.code === 'STORE_OTHER_CLASS') return skipped('other-class');
     if (isNamespaceTerminating(error.cause)) return skipped('namespace-terminating');
-    if (!signal.aborted) return { outcome: 'deferred', error };
-    const last = error.code === 'INTERNAL' ? '' : ` (${error.message})`;
+    if (!signal.aborted || error.code === 'DEADLINE') return { outcome: 'deferred', error };
+    const last = error.code === 'INTERNAL' ? '' : ` (${error.reason})`;
     return {
       outcome: 'deferred',
       error: new SyncError('fetch', new EsaError('DEADLINE', `out of time${last}`)),

@@ -127,6 +127,7 @@ const CHECKS: readonly Check[] = [
   },
   tool('generated CRDs', 'make generate', process.execPath, 'deploy/generate.ts', '--check'),
   tool('generated docs', 'make generate', process.execPath, 'tools/generate-docs.ts', '--check'),
+  tool('complete lockfile', 'node tools/lockfile.mjs', process.execPath, 'tools/lockfile.mjs', '--check'),
   {
     name: 'no trace of a machine',
     remedy: 'paths and hosts of one machine or registry do not belong in the sources',

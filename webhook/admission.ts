@@ -82,10 +82,20 @@ export const reviewOf = (uid: string, answer: AdmissionAnswer): unknown => ({
 
 /** The API server shows 256 characters of a warning, its documentation asks for 120. */
 export const MAX_WARNING = 120;
-export const shortWarning = (text: string): string => {
-  const line = text.replaceAll(/\s+/g, ' ').trim();
-  return line.length <= MAX_WARNING ? line : `${line.slice(0, MAX_WARNING - 3)}...`;
-};
+
+const oneLine = (text: string): string => text.replaceAll(/\s+/g, ' ').trim();
+
+/** One line of at most so many characters; what is too much is cut off its end. */
+export function shorten(text: string, limit: number): string {
+  const line = oneLine(text);
+  return line.length <= limit ? line : `${line.slice(0, limit - 3)}...`;
+}
+
+/** The same, cut off its beginning up to a word: where the cause comes last. */
+export function shortenFront(text: string, limit: number): string {
+  const line = oneLine(text);
+  return line.length <= limit ? line : `...${line.slice(2 - limit).replace(/^\S* |^./, '')}`;
+}
 
 export function allow(
   extra: { warnings?: readonly string[]; audit?: Readonly<Record<string, string>> } = {},
@@ -94,7 +104,7 @@ export function allow(
     allowed: true,
     ...(extra.warnings === undefined || extra.warnings.length === 0
       ? {}
-      : { warnings: extra.warnings.map(shortWarning) }),
+      : { warnings: extra.warnings.map((text) => shorten(text, MAX_WARNING)) }),
     ...(extra.audit === undefined ? {} : { auditAnnotations: extra.audit }),
   };
 }

@@ -156,7 +156,7 @@ await runProgram(
             namespace: request.namespace,
             name: request.name,
             user: request.userInfo.username,
-            message: answer.status?.message,
+            refusal: answer.status?.message,
           },
           'refused',
         );

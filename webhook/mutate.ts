@@ -3,6 +3,7 @@ import { toEsaError } from '../api/errors.ts';
 import { ANNOTATION_REQUIRE_SYNC, SERVED_VERSIONS } from '../api/external-secrets/names.ts';
 import { pathInVersion } from '../api/external-secrets/paths.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import type { FieldPath } from '../api/problem.ts';
 import { checkExternalSecret } from '../policy/check-object.ts';
 import type { Log } from '../runtime/log.ts';
 import { isTransient, type SyncError } from '../sync/errors.ts';
@@ -12,8 +13,11 @@ import {
   type AdmissionAnswer,
   type AdmissionRequest,
   allow,
+  MAX_WARNING,
   refuseForNow,
   refuseInvalid,
+  shorten,
+  shortenFront,
 } from './admission.ts';
 
 export interface MutateDeps extends MaterializeDeps {
@@ -24,6 +28,8 @@ export interface MutateDeps extends MaterializeDeps {
   readonly onOutcome: (outcome: string, milliseconds: number) => void;
 }
 
+/** Of the characters of a warning, so that the cause has room. */
+const MAX_TARGET = 40;
 /** The API server needs a moment to read the answer before its own limit. */
 const MARGIN_MS = 1_000;
 
@@ -97,24 +103,47 @@ function judge(
   if (es.metadata.annotations?.[ANNOTATION_REQUIRE_SYNC] === 'true') {
     return { answer: refuseUnsynced(request, target, error), outcome: `refused-${error.code}` };
   }
-  return {
-    answer: allow({ warnings: [`Secret ${target} is not there yet, the poller goes on: ${error.message}`] }),
-    outcome,
-  };
+  return { answer: allow({ warnings: [warningOf(target, error)] }), outcome };
+}
+
+/** What a target that is in the way needs is its owner's decision; everything else the poller tries again. */
+function warningOf(target: string, error: SyncError): string {
+  if (error.code === 'TARGET_UNMANAGED' || error.code === 'TARGET_OWNED') return error.reason;
+  const head = `Secret ${shorten(target, MAX_TARGET)} is not made yet and will be retried: `;
+  return head + shortenFront(error.reason, MAX_WARNING - head.length);
 }
 
 function refuseUnsynced(request: AdmissionRequest, target: string, error: SyncError): AdmissionAnswer {
-  const message = `Secret ${target} cannot be made now, and ${ANNOTATION_REQUIRE_SYNC} asks for it: ${error.message}`;
+  const message = `Secret ${target} cannot be made now, and ${ANNOTATION_REQUIRE_SYNC} asks for it: ${error.reason}`;
   if (isTransient(error.code)) return refuseForNow(`${message} (try again)`);
   const version = SERVED_VERSIONS.find((served) => served === request.kind.version) ?? 'v1';
-  const path = pathInVersion(version, 'ExternalSecret', error.path ?? ['spec']);
+  const path = pathInVersion(version, 'ExternalSecret', fieldOf(error));
   return refuseInvalid(request, [{ path, reason: 'FieldValueInvalid', message }]);
+}
+
+/** The field, in the hub version, that leads to what went wrong. */
+function fieldOf({ code, path = ['spec'] }: SyncError): FieldPath {
+  switch (code) {
+    case 'STORE_NOT_FOUND':
+    case 'STORE_NOT_ALLOWED':
+    case 'REFERENCE_NOT_FOUND':
+    case 'REFERENCE_FORBIDDEN':
+    case 'PROVIDER_UNAUTHENTICATED':
+      return ['spec', 'secretStoreRef', 'name'];
+    case 'PROVIDER_PROPERTY_NOT_FOUND':
+      return [...path.slice(0, -1), 'property'];
+    case 'TARGET_UNMANAGED':
+    case 'TARGET_OWNED':
+      return ['spec', 'target', 'name'];
+    default:
+      return path;
+  }
 }
 
 /** What the mutating hook answers if it fails itself: the poller is there for that. */
 export function mutateFailed(thrown: unknown, log: Log): AdmissionAnswer {
   log.error({ err: toEsaError(thrown) }, 'mutating hook failed');
   return allow({
-    warnings: ['the Secret is not there yet: the webhook failed on this object; the poller goes on'],
+    warnings: ['the Secret is not made yet and will be retried: the webhook failed on this object'],
   });
 }

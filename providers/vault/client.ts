@@ -7,18 +7,8 @@ import nodeVault from 'node-vault';
 import { parseKeepingNumbers } from '../../api/json.ts';
 import type { SecretValue } from '../../api/secret-value.ts';
 import { type HttpRequest, type HttpTarget, httpRequest } from '../http.ts';
-
-/** One answer of the server, whatever its status. */
-export interface VaultAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** False if there was a body that is not JSON. */
-  readonly isJson: boolean;
-  /** The parsed body, numbers with their digits; undefined if empty or not JSON. */
-  readonly body: unknown;
-  /** The member `errors` of the body, if it is a list. */
-  readonly errors: readonly string[] | undefined;
-}
+import { member, type VaultAnswer } from './answer.ts';
+import { labelOf } from './errors.ts';
 
 export interface VaultRequest {
   /** For messages: `read secret/data/app`. */
@@ -42,13 +32,6 @@ interface TransportOptions {
   readonly json?: unknown;
   readonly signal: AbortSignal;
   readonly label: string;
-}
-
-/** A member of an object that came over the wire. */
-export function member(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
-    ? (value as Record<string, unknown>)[name]
-    : undefined;
 }
 
 function parseBody(body: Buffer): Pick<VaultAnswer, 'isJson' | 'body'> {
@@ -151,7 +134,7 @@ export class VaultClient {
         },
         ...(request.body === undefined ? {} : { json: request.body }),
         signal: request.signal,
-        label: `Vault ${this.#options.endpoint}: ${request.what}`,
+        label: labelOf({ server: this.#options.endpoint, what: request.what }),
       })) as VaultAnswer;
     } catch (error) {
       const answer = member(member(error, 'response'), 'body');

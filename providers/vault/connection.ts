@@ -11,9 +11,10 @@ import {
 } from '../contract.ts';
 import { marshalGo } from '../go-json.ts';
 import { JsonText } from '../property.ts';
-import { member, type VaultAnswer, type VaultClient, type VaultRequest } from './client.ts';
+import { member, type VaultAnswer } from './answer.ts';
+import type { VaultClient, VaultRequest } from './client.ts';
 import type { VaultConfig } from './config.ts';
-import { type Asked, errorOfAnswer, vaultError } from './errors.ts';
+import { type Asked, errorOfAnswer, labelOf, vaultError } from './errors.ts';
 import { DENIED, type Mount, type MountTable } from './mounts.ts';
 import { requestSegments, type SecretPath, secretPath } from './paths.ts';
 import type { TokenSource } from './session.ts';
@@ -88,7 +89,7 @@ export class VaultConnection implements Connection {
     const { config, mounts } = this.#parts;
     const path = secretPath(config, ref.key);
     if (typeof path === 'string') {
-      throw new ProviderError('PROVIDER_INVALID_CONFIG', `Vault ${this.#parts.server}: ${path}`);
+      throw vaultError(this.#asked('read'), 'PROVIDER_INVALID_CONFIG', path);
     }
     const part = ref.metadata === true ? 'metadata' : 'data';
     const segments = requestSegments(path, config.version, part);
@@ -101,7 +102,7 @@ export class VaultConnection implements Connection {
     if (data === undefined) throw await this.#shapeless(path, asked, answer, signal);
     mounts.markGood(path.mount.join('/'), config.version);
     try {
-      return new VaultObject(data, `Vault ${this.#parts.server}: ${segments.join('/')}`);
+      return new VaultObject(data, labelOf({ server: this.#parts.server, what: segments.join('/') }));
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       throw vaultError(asked, 'PROVIDER_INVALID_RESPONSE', 'the secret is nested too deeply');

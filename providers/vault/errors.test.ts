@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { VaultAnswer } from './client.ts';
+import type { VaultAnswer } from './answer.ts';
 import { errorOfAnswer, retryAfter, wordsOf } from './errors.ts';
 
 const answer = (status: number, errors?: string[], more: Partial<VaultAnswer> = {}): VaultAnswer => ({

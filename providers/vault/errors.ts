@@ -1,6 +1,6 @@
 /** What Vault's answers mean, as errors of the closed union. */
 import { ProviderError, type ProviderErrorCode } from '../contract.ts';
-import type { VaultAnswer } from './client.ts';
+import type { VaultAnswer } from './answer.ts';
 
 /** What was asked, for messages: `Vault https://vault.example.com: read secret/data/app`. */
 export interface Asked {
@@ -13,19 +13,22 @@ export interface Asked {
 const MAX_TEXT = 200;
 // Tokens of Vault and OpenBao, and JWTs: no error of theirs quotes one, but a proxy in between might.
 const LOOKS_SECRET =
-  /\b(?:hv[sbr]|[sbr])\.[A-Za-z0-9_-]{20,}|\beyJ[\w-]+\.[\w-]+\.[\w-]*|[\w-]{8}-(?:[\w]{4}-){3}[\w]{12}/g;
+  /\b(?:hv[sbr]|[sbr])\.[A-Za-z0-9_-]{20,}|\beyJ[\w-]+\.[\w-]+\.[\w-]*|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}/g;
+
+/** Control characters and line ends become blanks: a message is one line, whatever a key or a server says. */
+const oneLine = (text: string): string => text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ');
+
+/** How messages about this request begin. */
+export const labelOf = (asked: Asked): string => oneLine(`Vault ${asked.server}: ${asked.what}`);
 
 /** Vault's own words on one line, shortened, without anything that looks like a token or a request id. */
 export function wordsOf(answer: VaultAnswer): string | undefined {
   const errors = answer.errors
     ?.filter((error) => error.trim() !== '')
     .map((error) => error.replace(/^\s*\d+ errors? occurred:\s*/, '').replace(/(^|\s)\*\s+/g, '$1'));
-  const text = errors
-    ?.join('; ')
-    .replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')
-    .replace(LOOKS_SECRET, '[redacted]')
-    .trim();
-  if (text === undefined || text === '') return undefined;
+  const text =
+    errors === undefined ? '' : oneLine(errors.join('; ')).replace(LOOKS_SECRET, '[redacted]').trim();
+  if (text === '') return undefined;
   return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}...` : text;
 }
 
@@ -51,8 +54,11 @@ export function vaultError(
   cause: string,
   retryAfterMs?: number,
 ): ProviderError {
-  const message = `Vault ${asked.server}: ${asked.what}: ${cause}`;
-  return new ProviderError(code, message, retryAfterMs === undefined ? {} : { retryAfterMs });
+  return new ProviderError(
+    code,
+    `${labelOf(asked)}: ${oneLine(cause)}`,
+    retryAfterMs === undefined ? {} : { retryAfterMs },
+  );
 }
 
 function classify(asked: Asked, answer: VaultAnswer, words: string): [ProviderErrorCode, string] {

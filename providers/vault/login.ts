@@ -1,7 +1,8 @@
 /** Logging in with a Kubernetes ServiceAccount, and extending the token's life. */
 import { SecretValue } from '../../api/secret-value.ts';
-import { member, type VaultAnswer, type VaultClient } from './client.ts';
-import { errorOfAnswer, vaultError } from './errors.ts';
+import { member, type VaultAnswer } from './answer.ts';
+import type { VaultClient } from './client.ts';
+import { errorOfAnswer, labelOf, vaultError } from './errors.ts';
 import type { Login, LoginMethod } from './session.ts';
 
 export interface KubernetesLogin {
@@ -35,7 +36,7 @@ export function kubernetesLogin(options: KubernetesLogin): LoginMethod {
   const path = ['auth', ...mount, 'login'];
   const asked = { server, what: `login at ${path.join('/')} as role ${role}`, isLogin: true };
   return {
-    label: `Vault ${server}: ${asked.what}`,
+    label: labelOf(asked),
     async login(signal) {
       const jwt = await options.jwt(signal);
       const body = { role, jwt: jwt.revealText() };

@@ -31,10 +31,12 @@ type Answer = (request: IncomingMessage, response: ServerResponse, body: string)
 const running: Server[] = [];
 
 async function serve(answer: Answer, tls?: Parameters<typeof createTlsServer>[0]): Promise<string> {
-  const listener = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
     let body = '';
-    for await (const chunk of request) body += String(chunk);
-    answer(request, response, body);
+    request.on('data', (chunk: Buffer) => {
+      body += chunk.toString();
+    });
+    request.on('end', () => answer(request, response, body));
   };
   const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
   running.push(server);
@@ -104,6 +106,16 @@ describe('on the wire', () => {
     assert.equal(headers?.['x-vault-namespace'], 'team/a');
     assert.equal(headers?.['x-vault-request'], 'true');
     assert.equal(headers?.['x-mine'], 'yes');
+  });
+
+  test('a key with line ends gives a message of one line', async () => {
+    withToken();
+    const server = await serve((_request, response) => json(response, 403, { errors: ['a\nb\u2028c'] }));
+    const connection = await connect(server);
+    await assert.rejects(connection.read({ key: 'a\nb\u2028c' }, signal), (error: ProviderError) => {
+      assert.match(error.message, /^Vault .*: read secret\/data\/a b c: denied \(403\): a b c$/);
+      return true;
+    });
   });
 
   test('keys that leave the mount never get there', async () => {
@@ -202,7 +214,7 @@ describe('on the wire', () => {
     for (depth of [1_000, 2_000, 4_000, 8_000, 16_000, 200_000]) {
       const outcome = await connection.read({ key: 'app' }, signal).then(
         (secret) => secret.get(undefined).byteLength > depth,
-        (error: ProviderError) => error.code,
+        (error: unknown) => (error as ProviderError).code,
       );
       assert.ok(
         outcome === true || (depth > 1_000 && outcome === 'PROVIDER_INVALID_RESPONSE'),
@@ -371,7 +383,7 @@ describe('credentials', () => {
     cluster.objects.set('ServiceAccount a/sa', { token: 'SENTINEL-jwt' });
     const bodies: string[] = [];
     const server = await serve((request, response, body) => {
-      bodies.push(`${request.method} ${request.url} ${request.headers['x-vault-namespace']} ${body}`);
+      bodies.push([request.method, request.url, request.headers['x-vault-namespace'], body].join(' '));
       json(response, 200, { auth: { client_token: '' } });
     });
     const auth = {

@@ -25,7 +25,7 @@ export interface BlockReference {
 const SUPPORTED_AUTH = ['tokenSecretRef', 'kubernetes'] as const satisfies (keyof VaultAuth)[];
 
 /** The auth methods that are set, in the order of the schema. */
-export function authMethods(config: VaultConfig): Exclude<keyof VaultAuth, 'namespace'>[] {
+function authMethods(config: VaultConfig): Exclude<keyof VaultAuth, 'namespace'>[] {
   const auth = config.auth ?? {};
   return (Object.keys(auth) as (keyof VaultAuth)[]).filter(
     (key): key is Exclude<keyof VaultAuth, 'namespace'> => key !== 'namespace' && auth[key] !== undefined,

@@ -167,7 +167,6 @@ function newManager(
     const error = 'err' in fields && fields.err instanceof Error ? `: ${fields.err.message}` : '';
     const step = 'step' in fields ? `: ${String(fields.step)}` : '';
     log.push(message + step + error);
-    if (process.env['DEBUG']) console.log(identity, message, step, error, JSON.stringify(fields));
   };
   return new CertificateManager({
     kube: client,
@@ -278,8 +277,8 @@ describe('certificates', { concurrency: false }, () => {
   test('a whole rotation of the CA without a failed call, on two replicas', async () => {
     const namespace = await newNamespace();
     const logs: [string[], string[]] = [[], []];
-    // The next CA is introduced after 8 s, the old one ends after 12 s; leaves are renewed after 3.3 s.
-    const times = { authorityMs: 12_000, leafMs: 5000 };
+    // The next CA is introduced after 10 s, the old one ends after 15 s; leaves are renewed after 4 s.
+    const times = { authorityMs: 15_000, leafMs: 6000 };
     const managers = [
       newManager(namespace, 'a', times, logs[0]),
       newManager(namespace, 'b', times, logs[1]),
@@ -299,7 +298,7 @@ describe('certificates', { concurrency: false }, () => {
         leaves.add(managers[1].current()?.cert ?? '');
         bundles.add(await bundleOf(1));
       },
-      { duration: 14_000, interval: 20 },
+      { duration: 17_000, interval: 20 },
     );
     assert.ok(calls > 50, `${calls} calls`);
     assert.notEqual(issuerOf(managers[1]), first);

@@ -1,4 +1,5 @@
 /** Objects on the bed's API server, as a test reads and writes them: plain requests of the admin. */
+import assert from 'node:assert/strict';
 import { GROUP } from '../../../api/external-secrets/names.ts';
 import type { ExternalSecret, SecretStore } from '../../../api/external-secrets/v1/index.ts';
 import type { ObjectMeta } from '../../../api/meta.ts';
@@ -11,7 +12,9 @@ import type { HttpAnswer } from '../../harness/http.ts';
 export interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string } & Readonly<Record<string, unknown>>;
+  readonly metadata: { readonly name: string; readonly namespace?: string } & Readonly<
+    Record<string, unknown>
+  >;
   readonly [member: string]: unknown;
 }
 
@@ -29,7 +32,10 @@ export interface Kinds {
   ConfigMap: { readonly metadata: ObjectMeta; readonly data?: Readonly<Record<string, string>> };
   Namespace: { readonly metadata: ObjectMeta };
   ServiceAccount: { readonly metadata: ObjectMeta };
-  ResourceQuota: { readonly metadata: ObjectMeta; readonly status?: { readonly used?: Readonly<Record<string, string>> } };
+  ResourceQuota: {
+    readonly metadata: ObjectMeta;
+    readonly status?: { readonly used?: Readonly<Record<string, string>> };
+  };
   ExternalSecret: ExternalSecret;
   SecretStore: SecretStore;
   ClusterSecretStore: SecretStore;
@@ -45,7 +51,13 @@ const RESOURCES: Readonly<Record<string, string>> = {
   SecretStore: 'secretstores',
   ClusterSecretStore: 'clustersecretstores',
 };
-const CORE: ReadonlySet<string> = new Set(['Secret', 'ConfigMap', 'Namespace', 'ServiceAccount', 'ResourceQuota']);
+const CORE: ReadonlySet<string> = new Set([
+  'Secret',
+  'ConfigMap',
+  'Namespace',
+  'ServiceAccount',
+  'ResourceQuota',
+]);
 
 const apiVersionOf = (kind: string): string => (CORE.has(kind) ? 'v1' : `${GROUP}/v1`);
 
@@ -65,7 +77,13 @@ function successful<T>(what: string, { status, body }: HttpAnswer<T>): T {
 /** The texts of the warnings that came with an answer; on the wire each is `299 - "text"`. */
 function warningsOf(answer: HttpAnswer<unknown>): string[] {
   const { warning = [] } = answer.headers;
-  return [warning].flat().flatMap((header) => [...header.matchAll(/299 - "((?:[^"\\]|\\.)*)"/g)].map(([, text = '']) => text.replaceAll(/\\(.)/g, '$1')));
+  return [warning]
+    .flat()
+    .flatMap((header) =>
+      [...header.matchAll(/299 - "((?:[^"\\]|\\.)*)"/g)].map(([, text = '']) =>
+        text.replaceAll(/\\(.)/g, '$1'),
+      ),
+    );
 }
 
 export class Cluster {
@@ -76,7 +94,9 @@ export class Cluster {
   }
 
   /** POST. @returns status, body and the texts of the warnings */
-  async attempt(manifest: Manifest): Promise<{ status: number; body: { message?: string }; warnings: string[] }> {
+  async attempt(
+    manifest: Manifest,
+  ): Promise<{ status: number; body: { message?: string }; warnings: string[] }> {
     const path = pathOf(manifest.apiVersion, manifest.kind, manifest.metadata.namespace);
     const answer = await this.cp.request<{ message?: string }>('POST', path, manifest);
     return { status: answer.status, body: answer.body, warnings: warningsOf(answer) };
@@ -90,7 +110,11 @@ export class Cluster {
   }
 
   /** undefined if it does not exist. */
-  async find<K extends keyof Kinds>(kind: K, namespace: string | undefined, name: string): Promise<Kinds[K] | undefined> {
+  async find<K extends keyof Kinds>(
+    kind: K,
+    namespace: string | undefined,
+    name: string,
+  ): Promise<Kinds[K] | undefined> {
     const answer = await this.cp.request<Kinds[K]>('GET', pathOf(apiVersionOf(kind), kind, namespace, name));
     return answer.status === 404 ? undefined : successful(`read ${kind} ${name}`, answer);
   }
@@ -110,9 +134,14 @@ export class Cluster {
     patch: object,
     { subresource }: { readonly subresource?: 'status' } = {},
   ): Promise<Kinds[K]> {
-    const path = pathOf(apiVersionOf(kind), kind, namespace, name) + (subresource === undefined ? '' : `/${subresource}`);
+    const path =
+      pathOf(apiVersionOf(kind), kind, namespace, name) +
+      (subresource === undefined ? '' : `/${subresource}`);
     const headers = { 'content-type': 'application/merge-patch+json' };
-    return successful(`patch ${kind} ${name}`, await this.cp.request<Kinds[K]>('PATCH', path, patch, headers));
+    return successful(
+      `patch ${kind} ${name}`,
+      await this.cp.request<Kinds[K]>('PATCH', path, patch, headers),
+    );
   }
 
   async remove(kind: keyof Kinds, namespace: string | undefined, name: string): Promise<void> {
@@ -132,9 +161,29 @@ export class Cluster {
   }
 
   /** The Ready condition of an ExternalSecret or store; undefined while there is none. */
-  async ready(kind: 'ExternalSecret' | 'SecretStore' | 'ClusterSecretStore', namespace: string | undefined, name: string) {
+  async ready(
+    kind: 'ExternalSecret' | 'SecretStore' | 'ClusterSecretStore',
+    namespace: string | undefined,
+    name: string,
+  ) {
     const object = await this.get(kind, namespace, name);
     return object.status?.conditions?.find(({ type }) => type === 'Ready');
+  }
+
+  /** Waits until a Secret holds exactly these values. */
+  async holds(
+    namespace: string,
+    name: string,
+    expected: Readonly<Record<string, string>>,
+    timeout = 10_000,
+  ): Promise<void> {
+    await eventually(
+      async () => {
+        assert.deepEqual(await this.values(namespace, name), expected);
+        return true;
+      },
+      { timeout, what: `the values of Secret ${namespace}/${name}` },
+    );
   }
 
   /** Waits until an ExternalSecret is Ready=True. */
@@ -146,7 +195,13 @@ export class Cluster {
   /** Waits until it is Ready=False with a message that matches. @returns the message */
   async failing(namespace: string, name: string, message: RegExp, timeout = 10_000): Promise<string> {
     const what = `ExternalSecret ${namespace}/${name} Ready=False ${message}`;
-    return this.#condition(namespace, name, what, timeout, (ready) => ready.status === 'False' && message.test(ready.message ?? ''));
+    return this.#condition(
+      namespace,
+      name,
+      what,
+      timeout,
+      (ready) => ready.status === 'False' && message.test(ready.message ?? ''),
+    );
   }
 
   async #condition(
@@ -171,5 +226,7 @@ export class Cluster {
 }
 
 export function valuesOf({ data = {} }: SecretObject): Record<string, string> {
-  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]));
+  return Object.fromEntries(
+    Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]),
+  );
 }

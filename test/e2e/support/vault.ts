@@ -13,7 +13,10 @@ const SEEDS = join(import.meta.dirname, '..', 'seeds');
 /** The manifests of a seed, with the bed's OpenBao in place of the article's server and token. */
 export function readSeed(file: string, { openBao }: Pick<Bed, 'openBao'>): Manifest[] {
   const text = readFileSync(join(SEEDS, file), 'utf8')
-    .replaceAll(/https:\/\/vault\.example\.com|http:\/\/vault\.vault\.svc\.cluster\.local:8200/g, openBao.address)
+    .replaceAll(
+      /https:\/\/vault\.example\.com|http:\/\/vault\.vault\.svc\.cluster\.local:8200/g,
+      openBao.address,
+    )
     .replaceAll('REPLACE-WITH-VAULT-TOKEN', openBao.token);
   return parseAllDocuments(text).map((document) => document.toJS() as Manifest);
 }
@@ -131,7 +134,13 @@ export async function enableKubernetesAuth(
   if ((await cluster.find('ServiceAccount', reviewer.namespace, reviewer.name)) === undefined) {
     await cluster.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: reviewer });
     const subject = `--serviceaccount=${reviewer.namespace}:${reviewer.name}`;
-    const binding = ['create', 'clusterrolebinding', reviewer.name, '--clusterrole=system:auth-delegator', subject];
+    const binding = [
+      'create',
+      'clusterrolebinding',
+      reviewer.name,
+      '--clusterrole=system:auth-delegator',
+      subject,
+    ];
     await cp.kubectlOutput(binding);
   }
   await administer(openBao, 'PUT', 'sys/policies/acl/reader', {

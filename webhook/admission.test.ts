@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  type AdmissionRequest,
+  allow,
+  MAX_WARNING,
+  refuseInvalid,
+  shorten,
+  shortenFront,
+} from './admission.ts';
+
+test('texts are shortened at the end that says less', () => {
+  assert.equal(shorten('one  two\nthree', 13), 'one two three');
+  assert.equal(shorten('one two three four', 13), 'one two th...');
+  assert.equal(shortenFront('one two three', 13), 'one two three');
+  assert.equal(shortenFront('one two three four', 13), '...three four');
+  assert.equal(shortenFront('x'.repeat(20), 10), `...${'x'.repeat(7)}`);
+});
+
+test('a warning is one line of at most 120 characters', () => {
+  const { warnings = [] } = allow({ warnings: [`two\nlines ${'and more '.repeat(40)}`] });
+  assert.equal(warnings.length, 1);
+  assert.ok(warnings.every((text) => text.length <= MAX_WARNING && !text.includes('\n')));
+  assert.equal('warnings' in allow({ warnings: [] }), false);
+});
+
+const request: AdmissionRequest = {
+  uid: 'u',
+  kind: { group: 'external-secrets.io', version: 'v1', kind: 'ExternalSecret' },
+  operation: 'CREATE',
+  userInfo: {},
+  object: { metadata: { generateName: 'app-' } },
+};
+
+test('message and causes of a refusal both hold every problem', () => {
+  const one = { path: ['spec', 'data', 0], reason: 'FieldValueInvalid', message: 'bad' } as const;
+  const other = { path: ['spec'], reason: 'FieldValueRequired', message: 'missing' } as const;
+  const single = refuseInvalid({ ...request, name: 'app' }, [one]).status;
+  assert.equal(single?.message, 'ExternalSecret "app" is invalid: spec.data[0]: bad');
+  const both = refuseInvalid(request, [one, other]).status;
+  assert.equal(both?.message, 'ExternalSecret "app-" is invalid: \n* spec.data[0]: bad\n* spec: missing');
+  assert.deepEqual(both.details?.causes, [
+    { reason: 'FieldValueInvalid', field: 'spec.data[0]', message: 'bad' },
+    { reason: 'FieldValueRequired', field: 'spec', message: 'missing' },
+  ]);
+});
