@@ -3,6 +3,7 @@
  * what cannot be delivered is dropped and counted. An event that repeats is counted up instead of being
  * written again, and an object that produces too many different ones is held back.
  */
+import { randomInt } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { type Clock, systemClock } from '../api/clock.ts';
 import { EVENT_SOURCE } from '../api/external-secrets/names.ts';
@@ -23,7 +24,7 @@ interface EventRecorderOptions {
   readonly aggregateMs?: number | undefined;
   /** Events that wait to be sent; further ones are dropped. 1000 if absent. */
   readonly queueLimit?: number | undefined;
-  /** New events of one object at once, and the time until one more is allowed; 25 and 5 min if absent. */
+  /** Writes for one object at once, and the time until one more is allowed; 25 and 5 min if absent. */
   readonly perObject?: { readonly burst: number; readonly refillMs: number } | undefined;
 }
 
@@ -43,7 +44,7 @@ interface Pending {
 /** An event that exists at the API server. */
 interface Written {
   readonly path: string;
-  readonly firstAt: number;
+  /** Occurrences up to now, told to the API server or not. */
   readonly count: number;
 }
 
@@ -70,7 +71,6 @@ export class EventRecorder {
   readonly #written: LRUCache<string, Written>;
   readonly #buckets = new LRUCache<string, Bucket>({ max: CACHE_SIZE });
   #sending: Promise<void> | undefined;
-  #sequence = 0;
   #dropped = 0;
 
   constructor(options: EventRecorderOptions) {
@@ -102,9 +102,11 @@ export class EventRecorder {
       waiting.lastAt = now;
       return;
     }
-    const isNew = !this.#written.has(key);
-    if (this.#queue.size >= this.#queueLimit || (isNew && !this.#takeToken(identity(object)))) {
-      this.#dropped++;
+    if (this.#queue.size >= this.#queueLimit || !this.#takeToken(identity(object))) {
+      // What is held back of a known event is told with its next count.
+      const known = this.#written.get(key);
+      if (known) this.#written.set(key, { ...known, count: known.count + 1 }, { noUpdateTTL: true });
+      else this.#dropped++;
       return;
     }
     this.#queue.set(key, { key, object, type, reason, message: text, firstAt: now, lastAt: now, count: 1 });
@@ -228,12 +230,12 @@ export class EventRecorder {
       what: `record event ${event.reason}`,
     });
     const path = resourcePath({ version: 'v1', resource: 'events', namespace, name: eventName });
-    this.#written.set(event.key, { path, firstAt: event.firstAt, count: event.count });
+    this.#written.set(event.key, { path, count: event.count });
   }
 
-  /** Unique among replicas and restarts; client-go's form, name and time in hex. */
+  /** client-go's form, name and nanoseconds in hex; random below the millisecond, for other replicas. */
   #newName(object: string): string {
-    const stamp = BigInt(Math.round(this.#clock.now())) * 1_000_000n + BigInt(this.#sequence++ % 1_000_000);
+    const stamp = BigInt(Math.round(this.#clock.now())) * 1_000_000n + BigInt(randomInt(1_000_000));
     // 253 is the limit of names.
     return `${object.slice(0, 230)}.${stamp.toString(16)}`;
   }

@@ -48,6 +48,9 @@ export interface MaterializeDeps {
   readonly readTimeoutMs: number;
 }
 
+/** Why what still runs is given up: the answer stands. */
+const OVER = new EsaError('DEADLINE', 'the review is over');
+
 const skipped = (why: string): Materialized => ({ outcome: 'skipped', why });
 
 /**
@@ -92,7 +95,8 @@ export async function materialize(
       error: new SyncError('fetch', new EsaError('DEADLINE', `out of time${last}`)),
     };
   } finally {
-    stop.abort();
+    // With a reason of our own: abort() would build an exception with a stack for each review.
+    stop.abort(OVER);
   }
 }
 
