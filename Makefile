@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-helm setup-node demo dev check test unit e2e generate
+.PHONY: help setup setup-helm setup-node demo dev check test unit e2e generate bench
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,3 +43,6 @@ e2e: setup ## Only the end-to-end tests.
 generate: setup-node ## Write the generated files anew: CRDs, docs/errors.md.
 	@node deploy/generate.ts
 	@node tools/generate-docs.ts
+
+bench: setup ## Benchmarks against real backends; one JSON line a scenario, with its baseline.
+	@node bench/create.ts

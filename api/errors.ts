@@ -118,6 +118,10 @@ export const ERROR_CATALOGUE = {
     meaning: 'The time for this piece of work was over.',
     remedy: 'It is tried again by the poller; look for slow providers in the metrics.',
   },
+  OVERLOADED: {
+    meaning: 'The webhook has as many creates in hand as it can serve.',
+    remedy: 'Nothing at once: the poller makes the Secret. Run more replicas of the webhook if it persists.',
+  },
   INTERNAL: {
     meaning: 'A defect of this program.',
     remedy: 'Report it with the message and the version.',

@@ -36,10 +36,10 @@ test('a state survives the Secret', () => {
   assert.deepEqual(decode(encodeState(plain)), plain);
 });
 
-test('the bundle holds current, next and previous; paths hold 32 random bytes each', () => {
+test('the bundle holds all CAs, oldest first; paths hold 32 random bytes each', () => {
   assert.deepEqual(
     splitBundle(trustBundle(full)).map((pem) => `${pem}\n`),
-    [one.cert, two.cert, three.cert],
+    [three.cert, one.cert, two.cert],
   );
   const paths = Object.values(hookPaths(full));
   for (const path of paths) assert.match(path, /^\/(validate|mutate|convert)\/[0-9a-f]{64}$/);

@@ -9,7 +9,7 @@ import type { SecretObject } from '../kube/objects.ts';
 import type { KeyAndCertificate } from './issue.ts';
 import { isAuthority, joinBundle, notAfter, readCertificate, readPrivateKey, splitBundle } from './x509.ts';
 
-export const HOOKS = ['validate', 'mutate', 'convert'] as const;
+const HOOKS = ['validate', 'mutate', 'convert'] as const;
 export type HookName = (typeof HOOKS)[number];
 
 /** Path of each hook: `/validate/<token>`. Whoever knows it can call the hook, so it is not logged. */
@@ -52,9 +52,12 @@ export const hookPaths = (state: SharedState): HookPaths => ({
   convert: `/convert/${state.tokens.convert}`,
 });
 
-/** The CAs that API servers have to trust now, oldest last. */
+/**
+ * The CAs that API servers have to trust now, oldest first: so a switch leaves the bundle as it is. (Each
+ * change of a CRD makes the API server rebuild its storage, during which a request may wait or fail.)
+ */
 export const trustBundle = (state: SharedState): string =>
-  joinBundle([state.current.cert, ...(state.next ? [state.next.cert] : []), ...state.previous]);
+  joinBundle([...state.previous.toReversed(), state.current.cert, ...(state.next ? [state.next.cert] : [])]);
 
 /** The Secret's `data` for this state. */
 export function encodeState(state: SharedState): Record<string, string> {

@@ -26,7 +26,9 @@ function order(what: Order): Promise<KeyAndCertificate> {
   worker.once('message', resolve);
   worker.once('error', fail);
   worker.once('exit', (code) => fail(new Error(`the worker ended with ${code}`)));
-  return promise.finally(() => worker.terminate());
+  return promise.finally(() => {
+    void worker.terminate();
+  });
 }
 
 /**

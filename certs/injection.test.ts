@@ -27,7 +27,7 @@ const configuration = (webhooks: TargetObject['webhooks']): TargetObject => ({
 });
 const crd = (conversion: NonNullable<TargetObject['spec']>['conversion']): TargetObject => ({
   metadata: { name: 'x' },
-  spec: { ...(conversion ? { conversion } : {}) },
+  spec: conversion ? { conversion } : {},
 });
 
 const EXTERNAL_SECRET = 'validate.externalsecret.external-secrets.io';

@@ -33,7 +33,7 @@ export interface PatchOperation {
 }
 
 /** Which hook of ours each webhook of a configuration calls, by its name. */
-export const WEBHOOKS: Readonly<Record<string, HookName>> = {
+const WEBHOOKS: Readonly<Record<string, HookName>> = {
   'validate.externalsecret.external-secrets.io': 'validate',
   'validate.secretstore.external-secrets.io': 'validate',
   'validate.clustersecretstore.external-secrets.io': 'validate',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { newTokens, type SharedState } from './authority.ts';
+import { newTokens, type SharedState, trustBundle } from './authority.ts';
 import { buildAuthority } from './build.ts';
 import { nextStep, takeStep } from './rotation.ts';
 
@@ -39,6 +39,7 @@ test('a whole rotation', async () => {
     previous: [first.cert],
     switchedAt: at(244).now,
   });
+  assert.equal(trustBundle(switched), trustBundle(introduced), 'a switch is no news to API servers');
   assert.equal(nextStep(switched, at(273, true)), undefined);
   assert.equal(nextStep(switched, at(274, true)), 'drop');
   assert.deepEqual(await takeStep(switched, 'drop', at(274).now, noBuild), { ...begin, current: second });

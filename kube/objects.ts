@@ -167,7 +167,7 @@ export const externalSecretPath = (namespace: string, name?: string): string =>
   resourcePath({ group: GROUP, version: HUB_VERSION, resource: 'externalsecrets', namespace, name });
 
 /** Path of a store in the hub version. */
-export const storePath = (store: {
+const storePath = (store: {
   readonly kind: StoreKind;
   readonly namespace: string | undefined;
   readonly name: string;

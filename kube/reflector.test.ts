@@ -182,12 +182,15 @@ test('410 within the stream, as an answer, and on continue: listed again; what i
   assert.deepEqual(run.log.slice(5), ['+d@21', '-b/uid-b', '-c/uid-c', '-d/uid-d']);
 });
 
-test('a watch that says nothing is cut and opened again', async () => {
+test('a watch that says nothing, not even a bookmark, is cut, and the truth is listed', async () => {
   const script = new Script();
   await using server = await script.serve();
   await using run = follow(server, { silenceMs: 60 });
+  await until(() => script.watches.length === 1, 'a watch');
+  script.onList = (response) => sendJson(response, 200, list('3', [object('restored', '2')]));
+  await until(() => run.log.includes('+restored@2'), 'the object that no watch told of');
   await until(() => script.watches.length >= 3, 'new watches');
-  assert.equal(script.lists, 1);
+  assert.equal(script.watches[1]?.version, '3');
   assert.ok(run.problems.length >= 2);
 });
 
@@ -265,29 +268,6 @@ test('429 with Retry-After is obeyed', async () => {
   await using run = follow(server);
   await run.reflector.synced;
   assert.ok(performance.now() - first >= 950);
-});
-
-test('a resource version from before a restore leads to a list', async () => {
-  const script = new Script();
-  await using server = await script.serve();
-  await using _run = follow(server);
-  await until(() => script.watches.length === 1, 'a watch');
-  server.handle((request, response) => {
-    if (request.query.get('watch') === null) {
-      script.lists++;
-      return sendJson(response, 200, list('3', []));
-    }
-    if (request.query.get('resourceVersion') === '3') return void response.writeHead(200).flushHeaders();
-    sendJson(
-      response,
-      504,
-      failure(504, 'Timeout', 'Too large resource version', {
-        causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
-      }),
-    );
-  });
-  server.reset();
-  await until(() => script.lists === 2, 'a second list');
 });
 
 test('a periodic list finds what a watch never told', async () => {

@@ -199,6 +199,9 @@ export class Reflector<T extends KubeObject> {
     });
     const silenceMs = this.#options.silenceMs ?? 150_000;
     const silence = setTimeout(() => {
+      // Half-open, or from a version that does not exist yet: kube-apiserver 1.36 accepts such a watch,
+      // after etcd was restored from a backup, and says nothing. Only a list finds out.
+      this.#resourceVersion = undefined;
       const error = new KubeError(`watch ${path}: silent for ${silenceMs} ms`, {
         status: 0,
         reason: 'Timeout',
@@ -292,15 +295,10 @@ export class Reflector<T extends KubeObject> {
 }
 
 /**
- * True if going on from the known resourceVersion cannot work: it is too old, it is from before a restore
- * of etcd (then larger than any), or what came after it cannot be read.
+ * True if going on from the known resourceVersion cannot work: it is too old, or what came after it cannot
+ * be read. (In-stream errors and silence forget the version where they arise.)
  */
-function needsList(error: unknown): boolean {
-  if (error instanceof SyntaxError || error instanceof RangeError || isGone(error)) return true;
-  return (
-    error instanceof KubeError &&
-    error.details.causes.some((cause) => cause.reason === 'ResourceVersionTooLarge')
-  );
-}
+const needsList = (error: unknown): boolean =>
+  error instanceof SyntaxError || error instanceof RangeError || isGone(error);
 
 const keyOf = (metadata: ObjectMeta): string => `${metadata.namespace ?? ''}/${metadata.name ?? ''}`;

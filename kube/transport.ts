@@ -89,7 +89,7 @@ export class Transport {
       const response = await this.#dispatch(request, deadline.signal, true);
       if (response.statusCode >= 300) return await this.#fail(request, response);
       deadline.disarm();
-      response.body.once('close', deadline.clear);
+      response.body.once('close', () => deadline.clear());
       return response.body;
     } catch (error) {
       deadline.clear();

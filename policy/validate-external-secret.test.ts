@@ -151,7 +151,6 @@ test('what the engine cannot do yet is refused by name, never ignored', () => {
       .sort(),
     [
       'spec.data[0].remoteRef.decodingStrategy',
-      'spec.data[0].remoteRef.metadataPolicy',
       'spec.data[0].remoteRef.nullBytePolicy',
       'spec.data[0].sourceRef',
       'spec.dataFrom[0].find',

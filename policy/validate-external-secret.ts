@@ -72,15 +72,12 @@ function validateSources(spec: ExternalSecretSpec, report: Report): void {
 
 function validateRemoteRef(
   ref: {
-    metadataPolicy?: string | undefined;
     decodingStrategy?: string | undefined;
     nullBytePolicy?: string | undefined;
   },
   path: FieldPath,
   report: Report,
 ): void {
-  if ((ref.metadataPolicy ?? 'None') !== 'None')
-    unsupported(report, [...path, 'metadataPolicy'], `metadataPolicy ${ref.metadataPolicy}`);
   if ((ref.decodingStrategy ?? 'None') !== 'None')
     unsupported(report, [...path, 'decodingStrategy'], `decodingStrategy ${ref.decodingStrategy}`);
   if ((ref.nullBytePolicy ?? 'Ignore') !== 'Ignore')

@@ -42,6 +42,8 @@ interface Entry {
   phase: number;
   /** A sync is needed whatever the schedule says: new, changed, drifted. */
   wanted: boolean;
+  /** When the next ordinary turn is (monotonic milliseconds); a look at the Secret does not move it. */
+  dueAt: number;
   /** resourceVersions of the target that were seen while a sync ran. */
   seenVersion: string | undefined;
 }
@@ -124,6 +126,7 @@ export class Controller {
       interval,
       phase: interval > 0 ? phaseOf(key, interval) : 0,
       wanted: false,
+      dueAt: Number.POSITIVE_INFINITY,
       seenVersion: undefined,
     };
     this.#entries.set(key, entry);
@@ -153,8 +156,7 @@ export class Controller {
         entry.seenVersion = resourceVersion;
         continue;
       }
-      entry.memory.secretVersion = undefined;
-      this.#queue.add(key, this.#clock.monotonic(), URGENCY.check);
+      this.#look(key, entry);
     }
   }
 
@@ -228,8 +230,21 @@ export class Controller {
     }
     if (entry.handled === handled) return;
     entry.handled = handled;
-    // With refreshInterval 0 values are fetched once, and edits change nothing (as in ESO).
-    if (entry.interval > 0 || never) this.syncNow(key);
+    if (entry.interval > 0 || never) {
+      this.syncNow(key);
+      return;
+    }
+    // With refreshInterval 0 values are fetched once, and edits change nothing, as in ESO; but the Secret that
+    // the spec now names has to be there.
+    entry.dueAt = Number.POSITIVE_INFINITY;
+    this.#look(key, entry);
+  }
+
+  /** Looks at the target, without asking the provider unless it has drifted. */
+  #look(key: string, entry: Entry): void {
+    entry.memory.secretVersion = undefined;
+    // A sync that comes anyway looks, too.
+    if (!entry.wanted) this.#queue.set(key, this.#clock.monotonic(), URGENCY.check);
   }
 
   async #work(key: string, due: number, urgency: Urgency): Promise<void> {
@@ -261,7 +276,7 @@ export class Controller {
     if (seen === undefined || seen === entry.memory.secretVersion || this.#entries.get(key) !== entry) return;
     entry.memory.secretVersion = undefined;
     if (seen === 'deleted') this.syncNow(key);
-    else this.#queue.add(key, this.#clock.monotonic(), URGENCY.check);
+    else this.#look(key, entry);
   }
 
   async #check(key: string, entry: Entry, signal: AbortSignal): Promise<void> {
@@ -270,8 +285,11 @@ export class Controller {
       this.syncNow(key);
       return;
     }
-    entry.memory.secretVersion = version;
-    this.#scheduleRefresh(key, entry);
+    // Somebody else wrote it, perhaps a label of ours: the next refresh compares the whole Secret once.
+    const { digest: _, ...rest } = entry.memory;
+    entry.memory = { ...rest, secretVersion: version };
+    if (Number.isFinite(entry.dueAt)) this.#schedule(key, entry, entry.dueAt);
+    else this.#scheduleRefresh(key, entry);
   }
 
   async #sync(key: string, entry: Entry, due: number, signal: AbortSignal): Promise<void> {
@@ -411,6 +429,7 @@ export class Controller {
 
   /** The next ordinary turn; what came in while the sync ran (a new spec) goes first and stays. */
   #schedule(key: string, entry: Entry, due: number): void {
+    entry.dueAt = due;
     if (!entry.wanted) this.#queue.set(key, due, URGENCY.refresh);
   }
 

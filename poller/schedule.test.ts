@@ -13,7 +13,7 @@ test('slots are an interval apart and do not depend on when one asks', () => {
 
 test('phases spread', () => {
   const phases = Array.from({ length: 1000 }, (_, index) => phaseOf(`key-${index}`, 1000));
-  const buckets = new Array<number>(10).fill(0);
+  const buckets = Array.from({ length: 10 }, () => 0);
   for (const phase of phases) {
     const bucket = Math.floor(phase / 100);
     buckets[bucket] = (buckets[bucket] ?? 0) + 1;

@@ -48,6 +48,3 @@ export function createLog(program: string, level: LogLevel): Log {
     pino.destination({ dest: 1, sync: true }),
   );
 }
-
-/** For tests and tools that want silence. */
-export const silentLog: Log = pino({ level: 'silent' });

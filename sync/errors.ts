@@ -4,7 +4,7 @@ import type { FieldPath } from '../api/problem.ts';
 import { ProviderError } from '../providers/contract.ts';
 
 /** What ESO writes into the message of a Ready=False condition (eso.md 3.1); the cause follows after `: `. */
-export const CONDITION_TEXT = {
+const CONDITION_TEXT = {
   fetch: 'could not get secret data from provider',
   apply: 'could not update secret',
   immutable: 'could not update secret, target is immutable',
@@ -55,6 +55,7 @@ const TRANSIENT: ReadonlySet<ErrorCode> = new Set([
   'STORE_NOT_READY',
   'KUBE_API',
   'DEADLINE',
+  'OVERLOADED',
 ]);
 
 /** True if the same attempt may succeed later without anybody changing an object. */

@@ -10,7 +10,7 @@ import { isAlreadyExists, isNotFound } from '../kube/errors.ts';
 import { createSecret, getSecret } from '../kube/objects.ts';
 import type { MarkerKey } from './marker.ts';
 
-export const MARKER_SECRET = 'external-secrets-admission-marker';
+const MARKER_SECRET = 'external-secrets-admission-marker';
 /** A key id that nobody knows is looked up again at most this often. */
 const RELOAD_AFTER_MS = 10_000;
 

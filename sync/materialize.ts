@@ -43,6 +43,8 @@ export interface MaterializeDeps {
   readonly access: AccessReviews;
   readonly connections: Connections;
   readonly reads: FreshReads<RemoteObject>;
+  /** How many creates are served at a time; who comes beyond that is left to the poller at once. */
+  readonly room: Room;
   readonly controllerClass: string;
   /** Longest time of one read at a provider, milliseconds. */
   readonly readTimeoutMs: number;
@@ -50,6 +52,27 @@ export interface MaterializeDeps {
 
 /** Why what still runs is given up: the answer stands. */
 const OVER = new EsaError('DEADLINE', 'the review is over');
+
+/** Counts who is in. */
+export class Room {
+  readonly #size: number;
+  #inside = 0;
+
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  /** @returns false if there is no room; then do not leave() */
+  enter(): boolean {
+    if (this.#inside >= this.#size) return false;
+    this.#inside += 1;
+    return true;
+  }
+
+  leave(): void {
+    this.#inside -= 1;
+  }
+}
 
 const skipped = (why: string): Materialized => ({ outcome: 'skipped', why });
 
@@ -67,6 +90,13 @@ export async function materialize(
 ): Promise<Materialized> {
   const namespace = es.metadata.namespace ?? '';
   const name = es.metadata.name ?? '';
+  if (!deps.room.enter()) {
+    // Waiting would only make all of them late: the API server holds a seat for each.
+    return {
+      outcome: 'deferred',
+      error: new SyncError('fetch', new EsaError('OVERLOADED', 'the webhook is busy')),
+    };
+  }
   const stop = new AbortController();
   const until = AbortSignal.any([signal, stop.signal]);
   try {
@@ -97,6 +127,7 @@ export async function materialize(
   } finally {
     // With a reason of our own: abort() would build an exception with a stack for each review.
     stop.abort(OVER);
+    deps.room.leave();
   }
 }
 

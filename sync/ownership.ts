@@ -40,7 +40,7 @@ export function ownerReference(es: { name: string; uid: string }): OwnerReferenc
   };
 }
 
-export const controllerOf = (meta: ObjectMeta): OwnerReference | undefined =>
+const controllerOf = (meta: ObjectMeta): OwnerReference | undefined =>
   meta.ownerReferences?.find((reference) => reference.controller === true);
 
 /** True for a controller reference to an ExternalSecret of this group, whatever its version. */

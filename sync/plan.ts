@@ -34,7 +34,12 @@ const filled = (text: string | undefined): string | undefined =>
   text === undefined || text === '' ? undefined : text;
 
 function remoteRef(spec: RemoteRefSpec): RemoteRef {
-  return { key: spec.key, property: filled(spec.property), version: filled(spec.version) };
+  return {
+    key: spec.key,
+    property: filled(spec.property),
+    version: filled(spec.version),
+    ...(spec.metadataPolicy === 'Fetch' ? { metadata: true } : {}),
+  };
 }
 
 /** The name of the Secret that the ExternalSecret keeps (eso.md 2.1: target.name, else its own name). */

@@ -13,7 +13,7 @@ export interface Condition {
 }
 
 /** Kubernetes times have seconds. */
-export const kubeTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
+const kubeTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
 /** What identifies the version of the object that was synced: generation, labels and annotations. */
 export const currentVersion = (es: Pick<ExternalSecret, 'metadata'>): string =>

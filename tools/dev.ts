@@ -3,7 +3,7 @@ import { startDevSession } from './dev/session.ts';
 
 const began = performance.now();
 console.log('starting a control plane, OpenBao, webhook and poller ...');
-const { bed, envFile } = await startDevSession();
+const { bed, envFile, examples } = await startDevSession();
 
 let stopping = false;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
@@ -26,7 +26,9 @@ for (const { name, exited, log } of [
 console.log(`ready after ${((performance.now() - began) / 1000).toFixed(1)} s
 
   . ${envFile}               # KUBECONFIG, VAULT_ADDR, VAULT_TOKEN, pids, logs, commands
-  kubectl get externalsecrets,secretstores --all-namespaces
+  bao kv put secret/demo/database username=app password=one
+  kubectl apply -f ${examples}/vault-token
+  kubectl -n demo get externalsecret,secretstore,secret
   eval "$WEBHOOK_STOP_CMD"     # and back: eval "$WEBHOOK_START_CMD"
 
 Ctrl-C ends all of it.`);

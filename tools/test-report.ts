@@ -2,7 +2,7 @@
  * Turns the events of node:test into a few lines: one a file, every failure in full, the names of what was
  * skipped, and the counts. Suites are not counted, tests are.
  */
-import { relative, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { TestEvent } from 'node:test/reporters';
 import { inspect } from 'node:util';
 
@@ -39,9 +39,16 @@ const failureTypeOf = (outcome: Outcome): string => {
   return error instanceof Error && 'failureType' in error ? String(error.failureType) : '';
 };
 
+/** The names of the suites around a test and its own, joined; to be called as tests start and end. */
+function nameOf({ names }: FileState, { nesting, name }: { nesting: number; name: string }): string {
+  names.length = nesting;
+  names[nesting] = name;
+  return names.join(' > ');
+}
+
 /** The runner reports a file as a test of its own when it crashed, was aborted, or has no test. */
-const isFileItself = ({ name, nesting, file }: { name: string; nesting: number; file?: string }): boolean =>
-  nesting === 0 && file !== undefined && resolve(name) === resolve(file);
+const isFileItself = ({ name, nesting }: { name: string; nesting: number }, file: string): boolean =>
+  nesting === 0 && resolve(name) === resolve(file);
 
 export class TestReport {
   readonly #print: (text: string) => void;
@@ -55,27 +62,32 @@ export class TestReport {
     this.#print = print;
   }
 
-  handle(event: TestEvent): void {
+  /**
+   * @param file the test file that the run was started with, relative to the current folder; a test that
+   *   stands in a helper of it counts for it
+   */
+  handle(event: TestEvent, file: string): void {
+    const state = this.#file(file);
     switch (event.type) {
       case 'test:start':
-        this.#name(event.data);
+        nameOf(state, event.data);
         break;
       case 'test:pass':
-        this.#finish(event.data, true);
+        this.#finish(event.data, true, file);
         break;
       case 'test:fail':
-        this.#finish(event.data, false);
+        this.#finish(event.data, false, file);
         break;
       case 'test:stdout':
       case 'test:stderr':
-        this.#file(event.data.file).output += event.data.message;
+        state.output += event.data.message;
         break;
       case 'test:diagnostic':
         // Without a file it is the runner's own summary, which finish() words shorter.
         if (event.data.file !== undefined) this.#print(`  note ${event.data.message}\n`);
         break;
       case 'test:dequeue':
-        if (!isFileItself(event.data)) this.#file(event.data.file).begun = event.data.name;
+        if (!isFileItself(event.data, file)) state.begun = event.data.name;
         break;
       default:
     }
@@ -100,29 +112,19 @@ export class TestReport {
     this.#print(`\n${this.passed} passed, ${this.failed} failed\n`);
   }
 
-  #file(path: string | undefined): FileState {
-    // Output comes with the path as it was given, everything else with the absolute one.
-    const key = resolve(path ?? '');
-    let state = this.#files.get(key);
+  #file(file: string): FileState {
+    let state = this.#files.get(file);
     if (state === undefined) {
       state = { names: [], passed: 0, failed: 0, skipped: 0, output: '', begun: '' };
-      this.#files.set(key, state);
+      this.#files.set(file, state);
     }
     return state;
   }
 
-  #name({ file, nesting, name }: { file?: string; nesting: number; name: string }): string {
-    const { names } = this.#file(file);
-    names.length = nesting;
-    names[nesting] = name;
-    return names.join(' > ');
-  }
-
-  #finish(outcome: Outcome, passed: boolean): void {
-    const { file, skip, todo, details } = outcome;
-    const name = this.#name(outcome);
-    const fullName = `${relative('.', file ?? '')}: ${name}`;
+  #finish(outcome: Outcome, passed: boolean, file: string): void {
+    const { skip, todo, details } = outcome;
     const state = this.#file(file);
+    const fullName = `${file}: ${nameOf(state, outcome)}`;
     if (skip !== undefined && skip !== false) {
       state.skipped += 1;
       this.#skippedNames.push(typeof skip === 'string' ? `${fullName} (${skip})` : fullName);
@@ -135,12 +137,8 @@ export class TestReport {
     if (passed && details.type === 'suite') return;
     // What bears the file's name is the file itself: a success is one without tests, a failure one that
     // crashed or hung, with the reason in its output.
-    if (isFileItself(outcome)) {
-      this.#fail(
-        state,
-        relative('.', name),
-        passed ? 'this file has no test' : this.#describeCrash(state, outcome),
-      );
+    if (isFileItself(outcome, file)) {
+      this.#fail(state, file, passed ? 'this file has no test' : this.#describeCrash(state, outcome));
       return;
     }
     if (passed) {
@@ -169,12 +167,11 @@ export class TestReport {
   /** To be called when all events of a file have been handled. */
   finishFile(file: string, durationMs: number): void {
     const { passed, failed, skipped, output } = this.#file(file);
-    if (failed > 0 && output.trim() !== '')
-      this.#print(`  output of ${relative('.', file)}:\n${indent(output)}\n`);
+    if (failed > 0 && output.trim() !== '') this.#print(`  output of ${file}:\n${indent(output)}\n`);
     const counts = [`${passed} passed`];
     if (failed > 0) counts.push(`${failed} failed`);
     if (skipped > 0) counts.push(`${skipped} skipped`);
     const mark = failed > 0 ? 'FAIL' : 'ok  ';
-    this.#print(`${mark} ${relative('.', file)}: ${counts.join(', ')} (${seconds(durationMs)})\n`);
+    this.#print(`${mark} ${file}: ${counts.join(', ')} (${seconds(durationMs)})\n`);
   }
 }

@@ -34,7 +34,7 @@ async function runFile(report: TestReport, file: string, timeout: number): Promi
   const began = performance.now();
   // One run a file, because only a run can be aborted: a test that hangs ends with its whole process.
   for await (const event of run({ files: [file], cwd: ROOT, signal: AbortSignal.timeout(timeout) })) {
-    report.handle(event);
+    report.handle(event, file);
   }
   report.finishFile(file, performance.now() - began);
 }

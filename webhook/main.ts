@@ -21,6 +21,7 @@ import { Connections } from '../sync/connections.ts';
 import { FreshReads } from '../sync/fresh-reads.ts';
 import { LiveCluster } from '../sync/live.ts';
 import { MarkerKeys } from '../sync/marker-keys.ts';
+import { Room } from '../sync/materialize.ts';
 import {
   type AdmissionAnswer,
   type AdmissionRequest,
@@ -41,6 +42,10 @@ const FLAGS = {
     default: 'external-secrets-admission-webhook',
   },
   budget: { help: 'Longest time that a create may be held up for its Secret.', default: '5s' },
+  'max-in-flight': {
+    help: 'Creates whose Secret is made at a time; those beyond are left to the poller.',
+    default: '256',
+  },
   'lame-duck': { help: 'How long requests are still served after SIGTERM.', default: '10s' },
 } as const;
 
@@ -97,6 +102,7 @@ await runProgram(
       }),
       // In flight only: a value is never kept.
       reads: new FreshReads<RemoteObject>({ clock: systemClock, keepMs: 0 }),
+      room: new Room(integerFlag('max-in-flight', flags['max-in-flight'], 1, 10_000)),
       controllerClass: flags['controller-class'],
       readTimeoutMs: budgetMs,
       log: logger,

@@ -52,7 +52,9 @@ export interface ServerOptions {
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 function timeoutOf(request: Request): number | undefined {
-  const match = /^(\d+(?:\.\d+)?)s$/.exec(String(request.query['timeout'] ?? ''));
+  const { timeout } = request.query;
+  if (typeof timeout !== 'string') return undefined;
+  const match = /^(\d+(?:\.\d+)?)s$/.exec(timeout);
   return match === null ? undefined : Number(match[1]) * 1000;
 }
 
@@ -151,7 +153,7 @@ export class WebhookServer {
     await this.#bodies.run(
       () =>
         new Promise<void>((resolve, reject) =>
-          raw(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error))),
+          raw(request, response, (error?: unknown) => (error instanceof Error ? reject(error) : resolve())),
         ),
       hungUp.signal,
     );

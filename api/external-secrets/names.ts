@@ -29,5 +29,3 @@ export const ANNOTATION_ADOPT = `${OUR_GROUP}/adopt`;
 export const ANNOTATION_REQUIRE_SYNC = `${OUR_GROUP}/require-sync`;
 /** On an object read in an older version: what that version cannot say. */
 export const ANNOTATION_CONVERSION = `${OUR_GROUP}/conversion-data`;
-/** On a Namespace: no Secret is made at admission there (the poller goes on). */
-export const LABEL_SUSPEND = `${OUR_GROUP}/suspend`;

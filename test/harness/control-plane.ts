@@ -85,6 +85,11 @@ export interface ControlPlane {
   stopApiServer(): Promise<void>;
   /** Starts it again: same port, same certificates, same data. */
   startApiServer(): Promise<void>;
+  /**
+   * Starts the controllers, anew if they run. The garbage collector looks for new kinds only each 30 s; one
+   * that was just started knows them.
+   */
+  startControllerManager(): Promise<void>;
   /** SIGKILL. */
   kill(program: ControlPlaneProgram): Promise<void>;
   stop(): Promise<void>;
@@ -199,7 +204,7 @@ class LocalControlPlane implements ControlPlane {
     this.#port = await freePort();
     await this.startApiServer();
     this.writeKubeconfig('admin', this.adminToken);
-    if (this.#options.controllerManager ?? true) await this.#startControllerManager();
+    if (this.#options.controllerManager ?? true) await this.startControllerManager();
   }
 
   async startApiServer(): Promise<void> {
@@ -241,7 +246,8 @@ class LocalControlPlane implements ControlPlane {
     });
   }
 
-  async #startControllerManager(): Promise<void> {
+  async startControllerManager(): Promise<void> {
+    await this.processes['kube-controller-manager']?.stop();
     const rootCa = join(this.directory, 'root-ca.crt');
     writeFileSync(rootCa, this.ca);
     const port = await freePort();

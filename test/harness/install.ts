@@ -101,6 +101,9 @@ export async function installProduct(
   const names = crds.map(({ metadata }) => `crd/${metadata.name}`);
   await cp.kubectlOutput(['wait', '--for=condition=Established', '--timeout=30s', ...names]);
 
+  // Owners of a kind that the garbage collector does not know yet would be collected late.
+  if (cp.processes['kube-controller-manager'] !== undefined) await cp.startControllerManager();
+
   const kubeconfigOf = async (account: string): Promise<string> =>
     cp.writeKubeconfig(`${namespace}-${account}`, await cp.serviceAccountToken(namespace, account));
   const [webhook, poller] = await Promise.all([

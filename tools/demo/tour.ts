@@ -1,10 +1,10 @@
 /** The steps of the demo: what was done, how long it took, and whether it was as promised. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { parse } from 'yaml';
 import type { Bed } from '../../test/harness/bed.ts';
 import { eventually } from '../../test/harness/eventually.ts';
+import { readExample } from '../dev/examples.ts';
 import { ROOT } from '../setup/paths.mjs';
 
 export interface Step {
@@ -32,16 +32,9 @@ const REFRESH_SLACK_MS = 3000;
 const clock = (): string => new Date().toISOString().slice(11, 23);
 const ms = (from: number, to: number): string => `${Math.round(to - from)} ms`;
 
-/** An example as it stands in the repository, led to the local OpenBao. */
-function readExample({ openBao }: Bed, file: string): string {
-  return readFileSync(join(ROOT, 'examples', file), 'utf8')
-    .replaceAll('https://vault.example.com:8200', openBao.address)
-    .replaceAll('replace-this-token', openBao.token);
-}
-
 async function applyExample(bed: Bed, file: string): Promise<Step> {
   const { code, stdout, stderr } = await bed.cp.kubectl(['apply', '-f', '-'], {
-    stdin: readExample(bed, file),
+    stdin: readExample(bed.openBao, file),
   });
   return { title: `kubectl apply -f examples/${file}`, facts: [(stdout + stderr).trim()], holds: code === 0 };
 }
@@ -54,7 +47,7 @@ function decode({ data }: SecretObject): Record<string, string> {
 /** The promise of the product: the Secret is there when the create has returned, at the first look. */
 async function create(bed: Bed): Promise<Step> {
   const file = 'vault-token/3-external-secret.yaml';
-  const manifest: unknown = parse(readExample(bed, file));
+  const manifest: unknown = parse(readExample(bed.openBao, file));
   const sentAt = clock();
   const sent = performance.now();
   const created = await bed.cp.request<{ message?: string }>('POST', CREATE_PATH, manifest);
@@ -88,7 +81,7 @@ async function adoption(bed: Bed): Promise<Step> {
 }
 
 async function rotation(bed: Bed): Promise<Step> {
-  const { spec } = parse(readExample(bed, 'vault-token/3-external-secret.yaml')) as {
+  const { spec } = parse(readExample(bed.openBao, 'vault-token/3-external-secret.yaml')) as {
     spec: { refreshInterval: string };
   };
   const interval = Number.parseInt(spec.refreshInterval, 10) * 1000;

@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { readRunningPid, writeIdentity } from '../../test/harness/process-identity.ts';
 
 const OWNER = 'owner.json';
-const ENV = 'env';
+/** What a session puts beside its owner's record; numbered folders belong to other sessions. */
+const CONTENT = ['env', 'examples'];
 
 const clear = (directory: string): void => {
-  for (const name of [ENV, OWNER]) rmSync(join(directory, name), { force: true });
+  for (const name of [...CONTENT, OWNER]) rmSync(join(directory, name), { recursive: true, force: true });
 };
 
 /**

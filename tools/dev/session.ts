@@ -7,11 +7,14 @@ import type { Program } from '../../test/harness/product.ts';
 import { runDirectory } from '../../test/harness/run-directory.ts';
 import { openBaoBinary, ROOT } from '../setup/paths.mjs';
 import { claimDevDirectory } from './directory.ts';
+import { writeExamples } from './examples.ts';
 
 export interface DevSession {
   readonly bed: Bed;
   /** Path of the file of shell exports, relative to the current folder. */
   readonly envFile: string;
+  /** Path of the folder of examples that are led to this OpenBao, relative to the current folder. */
+  readonly examples: string;
   stop(): Promise<void>;
 }
 
@@ -91,10 +94,13 @@ export async function startDevSession(): Promise<DevSession> {
   const closeControl = serveControl(socket, { webhook, poller }, () =>
     writeEnvironment(envFile, bed, socket),
   );
+  const examples = join(directory, 'examples');
+  writeExamples(bed.openBao, examples);
   writeEnvironment(envFile, bed, socket);
   return {
     bed,
     envFile: relative('.', envFile),
+    examples: relative('.', examples),
     stop: async () => {
       closeControl();
       await bed.stop();
