@@ -104,6 +104,7 @@ export class CertificateManager {
   readonly #firstLeaf = Promise.withResolvers<void>();
   readonly #backoff = new Backoff(500, 30_000);
   #running: Promise<void> | undefined;
+  #stopped: Promise<void> | undefined;
   #leaf: Leaf | undefined;
   #paths: HookPaths | undefined;
   #wake = Promise.withResolvers<void>();
@@ -200,8 +201,13 @@ export class CertificateManager {
     return this.#injected && this.#leaf !== undefined && this.#options.clock.now() < this.#leaf.notAfter;
   }
 
-  /** Ends all work and gives the lease back. */
-  async stop(): Promise<void> {
+  /** Ends all work and gives the lease back; the certificate stays as it is. May be called again. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#end();
+    return this.#stopped;
+  }
+
+  async #end(): Promise<void> {
     this.#stop.abort();
     this.#wakeUp();
     await this.#running;

@@ -61,6 +61,7 @@ export class LeaderElector {
   readonly #retryMs: number;
   readonly #stop = new AbortController();
   #running: Promise<void> | undefined;
+  #stopped: Promise<void> | undefined;
   #observed: LeaseObject | undefined;
   #observedSpec = '';
   #observedAt = 0;
@@ -92,8 +93,13 @@ export class LeaderElector {
     return this.#leadership !== undefined && this.#untilDeadline() > 0;
   }
 
-  /** Gives up leadership, waits for the leader's work, and gives the lease back. */
-  async stop(): Promise<void> {
+  /** Gives up leadership, waits for the leader's work, and gives the lease back. May be called again. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#end();
+    return this.#stopped;
+  }
+
+  async #end(): Promise<void> {
     this.#stop.abort();
     await this.#running;
     const led = this.#leadership;

@@ -21,7 +21,8 @@ export function providerMetrics(registry: Registry) {
   };
 }
 
-export function webhookMetrics(registry: Registry) {
+/** @param inFlight how many creates are being served, asked at each scrape */
+export function webhookMetrics(registry: Registry, inFlight: () => number) {
   return {
     reviews: new Counter({
       name: 'esa_admission_reviews_total',
@@ -34,6 +35,14 @@ export function webhookMetrics(registry: Registry) {
       help: 'Creates of ExternalSecrets seen by the mutating hook, by what became of their Secret.',
       labelNames: ['outcome'] as const,
       registers: [registry],
+    }),
+    inFlight: new Gauge({
+      name: 'esa_materialize_in_flight',
+      help: 'Creates whose Secret is being made.',
+      registers: [registry],
+      collect() {
+        this.set(inFlight());
+      },
     }),
     materializeSeconds: new Histogram({
       name: 'esa_materialize_duration_seconds',

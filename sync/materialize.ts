@@ -62,6 +62,10 @@ export class Room {
     this.#size = size;
   }
 
+  get inside(): number {
+    return this.#inside;
+  }
+
   /** @returns false if there is no room; then do not leave() */
   enter(): boolean {
     if (this.#inside >= this.#size) return false;

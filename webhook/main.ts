@@ -85,7 +85,8 @@ await runProgram(
     configureOutbound({ allowLoopback: flags['allow-loopback'] });
 
     const registry = createRegistry();
-    const metrics = webhookMetrics(registry);
+    const room = new Room(integerFlag('max-in-flight', flags['max-in-flight'], 1, 10_000));
+    const metrics = webhookMetrics(registry, () => room.inside);
     const { calls } = providerMetrics(registry);
     const kube = new KubeClient(loadClusterConfig({ kubeconfig: flags.kubeconfig }));
     const keys = new MarkerKeys(kube, namespace);
@@ -102,7 +103,7 @@ await runProgram(
       }),
       // In flight only: a value is never kept.
       reads: new FreshReads<RemoteObject>({ clock: systemClock, keepMs: 0 }),
-      room: new Room(integerFlag('max-in-flight', flags['max-in-flight'], 1, 10_000)),
+      room,
       controllerClass: flags['controller-class'],
       readTimeoutMs: budgetMs,
       log: logger,

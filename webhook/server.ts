@@ -148,7 +148,10 @@ export class WebhookServer {
   async #readBody(request: Request, response: Response): Promise<void> {
     const raw = express.raw({ type: () => true, limit: BODY_LIMIT, inflate: false });
     const hungUp = new AbortController();
-    response.on('close', () => hungUp.abort());
+    response.on('close', () => {
+      // Every response closes; only one that was not written yet was hung up on.
+      if (!response.writableEnded) hungUp.abort();
+    });
     response.locals['hungUp'] = hungUp.signal;
     await this.#bodies.run(
       () =>
