@@ -5,13 +5,10 @@
 
 import type { Clock } from '../api/clock.ts';
 import { parseGoDuration } from '../api/duration.ts';
-import { EsaError, toEsaError } from '../api/errors.ts';
-import { FINALIZER_ESO } from '../api/external-secrets/names.ts';
+import { type ErrorCode, EsaError, toEsaError } from '../api/errors.ts';
 import type { ExternalSecret, ExternalSecretStatus } from '../api/external-secrets/v1/index.ts';
-import { PATCH } from '../kube/client.ts';
-import { isNamespaceTerminating, isNotFound } from '../kube/errors.ts';
+import { isNamespaceTerminating } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
-import { externalSecretPath } from '../kube/objects.ts';
 import type { Log } from '../runtime/log.ts';
 import type { PollerMetrics } from '../runtime/metrics.ts';
 import { SyncError } from '../sync/errors.ts';
@@ -26,7 +23,10 @@ import {
 } from '../sync/reconcile.ts';
 import { currentVersion, failedStatus, readyCondition, syncedStatus } from '../sync/status.ts';
 import { type ResolvedStore, storeLabel } from '../sync/stores.ts';
+import { hasEsoFinalizer, removeEsoFinalizer } from './finalizer.ts';
+import { keyOf, ObjectIndex, storesOf } from './object-index.ts';
 import { URGENCY, type Urgency, WorkQueue } from './queue.ts';
+import { Reporter } from './report.ts';
 import { nextSlot, phaseOf, retryDelay } from './schedule.ts';
 import { keyOfStore, type StoreMonitor, storeKey } from './store-monitor.ts';
 import { writeStatus } from './write-status.ts';
@@ -61,24 +61,24 @@ export interface ControllerOptions {
 }
 
 const SYNC_TIMEOUT_MS = 60_000;
-
-export const keyOf = (namespace: string | undefined, name: string | undefined): string =>
-  `${namespace ?? ''}/${name ?? ''}`;
+/** However short the interval is that somebody writes: no object is read more often. */
+const SHORTEST_INTERVAL_MS = 1_000;
+const CREDENTIALS_REFUSED: ReadonlySet<ErrorCode> = new Set(['PROVIDER_UNAUTHENTICATED', 'PROVIDER_DENIED']);
 
 export class Controller {
   readonly #options: ControllerOptions;
   readonly #clock: Clock;
   readonly #entries = new Map<string, Entry>();
-  /** Target Secret -> ExternalSecrets that name it (two may, one of them in error). */
-  readonly #byTarget = new Map<string, Set<string>>();
-  readonly #byStore = new Map<string, Set<string>>();
+  readonly #index = new ObjectIndex();
   readonly #queue: WorkQueue;
+  readonly #reporter: Reporter;
   /** Slots are moments of the wall clock; the queue runs on the monotonic one. */
   readonly #wallToMonotonic: number;
 
   constructor(options: ControllerOptions) {
     this.#options = options;
     this.#clock = options.deps.clock;
+    this.#reporter = new Reporter(options);
     this.#wallToMonotonic = this.#clock.monotonic() - this.#clock.now();
     this.#queue = new WorkQueue({
       clock: this.#clock,
@@ -99,7 +99,7 @@ export class Controller {
 
   /** True if this Secret is the target of some ExternalSecret. */
   isTarget(namespace: string, name: string): boolean {
-    return this.#byTarget.has(keyOf(namespace, name));
+    return this.#index.isTarget(namespace, name);
   }
 
   upsert(object: ExternalSecret): void {
@@ -109,10 +109,10 @@ export class Controller {
     const es: ExternalSecret = { ...object, metadata };
     const before = this.#entries.get(key);
     if (before !== undefined && before.es.metadata.uid === es.metadata.uid) {
-      this.#unindex(key, before.es);
+      this.#index.remove(key, before.es);
       before.es = es;
       before.interval = intervalOf(es);
-      this.#index(key, es);
+      this.#index.add(key, es);
       this.#update(key, before);
       return;
     }
@@ -130,7 +130,7 @@ export class Controller {
       seenVersion: undefined,
     };
     this.#entries.set(key, entry);
-    this.#index(key, es);
+    this.#index.add(key, es);
     this.#update(key, entry);
   }
 
@@ -139,17 +139,15 @@ export class Controller {
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
     this.#entries.delete(key);
-    this.#unindex(key, entry.es);
+    this.#index.remove(key, entry.es);
     this.#queue.remove(key);
     const labels = { namespace: namespace ?? '', name: name ?? '' };
-    const { syncs, syncErrors, condition, duration } = this.#options.metrics;
-    for (const metric of [syncs, syncErrors, duration]) metric.remove(labels);
-    for (const status of ['True', 'False']) condition.remove({ ...labels, condition: 'Ready', status });
+    this.#reporter.forget(labels);
   }
 
   /** The metadata of a target changed: look at it, unless it is what we wrote ourselves. */
   targetChanged(namespace: string, name: string, resourceVersion: string): void {
-    for (const key of this.#byTarget.get(keyOf(namespace, name)) ?? []) {
+    for (const key of this.#index.ofTarget(namespace, name)) {
       const entry = this.#entries.get(key);
       if (entry === undefined || entry.memory.secretVersion === resourceVersion) continue;
       if (this.#queue.isRunning(key)) {
@@ -162,7 +160,7 @@ export class Controller {
 
   /** The target is gone: make it anew at once. */
   targetDeleted(namespace: string, name: string): void {
-    for (const key of this.#byTarget.get(keyOf(namespace, name)) ?? []) {
+    for (const key of this.#index.ofTarget(namespace, name)) {
       const entry = this.#entries.get(key);
       if (entry === undefined) continue;
       entry.memory.secretVersion = undefined;
@@ -181,7 +179,7 @@ export class Controller {
 
   /** Who uses this store tries again: all of them if its spec changed, else those that failed or wait. */
   storeUsable(store: string, changed: boolean): void {
-    for (const key of this.#byStore.get(store) ?? []) {
+    for (const key of this.#index.ofStore(store)) {
       const entry = this.#entries.get(key);
       if (entry === undefined) continue;
       const failed = entry.failures > 0 || readyCondition(entry.es.status)?.status !== 'True';
@@ -194,23 +192,13 @@ export class Controller {
     await this.#queue.stop();
   }
 
-  #index(key: string, es: ExternalSecret): void {
-    add(this.#byTarget, keyOf(es.metadata.namespace, targetName(es)), key);
-    for (const store of storesOf(es)) add(this.#byStore, store, key);
-  }
-
-  #unindex(key: string, es: ExternalSecret): void {
-    remove(this.#byTarget, keyOf(es.metadata.namespace, targetName(es)), key);
-    for (const store of storesOf(es)) remove(this.#byStore, store, key);
-  }
-
   /** Decides, after an event of the object itself, when it is due. */
   #update(key: string, entry: Entry): void {
     const { es } = entry;
     const now = this.#clock.monotonic();
     if (es.metadata.deletionTimestamp !== undefined) {
       this.#queue.remove(key);
-      if (es.metadata.finalizers?.includes(FINALIZER_ESO)) this.#queue.add(key, now, URGENCY.now);
+      if (hasEsoFinalizer(es)) this.#queue.add(key, now, URGENCY.now);
       return;
     }
     const version = currentVersion(es);
@@ -254,7 +242,9 @@ export class Controller {
     const signal = AbortSignal.any([stop, AbortSignal.timeout(SYNC_TIMEOUT_MS)]);
     entry.seenVersion = undefined;
     try {
-      if (entry.es.metadata.deletionTimestamp !== undefined) return await this.#finalize(key, entry, signal);
+      if (entry.es.metadata.deletionTimestamp !== undefined) {
+        return await removeEsoFinalizer(this.#options.deps.kube, entry.es, signal);
+      }
       if (!entry.wanted && urgency === URGENCY.check) await this.#check(key, entry, signal);
       else await this.#sync(key, entry, due, signal);
     } catch (error) {
@@ -333,27 +323,16 @@ export class Controller {
     milliseconds: number,
     signal: AbortSignal,
   ): Promise<void> {
-    const { metrics, log, events } = this.#options;
-    const labels = { namespace: es.metadata.namespace ?? '', name: es.metadata.name ?? '' };
     if (result.result === 'ignored') return;
-    metrics.syncs.inc(labels);
-    metrics.duration.set(labels, Math.round(milliseconds * 1e6));
+    this.#reporter.attempted(es, milliseconds);
     const now = this.#clock.now();
     if (result.result === 'failed') {
       const { error } = result;
       // A namespace on its way out takes the object with it: nothing to report, nothing to try.
       if (isNamespaceTerminating(error.cause)) return;
       entry.failures += 1;
-      metrics.syncErrors.inc(labels);
-      this.#condition(labels, 'False');
-      if (entry.failures === 1 || readyCondition(es.status)?.message !== error.conditionMessage) {
-        log.warn({ ...labels, err: error }, 'sync failed');
-        events.record(es, 'Warning', 'UpdateFailed', error.message);
-      }
-      if (
-        entry.failures === 1 &&
-        (error.code === 'PROVIDER_UNAUTHENTICATED' || error.code === 'PROVIDER_DENIED')
-      ) {
+      this.#reporter.failed(es, error, entry.failures === 1);
+      if (entry.failures === 1 && CREDENTIALS_REFUSED.has(error.code)) {
         for (const store of storesOf(es)) this.#options.stores.suspect(store);
       }
       const delay = retryDelay(entry.failures, {
@@ -368,30 +347,8 @@ export class Controller {
     }
     entry.failures = 0;
     entry.memory = result.memory;
-    this.#condition(labels, 'True');
     if (result.stores.length > 0) entry.phase = this.#phase(es, result.stores, entry.interval);
-    if (result.action === 'created' || result.action === 'adopted')
-      events.record(es, 'Normal', 'Created', 'secret created');
-    if (result.action === 'updated') events.record(es, 'Normal', 'Updated', 'secret updated');
-    if (result.orphanDeleted)
-      events.record(es, 'Normal', 'Deleted', 'secret deleted because it was orphaned');
-    if (result.action === 'adopted') metrics.adopted.inc();
-    if (result.action !== 'unchanged') {
-      metrics.secretWrites.inc({ verb: result.action });
-      // The audit record of a change: which identity read, where it went; never what.
-      log.info(
-        {
-          ...labels,
-          secret: targetName(es),
-          action: result.action,
-          stores: result.stores.map(({ context }) =>
-            storeLabel(context.kind, context.namespace, context.name),
-          ),
-          milliseconds: Math.round(milliseconds),
-        },
-        'Secret written',
-      );
-    }
+    this.#reporter.synced(es, result, milliseconds);
     this.#scheduleRefresh(key, entry);
     const status = syncedStatus({
       es,
@@ -413,12 +370,6 @@ export class Controller {
     // The watch will say so too, but the next sync may begin before.
     if (written !== undefined && entry.es.metadata.uid === es.metadata.uid)
       entry.es = { ...entry.es, status: written };
-  }
-
-  #condition(labels: { namespace: string; name: string }, status: 'True' | 'False'): void {
-    const { condition } = this.#options.metrics;
-    condition.set({ ...labels, condition: 'Ready', status }, 1);
-    condition.set({ ...labels, condition: 'Ready', status: status === 'True' ? 'False' : 'True' }, 0);
   }
 
   #scheduleRefresh(key: string, entry: Entry): void {
@@ -447,67 +398,15 @@ export class Controller {
     const [smallest] = names.sort();
     return phaseOf(smallest ?? keyOf(es.metadata.namespace, es.metadata.name), interval);
   }
-
-  /** ESO's finalizer on an object that it left behind: the Secret goes by its ownerReference, as in ESO. */
-  async #finalize(key: string, entry: Entry, signal: AbortSignal): Promise<void> {
-    const { metadata } = entry.es;
-    const finalizers = metadata.finalizers ?? [];
-    if (!finalizers.includes(FINALIZER_ESO)) return;
-    try {
-      await this.#options.deps.kube.request(
-        'PATCH',
-        externalSecretPath(metadata.namespace ?? '', metadata.name ?? ''),
-        {
-          contentType: PATCH.merge,
-          body: {
-            metadata: {
-              uid: metadata.uid,
-              resourceVersion: metadata.resourceVersion,
-              finalizers: finalizers.filter((name) => name !== FINALIZER_ESO),
-            },
-          },
-          query: { fieldManager: 'external-secrets' },
-          signal,
-          what: `remove the finalizer of ExternalSecret ${key}`,
-        },
-      );
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
-  }
 }
 
 const neverSynced = (es: ExternalSecret): boolean =>
   !es.status?.syncedResourceVersion || !es.status.refreshTime;
 
 function intervalOf(es: ExternalSecret): number {
-  return parseGoDuration(es.spec?.refreshInterval ?? '1h') ?? 3_600_000;
-}
-
-/** Keys of the stores an object names. */
-function storesOf(es: ExternalSecret): string[] {
-  const reference = es.spec?.secretStoreRef;
-  if (reference?.name === undefined) return [];
-  return [
-    storeKey(
-      reference.kind === 'ClusterSecretStore' ? 'ClusterSecretStore' : 'SecretStore',
-      es.metadata.namespace,
-      reference.name,
-    ),
-  ];
+  const interval = parseGoDuration(es.spec?.refreshInterval ?? '1h') ?? 3_600_000;
+  return interval > 0 ? Math.max(interval, SHORTEST_INTERVAL_MS) : interval;
 }
 
 const storeKind = (key: string | undefined): 'SecretStore' | 'ClusterSecretStore' =>
   key?.startsWith('Cluster') ? 'ClusterSecretStore' : 'SecretStore';
-
-function add(map: Map<string, Set<string>>, key: string, value: string): void {
-  const set = map.get(key);
-  if (set === undefined) map.set(key, new Set([value]));
-  else set.add(value);
-}
-
-function remove(map: Map<string, Set<string>>, key: string, value: string): void {
-  const set = map.get(key);
-  set?.delete(value);
-  if (set?.size === 0) map.delete(key);
-}

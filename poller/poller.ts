@@ -23,7 +23,8 @@ import { FreshReads } from '../sync/fresh-reads.ts';
 import { LiveCluster } from '../sync/live.ts';
 import { MarkerKeys } from '../sync/marker-keys.ts';
 import type { StoreObject, StoreReader } from '../sync/stores.ts';
-import { Controller, keyOf } from './controller.ts';
+import { Controller } from './controller.ts';
+import { keyOf } from './object-index.ts';
 import { StoreMonitor } from './store-monitor.ts';
 import { Sweeper } from './sweeper.ts';
 

@@ -109,7 +109,7 @@ function judge(
 /** What a target that is in the way needs is its owner's decision; everything else the poller tries again. */
 function warningOf(target: string, error: SyncError): string {
   if (error.code === 'TARGET_UNMANAGED' || error.code === 'TARGET_OWNED') return error.reason;
-  const head = `Secret ${shorten(target, MAX_TARGET)} is not made yet and will be retried: `;
+  const head = `Secret ${shorten(target, MAX_TARGET)} is not made yet, retrying: `;
   return head + shortenFront(error.reason, MAX_WARNING - head.length);
 }
 
@@ -144,6 +144,6 @@ function fieldOf({ code, path = ['spec'] }: SyncError): FieldPath {
 export function mutateFailed(thrown: unknown, log: Log): AdmissionAnswer {
   log.error({ err: toEsaError(thrown) }, 'mutating hook failed');
   return allow({
-    warnings: ['the Secret is not made yet and will be retried: the webhook failed on this object'],
+    warnings: ['the Secret is not made yet, retrying: the webhook failed on this object'],
   });
 }

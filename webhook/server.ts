@@ -19,6 +19,7 @@ const BODIES_AT_ONCE = 16;
 const KEEP_ALIVE_MS = 120_000;
 const HEADERS_MS = 32_000;
 const REQUEST_MS = 35_000;
+const DRAIN_POLL_MS = 20;
 
 export interface Credentials {
   readonly key: string;
@@ -63,6 +64,7 @@ export class WebhookServer {
   readonly #server: Server;
   readonly #bodies = new Semaphore(BODIES_AT_ONCE);
   #stopping = false;
+  #inFlight = 0;
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -96,15 +98,18 @@ export class WebhookServer {
 
   /**
    * Serves on while the endpoints of the Service are taken away, asking every client to reconnect elsewhere,
-   * then closes. Idle connections are not cut: the API server would send a call into them.
+   * then closes. Until then idle connections are not cut: the API server would send a call into them.
    */
   async stop(): Promise<void> {
     this.#stopping = true;
-    await sleep(this.#options.lameDuckMs, new AbortController().signal);
-    await new Promise<void>((resolve) => {
-      this.#server.close(() => resolve());
-      setTimeout(() => this.#server.closeAllConnections(), REQUEST_MS).unref();
-    });
+    const never = new AbortController().signal;
+    await sleep(this.#options.lameDuckMs, never);
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    // close() waits for connections without a request, too, as the API server opens them ahead of need.
+    const deadline = performance.now() + REQUEST_MS;
+    while (this.#inFlight > 0 && performance.now() < deadline) await sleep(DRAIN_POLL_MS, never);
+    this.#server.closeAllConnections();
+    await closed;
   }
 
   #tls(credentials: Credentials) {
@@ -115,6 +120,13 @@ export class WebhookServer {
     const app = express();
     app.disable('x-powered-by');
     app.disable('etag');
+    app.use((_request, response, next) => {
+      this.#inFlight += 1;
+      response.once('close', () => {
+        this.#inFlight -= 1;
+      });
+      next();
+    });
     app.use((request, response, next) => this.#authorize(request, response, next));
     app.use((request, response, next) => {
       this.#readBody(request, response).then(() => next(), next);

@@ -138,6 +138,16 @@ describe('a session', () => {
     assert.equal(log.logins, 3);
   });
 
+  test('a login that fails after a refusal says nothing about the policy: the next refusal tries again', async () => {
+    const { log, source, never } = bed({ ttlMs: 3_600_000 });
+    const first = await source.token(never);
+    log.fail = true;
+    await assert.rejects(source.refused(first, never), /down/);
+    log.fail = false;
+    assert.equal(await source.refused(await source.token(never), never), true);
+    assert.equal(log.logins, 2);
+  });
+
   test('a caller that gives up gets an error of the closed union', async () => {
     const { source } = bed();
     await assert.rejects(source.token(AbortSignal.abort()), {

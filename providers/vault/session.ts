@@ -104,7 +104,13 @@ export class VaultSession {
     const now = this.#clock.monotonic();
     if (now < this.#pausedUntil && !this.#flight.isBusy) return false;
     this.#pausedUntil = now + FRUITLESS_LOGIN_PAUSE_MS;
-    await this.#login(method, signal);
+    try {
+      await this.#login(method, signal);
+    } catch (error) {
+      // There is no new token, so nothing is known about the policy: the next refusal tries again.
+      this.#pausedUntil = Number.NEGATIVE_INFINITY;
+      throw error;
+    }
     return true;
   }
 

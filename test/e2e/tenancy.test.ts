@@ -1,13 +1,13 @@
 /** Whose a Secret is, who may use a store, and what happens when somebody else has a say: owners, quotas, ESO. */
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import { ANNOTATION_ADOPT, FINALIZER_ESO, GROUP } from '../../api/external-secrets/names.ts';
+import { ANNOTATION_ADOPT, FINALIZER_ESO } from '../../api/external-secrets/names.ts';
 import { type Bed, startBed } from '../harness/bed.ts';
 import { always, eventually } from '../harness/eventually.ts';
 import type { OpenBao } from '../harness/openbao.ts';
 import { requestsOf, writesOf } from './support/audit.ts';
 import { Cluster, type Manifest, valuesOf } from './support/cluster.ts';
+import { secretManager, secretOfEso, syncedByEso, syncedVersion } from './support/eso.ts';
 import {
   clusterSecretStore,
   externalSecret,
@@ -259,6 +259,10 @@ describe('changes of an object', () => {
     await cluster.holds('changes', 'once', { more: 'second' }, 2_000);
     await cluster.remove('Secret', 'changes', 'once');
     await cluster.holds('changes', 'once', { more: 'second' }, 2_000);
+    // So does the Secret of another name.
+    await cluster.patch('ExternalSecret', 'changes', 'once', { spec: { target: { name: 'once-more' } } });
+    await cluster.holds('changes', 'once-more', { more: 'second' }, 2_000);
+    await eventually(async () => (await cluster.values('changes', 'once')) === undefined);
   });
 
   test('refreshInterval that becomes 0 ends the polling, also the turn that was due', async () => {
@@ -404,22 +408,6 @@ describe('the target belongs to another', () => {
   });
 });
 
-/** What ESO's Go code prints of a map, `map[a:1 b:2]`; keys are ASCII here. */
-const goMap = (entries: readonly (readonly [string, string])[]): string =>
-  `map[${entries
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, value]) => `${key}:${value}`)
-    .join(' ')}]`;
-const sha3 = (text: string): string => createHash('sha3-224').update(text).digest('hex');
-
-interface Meta {
-  readonly generation?: number | undefined;
-  readonly labels?: Readonly<Record<string, string>> | undefined;
-  readonly annotations?: Readonly<Record<string, string>> | undefined;
-}
-const syncedVersion = ({ generation = 0, labels = {}, annotations = {} }: Meta): string =>
-  `${generation}-${sha3(`{annotations:${goMap(Object.entries(annotations))} labels:${goMap(Object.entries(labels))}}`)}`;
-
 describe('taken over from External Secrets Operator', () => {
   before(async () => {
     await cluster.create(namespace('from-eso'));
@@ -433,51 +421,10 @@ describe('taken over from External Secrets Operator', () => {
     await cluster.failing('from-eso', 'app', /could not get SecretStore/);
     await bed.product.poller.stop();
     const { metadata: object } = await cluster.get('ExternalSecret', 'from-eso', 'app');
-    const status = {
-      conditions: [
-        {
-          type: 'Ready',
-          status: 'True',
-          reason: 'SecretSynced',
-          message: 'secret synced',
-          lastTransitionTime: '2026-01-02T03:04:05Z',
-        },
-      ],
-      refreshTime: `${new Date().toISOString().slice(0, 19)}Z`,
-      syncedResourceVersion: syncedVersion(object),
-      binding: { name: 'app' },
-    };
+    const status = syncedByEso(object, 'app');
     await cluster.patch('ExternalSecret', 'from-eso', 'app', { status }, { subresource: 'status' });
-    const bytes = [...Buffer.from(PASSWORD.password)].join(' ');
-    const made: Manifest = {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: {
-        name: 'app',
-        namespace: 'from-eso',
-        labels: {
-          team: 'payments',
-          'reconcile.external-secrets.io/managed': 'true',
-          'reconcile.external-secrets.io/created-by': sha3('from-eso/app'),
-        },
-        annotations: { 'reconcile.external-secrets.io/data-hash': sha3(goMap([['password', `[${bytes}]`]])) },
-        ownerReferences: [
-          {
-            apiVersion: `${GROUP}/v1`,
-            kind: 'ExternalSecret',
-            name: 'app',
-            uid: object.uid,
-            controller: true,
-            blockOwnerDeletion: true,
-          },
-        ],
-      },
-      type: 'Opaque',
-      stringData: PASSWORD,
-    };
-    // Under ESO's field manager, as a PUT: what is not ours to keep is told by it.
-    const path = '/api/v1/namespaces/from-eso/secrets?fieldManager=externalsecrets.external-secrets.io/app';
-    assert.equal((await bed.cp.request('POST', path, made)).status, 201);
+    const path = `/api/v1/namespaces/from-eso/secrets?fieldManager=${secretManager('app')}`;
+    assert.equal((await bed.cp.request('POST', path, secretOfEso(object, PASSWORD))).status, 201);
     await cluster.create(secretStore('from-eso', 'vault', { provider: vaultProvider(openBao.address) }));
     const before = {
       object: await cluster.get('ExternalSecret', 'from-eso', 'app'),
