@@ -44,5 +44,8 @@ generate: setup-node ## Write the generated files anew: CRDs, docs/errors.md.
 	@node deploy/generate.ts
 	@node tools/generate-docs.ts
 
+soak: setup ## Crash rounds for MINUTES (20): webhook, poller, API server and etcd killed at random under load.
+	@node test/soak/run.ts --minutes $(or $(MINUTES),20)
+
 bench: setup ## Benchmarks against real backends; one JSON line a scenario, with its baseline.
 	@node bench/create.ts

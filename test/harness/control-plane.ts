@@ -82,6 +82,8 @@ export interface ControlPlane {
   writeKubeconfig(name: string, token: string): string;
   /** What the API server has finished so far (stage ResponseComplete); only with `audit`. */
   auditEvents(): readonly AuditEvent[];
+  /** Starts etcd again after kill('etcd'): same ports, same data. */
+  startEtcd(): Promise<void>;
   stopApiServer(): Promise<void>;
   /** Starts it again: same port, same certificates, same data. */
   startApiServer(): Promise<void>;
@@ -139,14 +141,13 @@ function writeServiceAccountKeys(directory: string): {
   return files;
 }
 
-/** Starts etcd. Returns its client address, too. */
-async function startEtcd(
+/** Starts etcd on these addresses, with the data that is there. */
+function startEtcd(
   directory: string,
+  { url, peer }: { readonly url: string; readonly peer: string },
   fsync: boolean,
-): Promise<{ url: string; process: RunningProcess }> {
-  const url = `http://127.0.0.1:${await freePort()}`;
-  const peer = `http://127.0.0.1:${await freePort()}`;
-  const running = await startProcess({
+): Promise<RunningProcess> {
+  return startProcess({
     name: 'etcd',
     command: join(controlPlaneDirectory(), 'etcd'),
     directory,
@@ -163,7 +164,6 @@ async function startEtcd(
     ],
     ready: async () => (await httpRequest('GET', `${url}/health`)).status === 200,
   });
-  return { url, process: running };
 }
 
 class LocalControlPlane implements ControlPlane {
@@ -176,7 +176,7 @@ class LocalControlPlane implements ControlPlane {
   readonly #keys = writeServiceAccountKeys(this.directory);
   readonly #auditLog = join(this.directory, 'audit.log');
   #port = 0;
-  #etcdUrl = '';
+  #etcd = { url: '', peer: '' };
   #ca: string | undefined;
   #agent: Agent | undefined;
 
@@ -198,13 +198,17 @@ class LocalControlPlane implements ControlPlane {
       mode: 0o600,
     });
     writeFileSync(join(this.directory, 'audit-policy.json'), JSON.stringify(AUDIT_POLICY));
-    const etcd = await startEtcd(this.directory, this.#options.fsync ?? false);
-    this.#etcdUrl = etcd.url;
-    this.processes.etcd = etcd.process;
+    const address = async (): Promise<string> => `http://127.0.0.1:${await freePort()}`;
+    this.#etcd = { url: await address(), peer: await address() };
+    await this.startEtcd();
     this.#port = await freePort();
     await this.startApiServer();
     this.writeKubeconfig('admin', this.adminToken);
     if (this.#options.controllerManager ?? true) await this.startControllerManager();
+  }
+
+  async startEtcd(): Promise<void> {
+    this.processes.etcd = await startEtcd(this.directory, this.#etcd, this.#options.fsync ?? false);
   }
 
   async startApiServer(): Promise<void> {
@@ -215,7 +219,7 @@ class LocalControlPlane implements ControlPlane {
       directory: this.directory,
       timeout: 90_000,
       args: [
-        `--etcd-servers=${this.#etcdUrl}`,
+        `--etcd-servers=${this.#etcd.url}`,
         '--bind-address=127.0.0.1',
         '--advertise-address=127.0.0.1',
         `--secure-port=${this.#port}`,
