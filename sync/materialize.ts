@@ -257,6 +257,9 @@ async function replaceUnused(
   }
   if (live.immutable === true || (live.type !== undefined && live.type !== desired.type))
     return skipped('target-is-the-pollers');
+  // Seen from here an adopted Secret looks like one whose owner is gone. If another create of this name has won
+  // since we looked, the Secret is that object's.
+  if (await objectExists(kube, desired.namespace, name, signal)) return skipped('exists');
   signal.throwIfAborted();
   try {
     // Without ownerReferences: what it had points to an object that is gone.
