@@ -26,6 +26,10 @@ const FLAGS = {
     help: 'What to do with a Secret of the target name that belongs to nobody: refuse or adopt.',
     default: 'refuse',
   },
+  'lease-duration': {
+    help: 'How long others wait for a silent leader; whole seconds.',
+    default: '15s',
+  },
   workers: { help: 'How many ExternalSecrets are synced at a time.', default: '32' },
 } as const;
 
@@ -54,6 +58,13 @@ await runProgram(
         `--unmanaged-target: "${unmanagedTarget}" is neither refuse nor adopt`,
       );
     }
+    const leaseDurationMs = parseGoDuration(flags['lease-duration']) ?? 0;
+    if (leaseDurationMs < 3_000 || leaseDurationMs % 1_000 !== 0) {
+      throw new EsaError(
+        'CONFIGURATION',
+        `--lease-duration: "${flags['lease-duration']}" is not a duration of whole seconds, 3s or more`,
+      );
+    }
     const workers = integerFlag('workers', flags.workers, 1, 1024);
     const metricsPort = integerFlag('metrics-port', flags['metrics-port'], 0, 65_535);
     scrubVaultEnvironment();
@@ -75,6 +86,10 @@ await runProgram(
       name: 'external-secrets-admission-poller',
       identity,
       log: logger,
+      leaseDurationMs,
+      // client-go's proportions.
+      renewDeadlineMs: (leaseDurationMs * 2) / 3,
+      retryMs: (leaseDurationMs * 2) / 15,
       onStarted: async (leading) => {
         poller = new Poller({
           kube,

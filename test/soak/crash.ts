@@ -30,13 +30,13 @@ export interface CrashCounts {
 
 const NAMESPACES = ['crash-1', 'crash-2', 'crash-3'];
 const NAMES_EACH = 20;
-const LANES = 6;
+const LANES = 8;
 /** Remote keys and their values; an update makes an object read the other one. */
 const REMOTE: Readonly<Record<string, string>> = { one: 'value-of-one', two: 'value-of-two' };
 const OPERATION = 'crash.test/operation';
 const RETRY_MS = 150;
 /** Between two operations of a lane, so that a round lasts long enough to be shot at. */
-const PACE_MS = 250;
+const PACE_MS = 200;
 
 type Victim = 'webhook' | 'poller' | 'kube-apiserver' | 'etcd';
 const VICTIMS: readonly Victim[] = ['webhook', 'poller', 'kube-apiserver', 'etcd'];
@@ -150,7 +150,7 @@ export class CrashRun {
     const [namespace, name = ''] = key.split('/');
     const patch = { metadata: { annotations: metadata.annotations }, spec };
     await this.#insist(async () => {
-      await this.#cluster.patch('ExternalSecret', namespace, name, patch as object);
+      await this.#cluster.patch('ExternalSecret', namespace, name, patch);
       return true;
     });
     this.#expected.set(key, remote);
@@ -190,7 +190,7 @@ export class CrashRun {
   async #kill(victim: Victim, over: AbortSignal): Promise<void> {
     const { random } = this.#options;
     while (!over.aborted) {
-      await sleep(500 + random() * 5_000);
+      await sleep(300 + random() * 3_000);
       if (over.aborted) return;
       this.counts.kills[victim] = (this.counts.kills[victim] ?? 0) + 1;
       await this.#killOnce(victim, random() * 500);

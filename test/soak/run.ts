@@ -14,7 +14,7 @@ const seed = Number(values.seed);
 const rounds = values.rounds === undefined ? Number.POSITIVE_INFINITY : Number(values.rounds);
 const end = performance.now() + Number(values.minutes) * 60_000;
 
-await using bed = await startBed();
+await using bed = await startBed({ product: { pollerArgs: ['--lease-duration', '3s'] } });
 const run = new CrashRun(bed, { operations: 300, random: seeded(seed) });
 await run.prepare();
 try {
