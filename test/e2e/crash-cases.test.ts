@@ -31,7 +31,7 @@ test('racing creates of one name with different specs: one wins, and the Secret 
         cluster.attempt(externalSecret(WHERE, name, { refreshInterval: '1h', ...passwordOf(key) })),
       ),
     );
-    assert.deepEqual(answers.map(({ status }) => status).toSorted(), [201, 409, 409, 409]);
+    assert.deepEqual(answers.map(({ status }) => String(status)).toSorted(), ['201', '409', '409', '409']);
     const winner = keys[answers.findIndex(({ status }) => status === 201)];
     await cluster.holds(WHERE, name, { password: `value-of-${winner}` });
     await cluster.synced(WHERE, name);
