@@ -132,6 +132,17 @@ export const getConfigMap = (
     what: `read ConfigMap ${namespace}/${name}`,
   });
 
+export const getServiceAccount = (
+  kube: KubeClient,
+  namespace: string,
+  name: string,
+  options: CallOptions = {},
+): Promise<KubeObject> =>
+  kube.request('GET', resourcePath({ version: 'v1', resource: 'serviceaccounts', namespace, name }), {
+    ...options,
+    what: `read ServiceAccount ${namespace}/${name}`,
+  });
+
 export const getNamespace = (
   kube: KubeClient,
   name: string,

@@ -9,6 +9,7 @@ import {
   type StoreKind,
 } from '../api/external-secrets/names.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import { pause } from '../kube/backoff.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { EventRecorder } from '../kube/events.ts';
 import type { KubeObject } from '../kube/objects.ts';
@@ -17,7 +18,6 @@ import { Reflector } from '../kube/reflector.ts';
 import type { RemoteObject } from '../providers/contract.ts';
 import type { Log } from '../runtime/log.ts';
 import type { PollerMetrics, providerMetrics } from '../runtime/metrics.ts';
-import { sleep } from '../runtime/sleep.ts';
 import { Connections } from '../sync/connections.ts';
 import { FreshReads } from '../sync/fresh-reads.ts';
 import { LiveCluster } from '../sync/live.ts';
@@ -169,7 +169,7 @@ export class Poller {
           { err: error },
           'the keys of the pending marker cannot be read; nothing is adopted or swept until they can',
         );
-        await sleep(2_000, stop);
+        await pause(2_000, stop);
       }
     }
   }

@@ -112,6 +112,12 @@ export interface ProviderPorts {
     request: { namespace: string; name: string; audiences: readonly string[]; expirationSeconds: number },
     signal: AbortSignal,
   ): Promise<{ token: SecretValue; expiresAt: number }>;
+  /** The annotations of a ServiceAccount; clouds keep there which of their identities it stands for. */
+  serviceAccountAnnotations(
+    namespace: string,
+    name: string,
+    signal: AbortSignal,
+  ): Promise<Readonly<Record<string, string>>>;
 }
 
 /** An object a store depends on; the poller watches these. */

@@ -57,6 +57,8 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** True if the request may arrive twice although its method does not say so. */
+  readonly repeatable?: boolean | undefined;
   /** How errors begin: server and purpose. */
   readonly label: string;
 }
@@ -96,7 +98,8 @@ export async function httpRequest(target: HttpTarget, options: HttpRequest): Pro
     return await exchange(target, options);
   } catch (error) {
     // A server may close a kept connection just when it is used again: safe to repeat where nothing changes.
-    if (!isReadOnly(options.method) || !isStaleConnection(error) || options.signal?.aborted === true) {
+    const mayRepeat = isReadOnly(options.method) || options.repeatable === true;
+    if (!mayRepeat || !isStaleConnection(error) || options.signal?.aborted === true) {
       throw toProviderError(error, context);
     }
   }

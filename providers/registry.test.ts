@@ -8,7 +8,7 @@ const problems = (block: unknown): string[] => providerProblems(block, store).ma
 const vault = { server: 'https://vault.example.com', auth: { tokenSecretRef: { name: 't', key: 'k' } } };
 
 test('each provider is listed under its own name, with its schema', () => {
-  assert.deepEqual([...providers.keys()].sort(), ['fake', 'vault']);
+  assert.deepEqual([...providers.keys()].sort(), ['aws', 'fake', 'vault']);
   for (const [name, provider] of providers) {
     assert.equal(provider.name, name);
     assert.equal(providerSchemas[name], provider.schema);
@@ -29,10 +29,10 @@ describe('providerOf', () => {
   });
 
   for (const [block, problem] of [
-    [undefined, ': a store needs exactly one provider, found none; supported: fake, vault'],
-    [{}, ': a store needs exactly one provider, found none; supported: fake, vault'],
+    [undefined, ': a store needs exactly one provider, found none; supported: aws, fake, vault'],
+    [{}, ': a store needs exactly one provider, found none; supported: aws, fake, vault'],
     [{ vault, fake: { data: [] } }, ': a store needs exactly one provider, found 2 (fake, vault)'],
-    [{ gcpsm: {} }, 'gcpsm: provider gcpsm is not supported yet; supported: fake, vault'],
+    [{ gcpsm: {} }, 'gcpsm: provider gcpsm is not supported yet; supported: aws, fake, vault'],
     [{ vault: {} }, 'vault.server: set this field (string)'],
     [{ vault: { ...vault, version: 'v3' } }, 'vault.version: supported values: "v1", "v2"'],
     [{ vault: { ...vault, sever: 'x' } }, 'vault.sever: no such field; remove it or correct its name'],
@@ -44,17 +44,6 @@ describe('providerOf', () => {
       assert.deepEqual(problems(block), [problem]);
     });
   }
-});
-
-test('aws is refused by name, together with what is wrong in its block', () => {
-  const aws = { service: 'SecretsManager', region: 'us-west-2' };
-  assert.deepEqual(problems({ aws }), ['aws: provider aws is not supported yet; supported: fake, vault']);
-  const auth = { serviceAccount: { name: 'a' }, jwt: { serviceAccountRef: { name: 'b' } } };
-  assert.match(
-    problems({ aws: { ...aws, auth } })[1] ?? '',
-    /^aws\.auth\.serviceAccount: is another spelling/,
-  );
-  assert.match(problems({ aws: { region: 'x' } })[1] ?? '', /^aws\.service: set this field/);
 });
 
 test('rules of the provider come with the path of the block', () => {

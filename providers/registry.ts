@@ -1,46 +1,25 @@
 /**
  * The providers there are, one line each. A new one is a folder with its schema and implementation, and a
- * line in `providers`; one whose schema comes first has a line in `announced` until it is built.
+ * line in `registered`.
  */
 import type { z } from 'zod';
 import type { Problem } from '../api/problem.ts';
-import { awsConfigSchema, validateAwsConfig } from './aws/config.ts';
+import { awsProvider } from './aws/provider.ts';
 import type { Provider, StoreContext } from './contract.ts';
 import { fakeProvider } from './fake/provider.ts';
 import { parseWith } from './schema-problems.ts';
 import { vaultProvider } from './vault/provider.ts';
 
 // Sound without the type of the block: a provider only ever gets one that its own schema has parsed.
-const registered: readonly Provider<unknown>[] = [fakeProvider, vaultProvider];
+const registered: readonly Provider<unknown>[] = [awsProvider, fakeProvider, vaultProvider];
 
 /** Every provider by its key in spec.provider. */
 export const providers: ReadonlyMap<string, Provider<unknown>> = new Map(registered.map((p) => [p.name, p]));
 
-interface Announced {
-  readonly schema: z.ZodType;
-  readonly problems: (config: unknown, store: StoreScope) => Problem[];
-}
-const announce = <Config>(
-  schema: z.ZodType<Config>,
-  validateConfig: (config: Config, store: StoreScope) => Problem[],
-): Announced => ({
-  schema,
-  problems(config, store) {
-    const parsed = parseWith(schema, config);
-    return parsed.ok ? validateConfig(parsed.value, store) : parsed.problems;
-  },
-});
-
-/** Declared in the CRDs and validated, but not built yet. */
-const announced: ReadonlyMap<string, Announced> = new Map([
-  ['aws', announce(awsConfigSchema, validateAwsConfig)],
-]);
-
 /** Schema of each provider's block, for the CRDs. */
-export const providerSchemas: Record<string, z.ZodType> = Object.fromEntries([
-  ...[...providers].map(([name, provider]) => [name, provider.schema] as const),
-  ...[...announced].map(([name, { schema }]) => [name, schema] as const),
-]);
+export const providerSchemas: Record<string, z.ZodType> = Object.fromEntries(
+  [...providers].map(([name, provider]) => [name, provider.schema] as const),
+);
 
 type StoreScope = Pick<StoreContext, 'kind' | 'namespace'>;
 
@@ -104,14 +83,8 @@ const prefixed = (name: string, problem: Problem): Problem => ({ ...problem, pat
 /** Everything that is wrong with spec.provider of this store, without I/O; empty if it may be admitted. */
 export function providerProblems(block: unknown, store: StoreScope): Problem[] {
   const choice = providerOf(block);
-  if (choice.ok) {
-    return choice.provider
-      .validateConfig(choice.config, store)
-      .map((problem) => prefixed(choice.name, problem));
-  }
-  const [name] = namesIn(block);
-  const declared = name === undefined ? undefined : announced.get(name);
-  if (name === undefined || declared === undefined || namesIn(block).length > 1) return [...choice.problems];
-  const further = declared.problems((block as Record<string, unknown>)[name], store);
-  return [...choice.problems, ...further.map((problem) => prefixed(name, problem))];
+  if (!choice.ok) return [...choice.problems];
+  return choice.provider
+    .validateConfig(choice.config, store)
+    .map((problem) => prefixed(choice.name, problem));
 }

@@ -11,5 +11,9 @@ export const COMMON_FLAGS = {
     default: '8080',
   },
   'allow-loopback': { help: 'Providers may be reached on loopback addresses.', switch: true },
+  'aws-ambient-credentials': {
+    help: 'A ClusterSecretStore of provider aws without auth uses the AWS credentials of this program.',
+    switch: true,
+  },
   'log-level': { help: 'debug, info, warn or error.', default: 'info' },
 } as const satisfies Record<string, Flag>;

@@ -8,7 +8,14 @@ import { EsaError } from '../api/errors.ts';
 import { SecretValue } from '../api/secret-value.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isNotFound } from '../kube/errors.ts';
-import { createToken, getConfigMap, getNamespace, getSecret, getStore } from '../kube/objects.ts';
+import {
+  createToken,
+  getConfigMap,
+  getNamespace,
+  getSecret,
+  getServiceAccount,
+  getStore,
+} from '../kube/objects.ts';
 import type { KeyReference, ProviderPorts } from '../providers/contract.ts';
 import { orAbort } from './abort.ts';
 import { FreshReads } from './fresh-reads.ts';
@@ -88,6 +95,16 @@ export class LiveCluster {
             `ServiceAccount ${request.namespace}/${request.name} not found`,
           );
         }
+      },
+      serviceAccountAnnotations: async (namespace, name, signal) => {
+        const account = await this.#get(
+          `serviceaccount/${namespace}/${name}`,
+          notBefore(),
+          signal,
+          (options) => ifFound(getServiceAccount(this.#kube, namespace, name, options)),
+        );
+        if (account !== undefined) return account.metadata.annotations ?? {};
+        throw new EsaError('REFERENCE_NOT_FOUND', `ServiceAccount ${namespace}/${name} not found`);
       },
     };
   }

@@ -6,7 +6,9 @@ import { startDevSession } from './dev/session.ts';
 const began = performance.now();
 const seconds = (): string => `${((performance.now() - began) / 1000).toFixed(1)} s`;
 
-console.log('Starting a control plane, OpenBao (a Vault), the webhook and the poller ...');
+console.log(
+  'Starting a control plane, OpenBao (a Vault), a stand-in for AWS, the webhook and the poller ...',
+);
 const session = await startDevSession();
 console.log(`Up after ${seconds()}.\n`);
 

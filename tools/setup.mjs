@@ -5,6 +5,7 @@
  *   node tools/setup.mjs            everything that tests, dev and demo need
  *   node tools/setup.mjs helm       one piece by name
  */
+import { ensureAws } from './setup/aws.mjs';
 import { ensureControlPlane } from './setup/control-plane.mjs';
 import { ensureHelm } from './setup/helm.mjs';
 import { ensureNodeModules } from './setup/node-modules.mjs';
@@ -15,11 +16,12 @@ import { SetupError } from './setup/progress.mjs';
 const PIECES = {
   'node-modules': ensureNodeModules,
   openbao: ensureOpenBao,
+  aws: ensureAws,
   'control-plane': ensureControlPlane,
   helm: ensureHelm,
 };
 /** helm is fetched only where a chart is tested. */
-const USUAL = ['node-modules', 'openbao', 'control-plane'];
+const USUAL = ['node-modules', 'openbao', 'aws', 'control-plane'];
 
 // An exit instead of a silent death lets children be stopped and locks be released.
 for (const [signal, code] of [

@@ -5,8 +5,10 @@ import { systemClock } from '../api/clock.ts';
 import { parseGoDuration } from '../api/duration.ts';
 import { EsaError } from '../api/errors.ts';
 import { CertificateManager } from '../certs/manager.ts';
+import { pause } from '../kube/backoff.ts';
 import { KubeClient } from '../kube/client.ts';
 import { loadClusterConfig } from '../kube/config.ts';
+import { takeAwsEnvironment } from '../providers/aws/environment.ts';
 import type { RemoteObject } from '../providers/contract.ts';
 import { configureOutbound } from '../providers/http.ts';
 import { scrubVaultEnvironment } from '../providers/vault/client.ts';
@@ -15,7 +17,6 @@ import { serveOperational } from '../runtime/http.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import { createRegistry, providerMetrics, webhookMetrics } from '../runtime/metrics.ts';
 import { integerFlag, logLevelFlag, ownNamespace, readFlags, runProgram } from '../runtime/program.ts';
-import { sleep } from '../runtime/sleep.ts';
 import { AccessReviews } from '../sync/access-reviews.ts';
 import { Connections } from '../sync/connections.ts';
 import { FreshReads } from '../sync/fresh-reads.ts';
@@ -82,6 +83,7 @@ await runProgram(
     const budgetMs = durationFlag('budget', flags.budget, 100, 25_000);
     const lameDuckMs = durationFlag('lame-duck', flags['lame-duck'], 0, 60_000);
     scrubVaultEnvironment();
+    takeAwsEnvironment({ ambient: flags['aws-ambient-credentials'] });
     configureOutbound({ allowLoopback: flags['allow-loopback'] });
 
     const registry = createRegistry();
@@ -233,7 +235,7 @@ await runProgram(
     );
 
     while (!stop.aborted) {
-      await sleep(API_SERVER_PROBE_MS, stop);
+      await pause(API_SERVER_PROBE_MS, stop);
       if (stop.aborted) break;
       try {
         await kube.request('GET', '/version', { timeoutMs: 2_000, signal: stop });

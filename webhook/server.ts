@@ -8,8 +8,8 @@ import type { AddressInfo } from 'node:net';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import { toEsaError } from '../api/errors.ts';
 import { parseObject } from '../api/json.ts';
+import { pause } from '../kube/backoff.ts';
 import type { Log } from '../runtime/log.ts';
-import { sleep } from '../runtime/sleep.ts';
 import { Semaphore } from '../sync/semaphore.ts';
 
 /** object and oldObject of 3 MiB each, and what surrounds them. */
@@ -103,11 +103,11 @@ export class WebhookServer {
   async stop(): Promise<void> {
     this.#stopping = true;
     const never = new AbortController().signal;
-    await sleep(this.#options.lameDuckMs, never);
+    await pause(this.#options.lameDuckMs, never);
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     // close() waits for connections without a request, too, as the API server opens them ahead of need.
     const deadline = performance.now() + REQUEST_MS;
-    while (this.#inFlight > 0 && performance.now() < deadline) await sleep(DRAIN_POLL_MS, never);
+    while (this.#inFlight > 0 && performance.now() < deadline) await pause(DRAIN_POLL_MS, never);
     this.#server.closeAllConnections();
     await closed;
   }

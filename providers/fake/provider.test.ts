@@ -22,6 +22,7 @@ const ports: ProviderPorts = {
   secretKey: nothing,
   configMapKey: nothing,
   serviceAccountToken: nothing,
+  serviceAccountAnnotations: nothing,
 };
 const { signal } = new AbortController();
 

@@ -46,6 +46,13 @@ export class MemoryCluster {
           throw new EsaError('REFERENCE_NOT_FOUND', `no ServiceAccount ${namespace}/${name}`);
         return { token: SecretValue.fromText(token), expiresAt: this.clock.now() + expirationSeconds * 1000 };
       },
+      serviceAccountAnnotations: async (namespace, name) => {
+        this.asked.push(`annotations ${namespace}/${name}`);
+        const annotations = this.objects.get(`Annotations ${namespace}/${name}`);
+        if (annotations === undefined)
+          throw new EsaError('REFERENCE_NOT_FOUND', `ServiceAccount ${namespace}/${name} not found`);
+        return annotations;
+      },
     };
   }
 }

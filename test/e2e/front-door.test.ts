@@ -64,6 +64,8 @@ describe('make dev', () => {
     const [webhookPid = '', webhookLog = '', pollerPid = '', pollerLog = ''] = values.split('\n');
     assert.ok(isAlive(Number(webhookPid)) && isAlive(Number(pollerPid)));
     assert.ok(existsSync(webhookLog) && existsSync(pollerLog));
+    const aws = ['AWS_ENDPOINT_URL', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_REGION'];
+    assert.equal((await dev.shell(aws.map((name) => `: "\${${name}:?}"`).join('\n'))).code, 0);
   });
 
   test('the README’s first secret: its commands, as they stand there', async () => {
@@ -125,7 +127,7 @@ test('make demo ONCE=1: every step of the tour holds', async (t) => {
   });
   const [code] = (await once(child, 'close')) as [number];
   assert.equal(code, 0, output);
-  assert.match(output, /7 steps held, 0 failed/);
+  assert.match(output, /8 steps held, 0 failed/);
   t.diagnostic(/create returned: .*/.exec(output)?.[0] ?? '');
 });
 

@@ -408,19 +408,12 @@ describe('the manifests of the articles', () => {
   const NOT_YET = /is not supported yet/;
   /** What this version cannot do is said by name, and nothing else is said against it. */
   const refused: Readonly<Record<string, RegExp>> = {
-    'seed000-variant-provider-swap-aws.yaml': NOT_YET,
-    'seed001-clustersecretstore-global-aws.as-printed.yaml': NOT_YET,
-    'seed001-clustersecretstore-global-aws.canonical.yaml': NOT_YET,
     'seed001-externalsecret-config.as-printed.yaml': /is not supported yet|no store is named/,
     'seed001-externalsecret-config.intended.yaml': NOT_YET,
     'seed001-externalsecret-from-generator.yaml': NOT_YET,
     'seed001-externalsecret-rotating.as-printed.yaml': /either data or dataFrom should be specified/,
-    'seed001-secretstore-aws.as-printed.yaml': NOT_YET,
-    'seed001-secretstore-aws.canonical.yaml': NOT_YET,
-    'seed001-secretstore-tenant-a.as-printed.yaml': NOT_YET,
     'seed003-eso-equivalent.yaml': NOT_YET,
     'seed004-express-secret.yaml': NOT_YET,
-    'seed004-secretstore-sample.yaml': NOT_YET,
   };
   const files = readdirSync(join(import.meta.dirname, 'seeds')).filter((file) => file.endsWith('.yaml'));
 

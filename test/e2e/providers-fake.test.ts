@@ -13,7 +13,13 @@ providerConformance('fake', async () => {
   return {
     provider,
     store: { kind: 'SecretStore', name: 's', namespace: 'a', uid: 'u', generation: 1, callerNamespace: 'a' },
-    ports: { clock: systemClock, secretKey: nothing, configMapKey: nothing, serviceAccountToken: nothing },
+    ports: {
+      clock: systemClock,
+      secretKey: nothing,
+      configMapKey: nothing,
+      serviceAccountToken: nothing,
+      serviceAccountAnnotations: nothing,
+    },
     prepare: async (secrets) => ({ data: Object.entries(secrets).map(([key, value]) => ({ key, value })) }),
     refused: [
       { block: { data: [{ key: '', value: 'x' }] }, path: ['data', 0, 'key'] },

@@ -26,6 +26,8 @@ export interface ProductOptions {
   /** More flags. */
   readonly webhookArgs?: readonly string[];
   readonly pollerArgs?: readonly string[];
+  /** Environment of both programs, beside what every child gets. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** One program that can be ended and started again with the same flags and ports. */
@@ -35,6 +37,7 @@ export class Program {
   /** Port of the hooks; undefined for the poller. Their paths are known to the API server alone. */
   readonly port: number | undefined;
   readonly #args: readonly string[];
+  readonly #env: Readonly<Record<string, string>>;
   readonly #directory: string;
   readonly #onChange: (running: boolean) => void;
   #process: RunningProcess | undefined;
@@ -42,6 +45,7 @@ export class Program {
   constructor(spec: {
     readonly name: string;
     readonly args: readonly string[];
+    readonly env?: Readonly<Record<string, string>> | undefined;
     readonly metricsPort: number;
     readonly port?: number;
     readonly onChange?: (running: boolean) => void;
@@ -50,6 +54,7 @@ export class Program {
     this.port = spec.port;
     this.metricsUrl = `http://127.0.0.1:${spec.metricsPort}/metrics`;
     this.#args = spec.args;
+    this.#env = spec.env ?? {};
     this.#directory = temporaryDirectory(spec.name);
     this.#onChange = spec.onChange ?? (() => undefined);
   }
@@ -80,6 +85,7 @@ export class Program {
       name: this.name,
       command: process.execPath,
       args: this.#args,
+      env: this.#env,
       cwd: ROOT,
       directory: this.#directory,
       timeout: 60_000,
@@ -179,6 +185,7 @@ export class Product {
     const metricsPort = await freePort();
     const program = new Program({
       name: 'webhook',
+      env: this.#options.env,
       metricsPort,
       port,
       args: [
@@ -208,6 +215,7 @@ export class Product {
     const metricsPort = await freePort();
     this.#poller = new Program({
       name: 'poller',
+      env: this.#options.env,
       metricsPort,
       args: [
         join(ROOT, 'poller/main.mjs'),

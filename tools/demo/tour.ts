@@ -103,6 +103,21 @@ async function rotation(bed: Bed): Promise<Step> {
   };
 }
 
+/** The same promise with another provider, and with every member of a secret. */
+async function createFromAws(bed: Bed): Promise<Step> {
+  const files = ['aws-keys/1-keys.yaml', 'aws-keys/2-store.yaml', 'aws-keys/3-external-secret.yaml'];
+  const stdin = files.map((file) => readExample(bed.openBao, file)).join('---\n');
+  const { code, stdout, stderr } = await bed.cp.kubectl(['apply', '-f', '-'], { stdin });
+  const path = SECRET_PATH.replace(/[^/]*$/, 'payment-credentials');
+  const read = await bed.cp.request<SecretObject>('GET', path);
+  const keys = read.status === 200 ? Object.keys(decode(read.body)) : [];
+  return {
+    title: 'kubectl apply -f examples/aws-keys: the same from AWS Secrets Manager',
+    facts: [(stdout + stderr).trim(), `Secret read: ${read.status}, ${keys.join(', ') || 'no keys'}`],
+    holds: code === 0 && isDeepStrictEqual(keys.sort(), ['token', 'user']),
+  };
+}
+
 async function refusal(bed: Bed): Promise<Step> {
   const { code, stderr } = await bed.cp.kubectl(['apply', '-f', join(ROOT, 'examples/refused/store.yaml')]);
   const stored = await bed.cp.kubectl(['get', 'secretstore', '-n', 'demo', 'mistaken']);
@@ -129,5 +144,6 @@ export async function* tour(bed: Bed): AsyncGenerator<Step> {
   yield await create(bed);
   yield await adoption(bed);
   yield await rotation(bed);
+  yield await createFromAws(bed);
   yield await refusal(bed);
 }

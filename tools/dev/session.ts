@@ -7,13 +7,13 @@ import type { Program } from '../../test/harness/product.ts';
 import { runDirectory } from '../../test/harness/run-directory.ts';
 import { openBaoBinary, ROOT } from '../setup/paths.mjs';
 import { claimDevDirectory } from './directory.ts';
-import { writeExamples } from './examples.ts';
+import { DEV_AWS, writeExamples } from './examples.ts';
 
 export interface DevSession {
   readonly bed: Bed;
   /** Path of the file of shell exports, relative to the current folder. */
   readonly envFile: string;
-  /** Path of the folder of examples that are led to this OpenBao, relative to the current folder. */
+  /** Path of the folder of examples that are led to what runs here, relative to the current folder. */
   readonly examples: string;
   stop(): Promise<void>;
 }
@@ -23,7 +23,10 @@ const quote = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** Variables of .dev/env. Pids are those of now: the file is written anew when a program was restarted. */
-function environmentOf({ cp, openBao, product }: Bed, socket: string): Record<string, string | undefined> {
+function environmentOf(
+  { cp, openBao, aws, product }: Bed,
+  socket: string,
+): Record<string, string | undefined> {
   const control = (program: string, action: string): string =>
     [process.execPath, join(ROOT, 'tools/dev/control.mjs'), socket, program, action].map(quote).join(' ');
   return {
@@ -31,6 +34,10 @@ function environmentOf({ cp, openBao, product }: Bed, socket: string): Record<st
     VAULT_ADDR: openBao.address,
     VAULT_TOKEN: openBao.token,
     VAULT_CACERT: openBao.caFile,
+    AWS_ENDPOINT_URL: aws?.endpoint,
+    AWS_ACCESS_KEY_ID: DEV_AWS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: DEV_AWS.secretAccessKey,
+    AWS_REGION: DEV_AWS.region,
     WEBHOOK_PID: String(product.webhook.pid),
     WEBHOOK_LOG: product.webhook.log,
     WEBHOOK_METRICS_URL: product.webhook.metricsUrl,
@@ -86,7 +93,7 @@ function serveControl(
 /** Starts everything and writes the file of exports as the last act. */
 export async function startDevSession(): Promise<DevSession> {
   const directory = claimDevDirectory(join(ROOT, '.dev'));
-  const bed = await startBed();
+  const bed = await startBed({ aws: {} });
   const { webhook, poller } = bed.product;
   // Socket paths are limited to about 100 bytes; a checkout may lie deeper than that.
   const socket = join(runDirectory(), 'control');
@@ -96,6 +103,7 @@ export async function startDevSession(): Promise<DevSession> {
   );
   const examples = join(directory, 'examples');
   writeExamples(bed.openBao, examples);
+  await bed.aws?.put(DEV_AWS.region, 'demo/payment', JSON.stringify({ user: 'shop', token: 'first-token' }));
   writeEnvironment(envFile, bed, socket);
   return {
     bed,

