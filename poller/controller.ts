@@ -27,7 +27,7 @@ import { hasEsoFinalizer, removeEsoFinalizer } from './finalizer.ts';
 import { keyOf, ObjectIndex, storesOf } from './object-index.ts';
 import { URGENCY, type Urgency, WorkQueue } from './queue.ts';
 import { Reporter } from './report.ts';
-import { nextSlot, phaseOf, retryDelay } from './schedule.ts';
+import { BurstGauge, nextSlot, phaseOf, retryDelay } from './schedule.ts';
 import { keyOfStore, type StoreMonitor, storeKey } from './store-monitor.ts';
 import { writeStatus } from './write-status.ts';
 
@@ -70,6 +70,7 @@ export class Controller {
   readonly #clock: Clock;
   readonly #entries = new Map<string, Entry>();
   readonly #index = new ObjectIndex();
+  readonly #creates = new BurstGauge();
   readonly #queue: WorkQueue;
   readonly #reporter: Reporter;
   /** Slots are moments of the wall clock; the queue runs on the monotonic one. */
@@ -211,7 +212,7 @@ export class Controller {
       const failed = readyCondition(es.status)?.status !== 'True';
       if (never && this.#options.isPending(es.metadata.namespace ?? '', targetName(es))) {
         entry.wanted = true;
-        this.#queue.add(key, now, URGENCY.adopt);
+        this.#queue.add(key, now + this.#creates.arrived(now), URGENCY.adopt);
       } else if (never || outdated || failed) this.syncNow(key);
       else this.#queue.add(key, now, URGENCY.check);
       return;

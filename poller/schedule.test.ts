@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nextSlot, phaseOf, retryDelay } from './schedule.ts';
+import { BurstGauge, nextSlot, phaseOf, retryDelay } from './schedule.ts';
 
 test('slots are an interval apart and do not depend on when one asks', () => {
   const phase = phaseOf('store|secret/app', 10_000);
@@ -41,4 +41,15 @@ test('what the provider asks for is kept', () => {
 
 test('without polling an error is still retried', () => {
   assert.equal(retryDelay(50, { interval: 0, synced: true, random: 0.5 }), 420_000);
+});
+
+test('only what comes in a burst waits', () => {
+  const gauge = new BurstGauge();
+  const waits = Array.from({ length: 20 }, (_, index) => gauge.arrived(index));
+  assert.deepEqual(
+    waits.slice(0, 16),
+    Array.from({ length: 16 }, () => 0),
+  );
+  assert.ok(waits.slice(16).every((wait) => wait > 0));
+  assert.equal(gauge.arrived(600), 0);
 });

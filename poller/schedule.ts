@@ -37,3 +37,28 @@ export function retryDelay(
   const doubled = RETRY_FIRST_MS * 2 ** Math.min(failures - 1, 20) * (0.8 + 0.4 * random);
   return Math.max(retryAfterMs, floor, Math.min(doubled, ceiling));
 }
+
+/** More creates than this within the window are a burst. */
+const BURST_SIZE = 16;
+const BURST_WINDOW_MS = 500;
+/** How long the adoption of a Secret that came in a burst waits: about as long as a large burst lasts. */
+const BURST_WAIT_MS = 3_000;
+
+/**
+ * Tells a burst of creates from single ones. Secrets that admission has made are there and in use; adopting them
+ * at once would take the API server from those who still create.
+ */
+export class BurstGauge {
+  #windowEnd = Number.NEGATIVE_INFINITY;
+  #count = 0;
+
+  /** One has come. @param now monotonic milliseconds @returns how long its adoption should wait */
+  arrived(now: number): number {
+    if (now >= this.#windowEnd) {
+      this.#windowEnd = now + BURST_WINDOW_MS;
+      this.#count = 0;
+    }
+    this.#count += 1;
+    return this.#count > BURST_SIZE ? BURST_WAIT_MS : 0;
+  }
+}
