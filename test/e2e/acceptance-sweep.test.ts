@@ -87,6 +87,11 @@ test('leftovers go after their time, everything else stays', { timeout: 120_000 
     stringData: { keep: 'me' },
   });
 
+  // Changed before it was adopted, to something that cannot be read: what it has is still its own.
+  await cluster.create(externalSecret(WHERE, 'kept'));
+  const absent = { data: [{ secretKey: 'password', remoteRef: { key: 'app', property: 'absent' } }] };
+  await cluster.patch('ExternalSecret', WHERE, 'kept', { spec: absent });
+
   const poller = await bed.product.startPoller();
   await cluster.synced(WHERE, 'twice');
   for (const name of ['refused', 'brief']) {
@@ -100,7 +105,7 @@ test('leftovers go after their time, everything else stays', { timeout: 120_000 
   for (const name of ['refused', 'brief']) assert.equal(await cluster.find('Secret', WHERE, name), undefined);
   await always(
     async () => {
-      for (const name of ['twice', 'present', 'mine']) {
+      for (const name of ['twice', 'present', 'mine', 'kept']) {
         assert.ok(await cluster.find('Secret', WHERE, name), `${name} is gone`);
       }
     },
