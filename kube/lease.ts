@@ -48,6 +48,8 @@ interface LeaseObject {
   readonly spec?: LeaseSpec;
 }
 
+const RELEASE_TIMEOUT_MS = 2000;
+
 interface Leadership {
   readonly controller: AbortController;
   readonly work: Promise<void>;
@@ -186,7 +188,7 @@ export class LeaderElector {
     }
     let lease: LeaseObject;
     try {
-      lease = await this.#request<LeaseObject>('GET', undefined, timeoutMs);
+      lease = await this.#read(timeoutMs, this.#stop.signal);
     } catch (error) {
       if (!isNotFound(error)) throw error;
       const { namespace, name } = this.#options;
@@ -237,31 +239,37 @@ export class LeaderElector {
   }
 
   async #release(): Promise<void> {
-    const lease = this.#observed;
-    if (!lease || this.#heldByOther()) return;
-    const now = microTime(this.#clock.now());
-    const spec = {
-      ...lease.spec,
-      holderIdentity: '',
-      leaseDurationSeconds: 1,
-      acquireTime: now,
-      renewTime: now,
-    };
+    const { log, name } = this.#options;
     try {
-      await this.#write('PUT', { ...lease, spec }, 2000);
+      // What was observed last may be forgotten, after a renewal whose answer did not come.
+      const lease = this.#observed ?? (await this.#read(RELEASE_TIMEOUT_MS, undefined));
+      this.#observe(lease);
+      if (this.#heldByOther()) return;
+      const now = microTime(this.#clock.now());
+      const spec = {
+        ...lease.spec,
+        holderIdentity: '',
+        leaseDurationSeconds: 1,
+        acquireTime: now,
+        renewTime: now,
+      };
+      await this.#write('PUT', { ...lease, spec }, RELEASE_TIMEOUT_MS);
     } catch (error) {
       // It runs out by itself.
-      const { log, name } = this.#options;
-      if (!isConflict(error)) {
-        log.warn(
-          { lease: name, err: toKubeError(error, `release Lease ${name}`) },
-          'the lease was not given back',
-        );
-      }
+      if (isConflict(error)) return;
+      log.warn(
+        { lease: name, err: toKubeError(error, `release Lease ${name}`) },
+        'the lease was not given back',
+      );
     }
   }
 
+  #read(timeoutMs: number, signal: AbortSignal | undefined): Promise<LeaseObject> {
+    return this.#request('GET', undefined, timeoutMs, signal);
+  }
+
   #write(method: 'POST' | 'PUT', lease: LeaseObject, timeoutMs: number): Promise<LeaseObject> {
+    // Not to be cut off: a write that is may have happened, and stop() would then leave a lease behind.
     return this.#request(
       method,
       { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', ...lease },
@@ -271,7 +279,12 @@ export class LeaderElector {
 
   // Plain JSON instead of the generated API: a lease is read, changed and written back, and the generated
   // types would drop what they do not know and cut microseconds.
-  async #request<T>(method: 'GET' | 'POST' | 'PUT', body: unknown, timeoutMs: number): Promise<T> {
+  async #request(
+    method: 'GET' | 'POST' | 'PUT',
+    body: unknown,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<LeaseObject> {
     const { kube, namespace, name } = this.#options;
     const path = resourcePath({
       group: 'coordination.k8s.io',
@@ -283,8 +296,7 @@ export class LeaderElector {
     const answer = await kube.request<LeaseObject>(method, path, {
       body,
       timeoutMs,
-      // A write that is cut off may have happened; stop() would then leave a lease behind.
-      signal: method === 'GET' ? this.#stop.signal : undefined,
+      signal,
       what: `${method === 'GET' ? 'read' : 'write'} Lease ${namespace}/${name}`,
     });
     if (answer?.metadata?.name !== name) {
@@ -293,7 +305,7 @@ export class LeaderElector {
         reason: 'InvalidResponse',
       });
     }
-    return answer as T;
+    return answer;
   }
 }
 

@@ -140,20 +140,22 @@ export class Poller {
     });
     const secrets = this.#secretReflector(controller, stores, sweeper);
     const reflectors = [...storeReflectors, objects, secrets];
+    // A reflector that is stopped says that it is not synced: nothing below waits for one that never will be.
+    const stopped = aborted(stop).then(() => Promise.all(reflectors.map((reflector) => reflector.stop())));
     // Stores first: an object whose store is not known yet would be looked for live.
     for (const reflector of storeReflectors) reflector.start();
     const storesSynced = await Promise.all(storeReflectors.map((reflector) => reflector.synced));
     if (storesSynced.every(Boolean) && !stop.aborted) {
       objects.start();
       secrets.start();
-      const rest = await Promise.race([Promise.all([objects.synced, secrets.synced]), aborted(stop)]);
-      this.#synced = rest?.every(Boolean) === true;
+      const rest = await Promise.all([objects.synced, secrets.synced]);
+      this.#synced = rest.every(Boolean);
       if (this.#synced) log.info({ externalSecrets: controller.size }, 'synced');
       sweeper.start();
       await aborted(stop);
     }
     this.#synced = false;
-    await Promise.all(reflectors.map((reflector) => reflector.stop()));
+    await stopped;
     await Promise.all([controller.stop(), stores.stop(), sweeper.stop()]);
     await events.stop();
     connections.close();
@@ -240,8 +242,8 @@ function cachedReader(stores: StoreMonitor, live: LiveCluster, clock: Clock): St
   };
 }
 
-const aborted = (signal: AbortSignal): Promise<undefined> =>
+const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
   });
