@@ -90,12 +90,12 @@ describe('requests', () => {
     await using server = await startWireServer(() => {});
     const kube = clientOf(server);
     await assert.rejects(
-      kube.request('GET', '/api/v1/x', { signal: AbortSignal.timeout(30) }),
+      kube.request('GET', '/api/v1/x', { signal: AbortSignal.timeout(1_000) }),
       kubeError({ status: 0, reason: 'Aborted' }),
     );
     const controller = new AbortController();
     const deadline = new EsaError('DEADLINE', 'the review is over');
-    setTimeout(() => controller.abort(deadline), 30);
+    setTimeout(() => controller.abort(deadline), 1_000);
     await assert.rejects(
       kube.request('GET', '/api/v1/x', { signal: controller.signal }),
       (e) => e === deadline,
