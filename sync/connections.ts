@@ -6,7 +6,6 @@ import type { ResolvedStore } from './stores.ts';
 
 interface Kept {
   readonly connection: Promise<Connection>;
-  readonly generation: string;
   readonly expires: number;
 }
 
@@ -23,7 +22,8 @@ const KEEP_MS = 5 * 60_000;
 export class Connections {
   readonly #options: ConnectionsOptions;
   readonly #limits = new Map<string, { semaphore: Semaphore; users: number }>();
-  readonly #kept = new Map<string, Kept>();
+  /** By identity, then by store and version of its spec: stores of one identity may differ in what they prefix. */
+  readonly #kept = new Map<string, Map<string, Kept>>();
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
@@ -71,12 +71,8 @@ export class Connections {
   /** Closes what is kept for an identity: its spec, its credentials or its CA have changed. */
   forget(identity: string): void {
     const kept = this.#kept.get(identity);
-    if (kept === undefined) return;
     this.#kept.delete(identity);
-    kept.connection.then(
-      (connection) => connection.close(),
-      () => {},
-    );
+    for (const one of kept?.values() ?? []) closeQuietly(one);
   }
 
   close(): void {
@@ -86,9 +82,11 @@ export class Connections {
   #keep(store: ResolvedStore, ports: ProviderPorts): Kept {
     const generation = `${store.context.uid}/${store.context.generation}`;
     const now = ports.clock.monotonic();
-    const present = this.#kept.get(store.identity);
-    if (present !== undefined && present.generation === generation && present.expires > now) return present;
-    this.forget(store.identity);
+    const kept = this.#kept.get(store.identity) ?? new Map<string, Kept>();
+    this.#kept.set(store.identity, kept);
+    const present = kept.get(generation);
+    if (present !== undefined && present.expires > now) return present;
+    if (present !== undefined) closeQuietly(present);
     // Not the caller's signal: others will use the connection.
     const connection = store.provider.connect(
       store.config,
@@ -96,12 +94,12 @@ export class Connections {
       ports,
       AbortSignal.timeout(10_000),
     );
-    const kept: Kept = { connection, generation, expires: now + KEEP_MS };
-    this.#kept.set(store.identity, kept);
+    const fresh: Kept = { connection, expires: now + KEEP_MS };
+    kept.set(generation, fresh);
     connection.catch(() => {
-      if (this.#kept.get(store.identity) === kept) this.#kept.delete(store.identity);
+      if (kept.get(generation) === fresh) kept.delete(generation);
     });
-    return kept;
+    return fresh;
   }
 
   async #limited<T>(store: ResolvedStore, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
@@ -123,4 +121,11 @@ export class Connections {
       if (limit.users === 0) this.#limits.delete(store.identity);
     }
   }
+}
+
+function closeQuietly({ connection }: Kept): void {
+  connection.then(
+    (open) => open.close(),
+    () => {},
+  );
 }
