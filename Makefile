@@ -8,10 +8,19 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-helm setup-node demo dev check test unit e2e generate bench
+.PHONY: help setup setup-helm setup-node setup-control-plane demo dev check test unit e2e generate soak bench
+
+# demo and dev on a cluster of your own. Only the command line names one: a CONTEXT of the environment is there
+# for other reasons.
+ifeq ($(origin CONTEXT),command line)
+  GROUND_PIECES := node-modules openbao aws kubectl
+  GROUND_FLAGS := --context '$(CONTEXT)' $(if $(WEBHOOK_HOST),--webhook-host '$(WEBHOOK_HOST)') $(if $(filter 1,$(YES)),--yes)
+else ifneq ($(CONTEXT),)
+  GROUND_NOTE = @echo 'CONTEXT of the environment is not used; to use that cluster: make $@ CONTEXT=NAME'
+endif
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install all that the other targets need (once; the control plane builds for about 7 minutes).
 	@node tools/setup.mjs
@@ -22,11 +31,18 @@ setup-node:
 setup-helm: setup-node ## Install helm, for work on charts.
 	@node tools/setup.mjs helm
 
-demo: setup ## Show the whole product on a real control plane, then stay up; ONCE=1 ends after the tour.
-	@node tools/demo.ts $(if $(filter 1,$(ONCE)),--once)
+setup-control-plane: setup-node ## Build the control plane with its controllers, also where another one is there.
+	@node tools/setup.mjs built-control-plane
 
-dev: setup ## Control plane, OpenBao, webhook and poller from this checkout until Ctrl-C; see .dev/env.
-	@node tools/dev.ts
+demo: ## Show the whole product on a real control plane, then stay up; ONCE=1 ends after the tour.
+	$(GROUND_NOTE)
+	@node tools/setup.mjs --tolerant $(GROUND_PIECES)
+	@node tools/demo.ts $(if $(filter 1,$(ONCE)),--once) $(GROUND_FLAGS)
+
+dev: ## The same without the tour, until Ctrl-C; see .dev/env. WATCH=1 follows changes of the sources.
+	$(GROUND_NOTE)
+	@node tools/setup.mjs --tolerant $(GROUND_PIECES)
+	@node tools/dev.ts $(if $(filter 1,$(WATCH)),--watch) $(GROUND_FLAGS)
 
 check: setup-node ## Format, lint, types, dead code, import directions, generated files.
 	@node tools/test.ts check

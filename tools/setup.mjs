@@ -4,20 +4,24 @@
  *
  *   node tools/setup.mjs            everything that tests, dev and demo need
  *   node tools/setup.mjs helm       one piece by name
+ *   node tools/setup.mjs --tolerant what dev and demo can do without may fail: they say what they leave out
  */
 import { ensureAws } from './setup/aws.mjs';
-import { ensureControlPlane } from './setup/control-plane.mjs';
+import { ensureBuiltControlPlane, ensureControlPlane } from './setup/control-plane.mjs';
 import { ensureHelm } from './setup/helm.mjs';
+import { ensureKubectl } from './setup/kubectl.mjs';
 import { ensureNodeModules } from './setup/node-modules.mjs';
 import { ensureOpenBao } from './setup/openbao.mjs';
 import { CACHE } from './setup/paths.mjs';
-import { SetupError } from './setup/progress.mjs';
+import { SetupError, UnavailableError } from './setup/progress.mjs';
 
 const PIECES = {
   'node-modules': ensureNodeModules,
   openbao: ensureOpenBao,
   aws: ensureAws,
   'control-plane': ensureControlPlane,
+  'built-control-plane': ensureBuiltControlPlane,
+  kubectl: ensureKubectl,
   helm: ensureHelm,
 };
 /** helm is fetched only where a chart is tested. */
@@ -32,7 +36,10 @@ for (const [signal, code] of [
   process.once(signal, () => process.exit(code));
 }
 
-const wanted = process.argv.length > 2 ? process.argv.slice(2) : USUAL;
+const args = process.argv.slice(2);
+const tolerant = args.includes('--tolerant');
+const named = args.filter((arg) => arg !== '--tolerant');
+const wanted = named.length > 0 ? named : USUAL;
 const unknown = wanted.filter((name) => !Object.hasOwn(PIECES, name));
 if (unknown.length > 0) {
   process.stderr.write(`unknown piece: ${unknown.join(', ')}; there are ${Object.keys(PIECES).join(', ')}\n`);
@@ -40,7 +47,15 @@ if (unknown.length > 0) {
 }
 
 try {
-  for (const name of wanted) await PIECES[name]();
+  for (const name of wanted) {
+    try {
+      await PIECES[name]();
+    } catch (error) {
+      if (!tolerant || !(error instanceof UnavailableError)) throw error;
+      const [what, ...output] = error.message.trimEnd().split('\n');
+      process.stderr.write(`  left out: ${what}${output.length > 0 ? ` (${output.at(-1)})` : ''}\n`);
+    }
+  }
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;
   process.stderr.write(`set-up failed: ${error.message}\n(cache: ${CACHE})\n`);

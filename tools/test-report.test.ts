@@ -41,13 +41,13 @@ describe('test report', () => {
     assert.equal(lastLine(stdout), '0 passed, 1 failed');
   });
 
-  test('skipped tests are named and not counted', async () => {
+  test('skipped tests are named, and counted apart', async () => {
     const { code, stdout } = await runSource(
       `test('a', () => {}); test('b', { skip: 'no disk' }, () => {});`,
     );
     assert.equal(code, 0);
     assert.match(stdout, /skipped:\n {2}\S+: b \(no disk\)\n/);
-    assert.equal(lastLine(stdout), '1 passed, 0 failed');
+    assert.equal(lastLine(stdout), '1 passed, 0 failed, 1 skipped');
   });
 
   test('a failing hook fails the suite and what it kept from running', async () => {

@@ -102,14 +102,15 @@ export class TestReport {
     }
   }
 
-  /** Prints what was skipped, what failed, and as the very last line `N passed, N failed`. */
+  /** Prints what was skipped, what failed, and as the very last line `N passed, N failed`, with `, N skipped` if any. */
   finish(): void {
     const list = (title: string, names: readonly string[]): void => {
       if (names.length > 0) this.#print(`\n${title}:\n${names.map((name) => `  ${name}\n`).join('')}`);
     };
     list('skipped', this.#skippedNames);
     list('failed', this.#failedNames);
-    this.#print(`\n${this.passed} passed, ${this.failed} failed\n`);
+    const skipped = this.#skippedNames.length === 0 ? '' : `, ${this.#skippedNames.length} skipped`;
+    this.#print(`\n${this.passed} passed, ${this.failed} failed${skipped}\n`);
   }
 
   #file(file: string): FileState {

@@ -1,6 +1,7 @@
 /**
  * `make test`: the checks, the unit tests beside the code, then the end-to-end tests on a real control
- * plane. The last line is `N passed, N failed`; a failed check counts as a failed test.
+ * plane. The last line is `N passed, N failed`, with `, N skipped` if any; a failed check counts as a failed
+ * test.
  *
  *   node tools/test.ts                 everything
  *   node tools/test.ts unit            one stage by name: check, unit, e2e

@@ -1,9 +1,11 @@
 /** Acceptance 2b: with the configurations registered and the webhook killed. */
+
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { FINALIZER_ESO } from '../../api/external-secrets/names.ts';
 import { type Bed, startBed } from '../harness/bed.ts';
 import { eventually } from '../harness/eventually.ts';
+import { needsGarbageCollection } from '../harness/garbage-collection.ts';
 import { Cluster } from './support/cluster.ts';
 import { applyManifests, externalSecret, prepare } from './support/vault.ts';
 
@@ -59,14 +61,18 @@ test('refresh and drift repair go on', async () => {
   await cluster.holds('down', 'app', { password: 'rotated' });
 });
 
-test('objects and their Secrets are deleted, with the finalizer of ESO too', async () => {
-  for (const name of ['leaving', 'old']) {
-    await bed.cp.kubectlOutput(['delete', 'externalsecret', name, '-n', 'down', '--timeout=10s']);
-    await eventually(async () => (await cluster.find('Secret', 'down', name)) === undefined);
-  }
-});
+test(
+  'objects and their Secrets are deleted, with the finalizer of ESO too',
+  needsGarbageCollection(),
+  async () => {
+    for (const name of ['leaving', 'old']) {
+      await bed.cp.kubectlOutput(['delete', 'externalsecret', name, '-n', 'down', '--timeout=10s']);
+      await eventually(async () => (await cluster.find('Secret', 'down', name)) === undefined);
+    }
+  },
+);
 
-test('a namespace is deleted with all that is in it', async () => {
+test('a namespace is deleted with all that is in it', needsGarbageCollection(), async () => {
   await bed.cp.kubectlOutput(['delete', 'namespace', 'doomed', '--timeout=30s']);
   assert.equal(await cluster.find('Namespace', undefined, 'doomed'), undefined);
 });

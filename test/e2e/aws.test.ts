@@ -1,8 +1,10 @@
 /** The articles on AWS, as printed, with the webhook and the poller on a real API server and a stand-in for AWS. */
+
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Aws } from '../harness/aws.ts';
 import { eventually } from '../harness/eventually.ts';
+import { needsGarbageCollection } from '../harness/garbage-collection.ts';
 import { type AwsBed, assertLeastPrivilege, fromAws, prepareAws, startAwsBed } from './support/aws.ts';
 import type { Cluster, Manifest } from './support/cluster.ts';
 import {
@@ -103,6 +105,9 @@ describe('the AWS article', () => {
       await cluster.remove('ExternalSecret', 'default', name);
     await cluster.remove('SecretStore', 'default', 'aws-secrets-manager');
     await cluster.remove('ClusterSecretStore', undefined, 'global-aws-secrets');
+  });
+
+  test('S39 taken away again, its Secrets go with it', needsGarbageCollection(), async () => {
     for (const name of ['db-credentials', 'app-secret']) {
       await eventually(async () => (await cluster.find('Secret', 'default', name)) === undefined, {
         timeout: 40_000,

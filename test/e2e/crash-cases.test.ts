@@ -1,4 +1,5 @@
 /** What may happen to objects around a create, each with its outcome (design: ours, pending, adopted, swept). */
+
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -7,6 +8,7 @@ import { LABEL_MANAGED } from '../../api/external-secrets/names.ts';
 import { selfSigned } from '../../providers/testing/self-signed.ts';
 import { type Bed, startBed } from '../harness/bed.ts';
 import { always, eventually } from '../harness/eventually.ts';
+import { needsGarbageCollection } from '../harness/garbage-collection.ts';
 import { Cluster } from './support/cluster.ts';
 import { externalSecret, passwordOf, prepare } from './support/vault.ts';
 
@@ -121,48 +123,56 @@ test('somebody else’s webhook changes the spec after ours ran: the poller read
   }
 });
 
-test('a Secret restored from a backup without ownerReferences is taken back as it is', async () => {
-  const spec = { refreshInterval: '1h', ...passwordOf('one') };
-  await cluster.create(externalSecret(WHERE, 'restored', spec));
-  await cluster.synced(WHERE, 'restored');
-  const { metadata, data } = await cluster.get('Secret', WHERE, 'restored');
-  await cluster.remove('ExternalSecret', WHERE, 'restored');
-  await eventually(async () => (await cluster.find('Secret', WHERE, 'restored')) === undefined);
-  const { labels = {}, annotations = {} } = metadata;
-  await cluster.create({
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: { name: 'restored', namespace: WHERE, labels, annotations },
-    data,
-  });
-  const copy = await cluster.get('Secret', WHERE, 'restored');
-  const { warnings } = await cluster.attempt(externalSecret(WHERE, 'restored', spec));
-  assert.deepEqual(warnings, []);
-  await cluster.synced(WHERE, 'restored');
-  const taken = await cluster.get('Secret', WHERE, 'restored');
-  assert.equal(taken.metadata.uid, copy.metadata.uid);
-  assert.deepEqual(taken.data, data);
-  assert.equal(taken.metadata.ownerReferences?.length, 1);
-});
+test(
+  'a Secret restored from a backup without ownerReferences is taken back as it is',
+  needsGarbageCollection(),
+  async () => {
+    const spec = { refreshInterval: '1h', ...passwordOf('one') };
+    await cluster.create(externalSecret(WHERE, 'restored', spec));
+    await cluster.synced(WHERE, 'restored');
+    const { metadata, data } = await cluster.get('Secret', WHERE, 'restored');
+    await cluster.remove('ExternalSecret', WHERE, 'restored');
+    await eventually(async () => (await cluster.find('Secret', WHERE, 'restored')) === undefined);
+    const { labels = {}, annotations = {} } = metadata;
+    await cluster.create({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'restored', namespace: WHERE, labels, annotations },
+      data,
+    });
+    const copy = await cluster.get('Secret', WHERE, 'restored');
+    const { warnings } = await cluster.attempt(externalSecret(WHERE, 'restored', spec));
+    assert.deepEqual(warnings, []);
+    await cluster.synced(WHERE, 'restored');
+    const taken = await cluster.get('Secret', WHERE, 'restored');
+    assert.equal(taken.metadata.uid, copy.metadata.uid);
+    assert.deepEqual(taken.data, data);
+    assert.equal(taken.metadata.ownerReferences?.length, 1);
+  },
+);
 
-test('--cascade=orphan leaves the Secret, and nobody touches it afterwards', async () => {
-  await cluster.create(externalSecret(WHERE, 'orphan', passwordOf('one')));
-  await cluster.synced(WHERE, 'orphan');
-  await bed.cp.kubectlOutput(['delete', 'externalsecret', 'orphan', '-n', WHERE, '--cascade=orphan']);
-  const left = await eventually(async () => {
-    const secret = await cluster.get('Secret', WHERE, 'orphan');
-    return (secret.metadata.ownerReferences ?? []).length === 0 && secret;
-  });
-  await bed.openBao.write('one', { password: 'later' });
-  await always(
-    async () => {
-      const { resourceVersion } = (await cluster.get('Secret', WHERE, 'orphan')).metadata;
-      assert.equal(resourceVersion, left.metadata.resourceVersion);
-    },
-    { duration: 3_000, interval: 200 },
-  );
-  await bed.openBao.write('one', { password: 'value-of-one' });
-});
+test(
+  '--cascade=orphan leaves the Secret, and nobody touches it afterwards',
+  needsGarbageCollection(),
+  async () => {
+    await cluster.create(externalSecret(WHERE, 'orphan', passwordOf('one')));
+    await cluster.synced(WHERE, 'orphan');
+    await bed.cp.kubectlOutput(['delete', 'externalsecret', 'orphan', '-n', WHERE, '--cascade=orphan']);
+    const left = await eventually(async () => {
+      const secret = await cluster.get('Secret', WHERE, 'orphan');
+      return (secret.metadata.ownerReferences ?? []).length === 0 && secret;
+    });
+    await bed.openBao.write('one', { password: 'later' });
+    await always(
+      async () => {
+        const { resourceVersion } = (await cluster.get('Secret', WHERE, 'orphan')).metadata;
+        assert.equal(resourceVersion, left.metadata.resourceVersion);
+      },
+      { duration: 3_000, interval: 200 },
+    );
+    await bed.openBao.write('one', { password: 'value-of-one' });
+  },
+);
 
 test('a Secret above 1 MiB is never half there: a warning, then Ready=False, and it heals', async () => {
   await bed.openBao.write('large', { password: 'x'.repeat(1_100_000) });
@@ -180,11 +190,15 @@ test('a Secret above 1 MiB is never half there: a warning, then Ready=False, and
   await cluster.holds(WHERE, 'large', { password: 'small' }, 20_000);
 });
 
-test('in the end every Secret of ours belongs to an ExternalSecret, but for the orphan', async () => {
-  const path = `/api/v1/namespaces/${WHERE}/secrets?labelSelector=${LABEL_MANAGED}%3Dtrue`;
-  const { body } = await bed.cp.request<{ items: { metadata: { name: string } }[] }>('GET', path);
-  for (const { metadata } of body.items) {
-    if (metadata.name === 'orphan') continue;
-    assert.ok(await cluster.find('ExternalSecret', WHERE, metadata.name), metadata.name);
-  }
-});
+test(
+  'in the end every Secret of ours belongs to an ExternalSecret, but for the orphan',
+  needsGarbageCollection(),
+  async () => {
+    const path = `/api/v1/namespaces/${WHERE}/secrets?labelSelector=${LABEL_MANAGED}%3Dtrue`;
+    const { body } = await bed.cp.request<{ items: { metadata: { name: string } }[] }>('GET', path);
+    for (const { metadata } of body.items) {
+      if (metadata.name === 'orphan') continue;
+      assert.ok(await cluster.find('ExternalSecret', WHERE, metadata.name), metadata.name);
+    }
+  },
+);

@@ -1,38 +1,14 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { controlPlaneDirectory, hasControllerManager } from '../../tools/setup/paths.mjs';
 import { eventually } from '../harness/eventually.ts';
 import { listeningAddresses } from '../harness/listening.ts';
-
-interface Dev {
-  readonly child: ChildProcess;
-  /** Path of its file of exports. */
-  readonly envFile: string;
-  /** Runs a script in a shell that has sourced that file. */
-  shell(script: string): Promise<{ code: number; stdout: string; stderr: string }>;
-}
-
-async function startDev(): Promise<Dev> {
-  const child = spawn(process.execPath, ['tools/dev.ts'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let output = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    output += text;
-  });
-  const envFile = await eventually(() => /^ {2}\. (\S+env)/m.exec(output)?.[1], {
-    timeout: 120_000,
-    what: '`make dev`',
-  });
-  const shell: Dev['shell'] = (script) =>
-    new Promise((resolve) => {
-      execFile('bash', ['-c', `. ${envFile}\n${script}`], (error, stdout, stderr) =>
-        resolve({ code: error === null ? 0 : Number(error.code), stdout: stdout.trim(), stderr }),
-      );
-    });
-  return { child, envFile, shell };
-}
+import { type Dev, runDemo, runScript, startDev } from './support/dev.ts';
 
 /** The first block of commands below a heading. */
 function commandsOf(file: string, heading: string): string {
@@ -88,7 +64,7 @@ describe('make dev', () => {
   test('nothing of it listens beyond loopback', { skip: process.platform !== 'linux' }, async () => {
     const { stdout } = await dev.shell(`echo $WEBHOOK_PID; echo $POLLER_PID; pgrep -P ${dev.child.pid}`);
     const pids = new Set(stdout.split('\n').map(Number));
-    assert.ok(pids.size >= 6, 'etcd, kube-apiserver, kube-controller-manager, OpenBao, webhook, poller');
+    assert.ok(pids.size >= 5, 'etcd, kube-apiserver, OpenBao, webhook, poller, and controllers if any');
     for (const pid of pids) assert.deepEqual(listeningAddresses(pid), ['127.0.0.1'], String(pid));
   });
 
@@ -118,17 +94,46 @@ describe('make dev', () => {
 });
 
 test('make demo ONCE=1: every step of the tour holds', async (t) => {
-  const child = spawn(process.execPath, ['tools/demo.ts', '--once'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let output = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    output += text;
-  });
-  const [code] = (await once(child, 'close')) as [number];
+  const { code, output } = await runDemo([]);
   assert.equal(code, 0, output);
-  assert.match(output, /8 steps held, 0 failed/);
+  assert.match(
+    output,
+    hasControllerManager()
+      ? /^9 steps held, 0 failed$/m
+      : /^8 steps held, 0 failed, 1 skipped\n {2}kubectl delete/m,
+  );
   t.diagnostic(/create returned: .*/.exec(output)?.[0] ?? '');
+});
+
+test('without OpenBao and AWS: the tour runs on the provider fake and says what it leaves out', async () => {
+  const cache = mkdtempSync(join(tmpdir(), 'empty-cache-'));
+  // Only the backends are missing: the control plane is the one that is there.
+  const { BAO_BIN: _, ...rest } = process.env;
+  const env = { ...rest, XDG_CACHE_HOME: cache, KUBEBUILDER_ASSETS: controlPlaneDirectory() };
+  const unreachable = {
+    ...env,
+    PIP_INDEX_URL: 'http://127.0.0.1:9/simple',
+    PIP_NO_INDEX: '',
+    PIP_FIND_LINKS: '',
+  };
+
+  const strict = await runScript(['tools/setup.mjs', 'openbao'], unreachable);
+  assert.equal(strict.code, 1);
+  assert.match(strict.output, /^set-up failed: OpenBao/m);
+  const tolerant = await runScript(['tools/setup.mjs', '--tolerant'], unreachable);
+  assert.equal(tolerant.code, 0, tolerant.output);
+  assert.match(tolerant.output, /left out: OpenBao[\s\S]*left out: AWS emulators/);
+
+  const { code, output } = await runDemo([], env);
+  assert.equal(code, 0, output);
+  assert.match(output, /^No OpenBao on this machine: [^\n]*`fake`/m);
+  assert.match(output, /^No stand-in for AWS on this machine/m);
+  assert.match(output, /create of examples\/fake\/3-external-secret\.yaml/);
+  const counts = hasControllerManager()
+    ? '7 steps held, 0 failed, 1 skipped'
+    : '6 steps held, 0 failed, 2 skipped';
+  assert.ok(output.includes(`\n${counts}\n`), output);
+  rmSync(cache, { recursive: true });
 });
 
 test('a program on an older Node says in one line what to do', async () => {

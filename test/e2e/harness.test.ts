@@ -9,6 +9,7 @@ import { startBalancer } from '../harness/balancer.ts';
 import { startBed } from '../harness/bed.ts';
 import { type ControlPlane, startControlPlane } from '../harness/control-plane.ts';
 import { eventually } from '../harness/eventually.ts';
+import { needsGarbageCollection } from '../harness/garbage-collection.ts';
 import { type HttpAnswer, httpRequest } from '../harness/http.ts';
 import { listeningAddresses } from '../harness/listening.ts';
 import { type OpenBao, startOpenBao } from '../harness/openbao.ts';
@@ -48,44 +49,48 @@ describe('control plane', () => {
     assert.match(stderr, /User "system:serviceaccount:default:nobody" cannot list resource "secrets"/);
   });
 
-  test('controllers run: namespaces end, dependents are collected, quotas are counted', async () => {
-    await cp.kubectlOutput(['create', 'namespace', 'work']);
-    await eventually(() => cp.kubectlOutput(['get', 'serviceaccount', 'default', '-n', 'work']));
-    await eventually(() => cp.kubectlOutput(['get', 'configmap', 'kube-root-ca.crt', '-n', 'work']));
+  test(
+    'controllers run: namespaces end, dependents are collected, quotas are counted',
+    needsGarbageCollection(),
+    async () => {
+      await cp.kubectlOutput(['create', 'namespace', 'work']);
+      await eventually(() => cp.kubectlOutput(['get', 'serviceaccount', 'default', '-n', 'work']));
+      await eventually(() => cp.kubectlOutput(['get', 'configmap', 'kube-root-ca.crt', '-n', 'work']));
 
-    await cp.kubectlOutput(['create', 'configmap', 'owner', '-n', 'work']);
-    const owner = await cp.request<{ metadata: { uid: string } }>(
-      'GET',
-      '/api/v1/namespaces/work/configmaps/owner',
-    );
-    const ownerReferences = [
-      { apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid: owner.body.metadata.uid },
-    ];
-    const made = await cp.request('POST', '/api/v1/namespaces/work/secrets', {
-      metadata: { name: 'dependent', ownerReferences },
-    });
-    assert.equal(made.status, 201);
-    await cp.kubectlOutput(['delete', 'configmap', 'owner', '-n', 'work']);
-    await eventually(
-      async () => (await cp.request('GET', '/api/v1/namespaces/work/secrets/dependent')).status === 404,
-      { timeout: 30_000, what: 'garbage collection' },
-    );
-
-    await cp.kubectlOutput(['create', 'quota', 'none', '--hard=secrets=0', '-n', 'work']);
-    await eventually(async () => {
-      const { status, body } = await cp.request<{ message?: string }>(
-        'POST',
-        '/api/v1/namespaces/work/secrets',
-        {
-          metadata: { generateName: 'over-' },
-        },
+      await cp.kubectlOutput(['create', 'configmap', 'owner', '-n', 'work']);
+      const owner = await cp.request<{ metadata: { uid: string } }>(
+        'GET',
+        '/api/v1/namespaces/work/configmaps/owner',
       );
-      return status === 403 && body.message?.includes('exceeded quota');
-    });
+      const ownerReferences = [
+        { apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid: owner.body.metadata.uid },
+      ];
+      const made = await cp.request('POST', '/api/v1/namespaces/work/secrets', {
+        metadata: { name: 'dependent', ownerReferences },
+      });
+      assert.equal(made.status, 201);
+      await cp.kubectlOutput(['delete', 'configmap', 'owner', '-n', 'work']);
+      await eventually(
+        async () => (await cp.request('GET', '/api/v1/namespaces/work/secrets/dependent')).status === 404,
+        { timeout: 30_000, what: 'garbage collection' },
+      );
 
-    await cp.kubectlOutput(['delete', 'namespace', 'work']);
-    assert.match((await cp.kubectl(['get', 'namespace', 'work'])).stderr, /not found/);
-  });
+      await cp.kubectlOutput(['create', 'quota', 'none', '--hard=secrets=0', '-n', 'work']);
+      await eventually(async () => {
+        const { status, body } = await cp.request<{ message?: string }>(
+          'POST',
+          '/api/v1/namespaces/work/secrets',
+          {
+            metadata: { generateName: 'over-' },
+          },
+        );
+        return status === 403 && body.message?.includes('exceeded quota');
+      });
+
+      await cp.kubectlOutput(['delete', 'namespace', 'work']);
+      assert.match((await cp.kubectl(['get', 'namespace', 'work'])).stderr, /not found/);
+    },
+  );
 
   test('the audit log names user, verb and object', async () => {
     await cp.request('GET', '/api/v1/namespaces/default/secrets/audited');

@@ -1,4 +1,5 @@
 /** The transport to the API server, against a real one. */
+
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -40,6 +41,7 @@ import {
 import { Reflector } from '../../kube/reflector.ts';
 import { type ControlPlane, startControlPlane } from '../harness/control-plane.ts';
 import { eventually } from '../harness/eventually.ts';
+import { needsGarbageCollection } from '../harness/garbage-collection.ts';
 
 let controlPlane: ControlPlane;
 let kube: KubeClient;
@@ -108,48 +110,52 @@ describe('refusals of a real API server', () => {
     assert.match(invalid.message, /^create Secret leaks\/bad: 422 Invalid: data\[\.dockerconfigjson\]/);
   });
 
-  test('quota, lack of rights and a terminating namespace are told apart', async () => {
-    const namespace = await newNamespace('limits');
-    await kube.request('POST', `/api/v1/namespaces/${namespace}/resourcequotas`, {
-      body: { metadata: { name: 'few' }, spec: { hard: { secrets: '0' } } },
-    });
-    const quota = await eventually(async () => {
-      const error = await refusal(createSecret(kube, secretOf(namespace, 'q'), manager));
-      return isQuotaExceeded(error) ? error : undefined;
-    });
-    assert.match(
-      quota.message,
-      /exceeded quota: few, requested: secrets=1, used: secrets=0, limited: secrets=0/,
-    );
+  test(
+    'quota, lack of rights and a terminating namespace are told apart',
+    needsGarbageCollection(),
+    async () => {
+      const namespace = await newNamespace('limits');
+      await kube.request('POST', `/api/v1/namespaces/${namespace}/resourcequotas`, {
+        body: { metadata: { name: 'few' }, spec: { hard: { secrets: '0' } } },
+      });
+      const quota = await eventually(async () => {
+        const error = await refusal(createSecret(kube, secretOf(namespace, 'q'), manager));
+        return isQuotaExceeded(error) ? error : undefined;
+      });
+      assert.match(
+        quota.message,
+        /exceeded quota: few, requested: secrets=1, used: secrets=0, limited: secrets=0/,
+      );
 
-    const token = await controlPlane.serviceAccountToken('default', 'default');
-    const nobody = new KubeClient(
-      loadClusterConfig({ kubeconfig: controlPlane.writeKubeconfig('nobody', token) }),
-    );
-    const denied = await refusal(createSecret(nobody, secretOf(namespace, 'd'), manager));
-    assert.ok(isForbidden(denied) && !isQuotaExceeded(denied) && !isNamespaceTerminating(denied));
-    assert.match(
-      denied.message,
-      /User "system:serviceaccount:default:default" cannot create resource "secrets"/,
-    );
-    await nobody.close();
+      const token = await controlPlane.serviceAccountToken('default', 'default');
+      const nobody = new KubeClient(
+        loadClusterConfig({ kubeconfig: controlPlane.writeKubeconfig('nobody', token) }),
+      );
+      const denied = await refusal(createSecret(nobody, secretOf(namespace, 'd'), manager));
+      assert.ok(isForbidden(denied) && !isQuotaExceeded(denied) && !isNamespaceTerminating(denied));
+      assert.match(
+        denied.message,
+        /User "system:serviceaccount:default:default" cannot create resource "secrets"/,
+      );
+      await nobody.close();
 
-    await newNamespace('ending');
-    await kube.request('POST', '/api/v1/namespaces/ending/configmaps', {
-      body: { metadata: { name: 'held', finalizers: ['example.com/held'] } },
-    });
-    await kube.request('DELETE', '/api/v1/namespaces/ending');
-    const ending = await eventually(async () => {
-      const error = await refusal(createSecret(kube, secretOf('ending', 'e'), manager));
-      return isNamespaceTerminating(error) ? error : undefined;
-    });
-    assert.match(ending.message, /because it is being terminated/);
-    assert.equal((await getConfigMap(kube, 'ending', 'held')).metadata.name, 'held');
-    await kube.request('PATCH', '/api/v1/namespaces/ending/configmaps/held', {
-      contentType: 'application/merge-patch+json',
-      body: { metadata: { finalizers: null } },
-    });
-  });
+      await newNamespace('ending');
+      await kube.request('POST', '/api/v1/namespaces/ending/configmaps', {
+        body: { metadata: { name: 'held', finalizers: ['example.com/held'] } },
+      });
+      await kube.request('DELETE', '/api/v1/namespaces/ending');
+      const ending = await eventually(async () => {
+        const error = await refusal(createSecret(kube, secretOf('ending', 'e'), manager));
+        return isNamespaceTerminating(error) ? error : undefined;
+      });
+      assert.match(ending.message, /because it is being terminated/);
+      assert.equal((await getConfigMap(kube, 'ending', 'held')).metadata.name, 'held');
+      await kube.request('PATCH', '/api/v1/namespaces/ending/configmaps/held', {
+        contentType: 'application/merge-patch+json',
+        body: { metadata: { finalizers: null } },
+      });
+    },
+  );
 
   test('a policy that quotes the object, an unknown kind, a wrong token, a wrong CA', async () => {
     const namespace = await newNamespace('policy');
@@ -198,9 +204,10 @@ describe('refusals of a real API server', () => {
 
 describe('calls', () => {
   test('tokens, access reviews, status of a custom resource with all digits', async () => {
+    await controlPlane.kubectlOutput(['create', 'serviceaccount', 'caller']);
     const { token, expiresAt } = await createToken(kube, {
       namespace: 'default',
-      name: 'default',
+      name: 'caller',
       audiences: ['vault'],
       expirationSeconds: 600,
     });

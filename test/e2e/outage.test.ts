@@ -2,6 +2,7 @@
  * One object over its life: made, refreshed, rotated, kept through every kind of outage, repaired, and
  * collected; and what our programs wrote, said and logged meanwhile.
  */
+
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
@@ -9,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LABEL_MANAGED } from '../../api/external-secrets/names.ts';
 import { type Bed, startBed } from '../harness/bed.ts';
 import { always, eventually } from '../harness/eventually.ts';
+import { needsGarbageCollection } from '../harness/garbage-collection.ts';
 import { scrape } from '../harness/metrics.ts';
 import type { OpenBao } from '../harness/openbao.ts';
 import { requestsOf, writesOf } from './support/audit.ts';
@@ -167,7 +169,7 @@ describe('Datadog keys, as the article has them, refreshed each second', () => {
     await cluster.synced(...DATADOG, WITHIN_MS);
   });
 
-  test('S20 deleted, it takes its Secret with it', async () => {
+  test('S20 deleted, it takes its Secret with it', needsGarbageCollection(), async () => {
     await cluster.remove('ExternalSecret', ...DATADOG);
     await eventually(async () => (await cluster.values(...DATADOG)) === undefined, {
       // It looks for new kinds each 30 s; until then it sees no deletion of an ExternalSecret.

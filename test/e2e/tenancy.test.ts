@@ -1,9 +1,11 @@
 /** Whose a Secret is, who may use a store, and what happens when somebody else has a say: owners, quotas, ESO. */
+
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { ANNOTATION_ADOPT, FINALIZER_ESO } from '../../api/external-secrets/names.ts';
 import { type Bed, startBed } from '../harness/bed.ts';
 import { always, eventually } from '../harness/eventually.ts';
+import { needsGarbageCollection } from '../harness/garbage-collection.ts';
 import type { OpenBao } from '../harness/openbao.ts';
 import { requestsOf, writesOf } from './support/audit.ts';
 import { Cluster, type Manifest, valuesOf } from './support/cluster.ts';
@@ -277,34 +279,39 @@ describe('changes of an object', () => {
 });
 
 describe('limits of the cluster', () => {
-  test('a quota on Secrets: the condition says so, nothing else stops, and it heals when it is raised', async () => {
-    await prepare(cluster, openBao, 'quota');
-    const quota = {
-      apiVersion: 'v1',
-      kind: 'ResourceQuota',
-      metadata: { name: 'secrets', namespace: 'quota' },
-      spec: { hard: { secrets: '1' } },
-    };
-    await cluster.create(quota);
-    await eventually(
-      async () => (await cluster.get('ResourceQuota', 'quota', 'secrets')).status?.used?.['secrets'] === '1',
-    );
-    const created = await cluster.attempt(externalSecret('quota', 'app'));
-    assert.equal(created.status, 201);
-    assert.equal(created.warnings.length, 1);
-    const message = await cluster.failing(
-      'quota',
-      'app',
-      /^could not update secret: .*exceeded quota: secrets/,
-    );
-    assert.doesNotMatch(message, /hunter2/);
-    assert.equal(await cluster.values('quota', 'app'), undefined);
-    await cluster.patch('ResourceQuota', 'quota', 'secrets', { spec: { hard: { secrets: '5' } } });
-    await cluster.synced('quota', 'app', WITHIN_MS);
-    assert.deepEqual(await cluster.values('quota', 'app'), PASSWORD);
-  });
+  test(
+    'a quota on Secrets: the condition says so, nothing else stops, and it heals when it is raised',
+    needsGarbageCollection(),
+    async () => {
+      await prepare(cluster, openBao, 'quota');
+      const quota = {
+        apiVersion: 'v1',
+        kind: 'ResourceQuota',
+        metadata: { name: 'secrets', namespace: 'quota' },
+        spec: { hard: { secrets: '1' } },
+      };
+      await cluster.create(quota);
+      await eventually(
+        async () =>
+          (await cluster.get('ResourceQuota', 'quota', 'secrets')).status?.used?.['secrets'] === '1',
+      );
+      const created = await cluster.attempt(externalSecret('quota', 'app'));
+      assert.equal(created.status, 201);
+      assert.equal(created.warnings.length, 1);
+      const message = await cluster.failing(
+        'quota',
+        'app',
+        /^could not update secret: .*exceeded quota: secrets/,
+      );
+      assert.doesNotMatch(message, /hunter2/);
+      assert.equal(await cluster.values('quota', 'app'), undefined);
+      await cluster.patch('ResourceQuota', 'quota', 'secrets', { spec: { hard: { secrets: '5' } } });
+      await cluster.synced('quota', 'app', WITHIN_MS);
+      assert.deepEqual(await cluster.values('quota', 'app'), PASSWORD);
+    },
+  );
 
-  test('a namespace that is deleted goes, quietly', async () => {
+  test('a namespace that is deleted goes, quietly', needsGarbageCollection(), async () => {
     await prepare(cluster, openBao, 'leaving');
     const names = Array.from({ length: 5 }, (_, index) => `app-${index}`);
     await Promise.all(names.map((name) => cluster.create(externalSecret('leaving', name))));
@@ -338,36 +345,40 @@ describe('limits of the cluster', () => {
 describe('the target belongs to another', () => {
   before(() => prepare(cluster, openBao, 'owned'));
 
-  test("to another ExternalSecret: ESO's words, no write war, and its turn when the other is gone", async () => {
-    await openBao.write('second', { password: 'other' });
-    const target = { target: { name: 'shared' } };
-    await cluster.create(externalSecret('owned', 'first', target));
-    await cluster.synced('owned', 'first', WITHIN_MS);
-    const second = await cluster.attempt(
-      externalSecret('owned', 'second', { ...target, ...passwordOf('second') }),
-    );
-    assert.equal(second.status, 201);
-    assert.match(second.warnings.join('\n'), /^Secret owned\/shared .*ExternalSecret first/);
-    await cluster.failing(
-      'owned',
-      'second',
-      /^target is owned by another ExternalSecret: .*ExternalSecret first/,
-    );
-    const before = await cluster.get('Secret', 'owned', 'shared');
-    assert.deepEqual(valuesOf(before), PASSWORD);
-    await always(
-      async () => {
-        const now = await cluster.get('Secret', 'owned', 'shared');
-        assert.equal(now.metadata.resourceVersion, before.metadata.resourceVersion);
-        assert.equal((await cluster.ready('ExternalSecret', 'owned', 'first'))?.status, 'True');
-      },
-      { duration: 2_200, interval: 200 },
-    );
-    await cluster.remove('ExternalSecret', 'owned', 'first');
-    await cluster.holds('owned', 'shared', { password: 'other' }, GARBAGE_MS);
-    await cluster.synced('owned', 'second', WITHIN_MS);
-    assert.deepEqual(await ownersOf('owned', 'shared'), ['second']);
-  });
+  test(
+    "to another ExternalSecret: ESO's words, no write war, and its turn when the other is gone",
+    needsGarbageCollection(),
+    async () => {
+      await openBao.write('second', { password: 'other' });
+      const target = { target: { name: 'shared' } };
+      await cluster.create(externalSecret('owned', 'first', target));
+      await cluster.synced('owned', 'first', WITHIN_MS);
+      const second = await cluster.attempt(
+        externalSecret('owned', 'second', { ...target, ...passwordOf('second') }),
+      );
+      assert.equal(second.status, 201);
+      assert.match(second.warnings.join('\n'), /^Secret owned\/shared .*ExternalSecret first/);
+      await cluster.failing(
+        'owned',
+        'second',
+        /^target is owned by another ExternalSecret: .*ExternalSecret first/,
+      );
+      const before = await cluster.get('Secret', 'owned', 'shared');
+      assert.deepEqual(valuesOf(before), PASSWORD);
+      await always(
+        async () => {
+          const now = await cluster.get('Secret', 'owned', 'shared');
+          assert.equal(now.metadata.resourceVersion, before.metadata.resourceVersion);
+          assert.equal((await cluster.ready('ExternalSecret', 'owned', 'first'))?.status, 'True');
+        },
+        { duration: 2_200, interval: 200 },
+      );
+      await cluster.remove('ExternalSecret', 'owned', 'first');
+      await cluster.holds('owned', 'shared', { password: 'other' }, GARBAGE_MS);
+      await cluster.synced('owned', 'second', WITHIN_MS);
+      assert.deepEqual(await ownersOf('owned', 'shared'), ['second']);
+    },
+  );
 
   test('two that are created at once: one has it, the other is told so', async () => {
     const target = { target: { name: 'raced' } };
@@ -447,11 +458,15 @@ describe('taken over from External Secrets Operator', () => {
     await cluster.holds('from-eso', 'app', PASSWORD, WITHIN_MS);
   });
 
-  test("deleted, it goes although it has ESO's finalizer, and its Secret after it", async () => {
-    await cluster.remove('ExternalSecret', 'from-eso', 'app');
-    await eventually(async () => (await cluster.find('ExternalSecret', 'from-eso', 'app')) === undefined);
-    await eventually(async () => (await cluster.values('from-eso', 'app')) === undefined, {
-      timeout: GARBAGE_MS,
-    });
-  });
+  test(
+    "deleted, it goes although it has ESO's finalizer, and its Secret after it",
+    needsGarbageCollection(),
+    async () => {
+      await cluster.remove('ExternalSecret', 'from-eso', 'app');
+      await eventually(async () => (await cluster.find('ExternalSecret', 'from-eso', 'app')) === undefined);
+      await eventually(async () => (await cluster.values('from-eso', 'app')) === undefined, {
+        timeout: GARBAGE_MS,
+      });
+    },
+  );
 });

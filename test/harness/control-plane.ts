@@ -6,7 +6,14 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Agent } from 'undici';
-import { controlPlaneDirectory } from '../../tools/setup/paths.mjs';
+import { controlPlaneDirectory, hasControllerManager } from '../../tools/setup/paths.mjs';
+import {
+  type Cluster,
+  type KubectlOptions,
+  kubeconfigText,
+  requestServiceAccountToken,
+  type TokenOptions,
+} from './cluster.ts';
 import { type CommandResult, runCommand } from './command.ts';
 import { type HttpAnswer, httpRequest, trusting } from './http.ts';
 import { freePort } from './ports.ts';
@@ -14,7 +21,10 @@ import { type RunningProcess, startProcess } from './process.ts';
 import { temporaryDirectory } from './run-directory.ts';
 
 export interface ControlPlaneOptions {
-  /** Starts the controllers named in CONTROLLERS, too; true by default. */
+  /**
+   * Starts the controllers named in CONTROLLERS, too; true by default. Where there is no
+   * kube-controller-manager (the assets of setup-envtest have none) it runs without.
+   */
   readonly controllerManager?: boolean;
   /** More flags of kube-apiserver. */
   readonly apiServerArgs?: readonly string[];
@@ -25,14 +35,6 @@ export interface ControlPlaneOptions {
 }
 
 export type ControlPlaneProgram = 'etcd' | 'kube-apiserver' | 'kube-controller-manager';
-
-export interface KubectlOptions {
-  readonly stdin?: string;
-  /** Impersonates this user, e.g. `system:serviceaccount:ns:name`. */
-  readonly as?: string;
-  /** Another kubeconfig than the admin's. */
-  readonly kubeconfig?: string;
-}
 
 /** One line of the API server's audit log, as far as tests look at it. */
 export interface AuditEvent {
@@ -50,36 +52,13 @@ export interface AuditEvent {
   readonly requestReceivedTimestamp: string;
 }
 
-export interface ControlPlane {
-  /** https://127.0.0.1:port */
-  readonly server: string;
+/** Requests and kubectl act as admin; headers may override `authorization`. */
+export interface ControlPlane extends Cluster {
   /** The CA of the API server, PEM. */
   readonly ca: string;
   readonly adminToken: string;
-  /** Path of the admin's kubeconfig. */
-  readonly kubeconfig: string;
-  /** Path of the kubectl that belongs to this version. */
-  readonly kubectlBinary: string;
   readonly directory: string;
   readonly processes: Readonly<Partial<Record<ControlPlaneProgram, RunningProcess>>>;
-  kubectl(args: readonly string[], options?: KubectlOptions): Promise<CommandResult>;
-  /** Like kubectl(), but returns stdout. @throws Error with stderr unless the exit code is 0 */
-  kubectlOutput(args: readonly string[], options?: KubectlOptions): Promise<string>;
-  /** A request as admin; headers may override `authorization`. */
-  request<T = unknown>(
-    method: string,
-    path: string,
-    body?: unknown,
-    headers?: Readonly<Record<string, string>>,
-  ): Promise<HttpAnswer<T>>;
-  /** Requests a token of a ServiceAccount (TokenRequest); 24 h unless told otherwise. */
-  serviceAccountToken(
-    namespace: string,
-    name: string,
-    options?: { readonly audiences?: readonly string[]; readonly expirationSeconds?: number },
-  ): Promise<string>;
-  /** Writes a kubeconfig that logs in with `token` and returns its path. */
-  writeKubeconfig(name: string, token: string): string;
   /** What the API server has finished so far (stage ResponseComplete); only with `audit`. */
   auditEvents(): readonly AuditEvent[];
   /** Starts etcd again after kill('etcd'): same ports, same data. */
@@ -112,7 +91,6 @@ const AUDIT_POLICY = {
   omitStages: ['RequestReceived', 'ResponseStarted'],
   rules: [{ level: 'Metadata' }],
 };
-const TOKEN_SECONDS = 24 * 3600;
 
 /** Both servers make their own CA; it is the last certificate of the file with theirs. */
 function readServerCa(file: string): string | undefined {
@@ -204,7 +182,8 @@ class LocalControlPlane implements ControlPlane {
     this.#port = await freePort();
     await this.startApiServer();
     this.writeKubeconfig('admin', this.adminToken);
-    if (this.#options.controllerManager ?? true) await this.startControllerManager();
+    if ((this.#options.controllerManager ?? true) && hasControllerManager())
+      await this.startControllerManager();
   }
 
   async startEtcd(): Promise<void> {
@@ -316,27 +295,8 @@ class LocalControlPlane implements ControlPlane {
     });
   }
 
-  async serviceAccountToken(
-    namespace: string,
-    name: string,
-    {
-      audiences,
-      expirationSeconds = TOKEN_SECONDS,
-    }: { audiences?: readonly string[]; expirationSeconds?: number } = {},
-  ): Promise<string> {
-    const { status, body } = await this.request<{ status?: { token?: string }; message?: string }>(
-      'POST',
-      `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`,
-      {
-        apiVersion: 'authentication.k8s.io/v1',
-        kind: 'TokenRequest',
-        spec: { audiences: audiences ?? [], expirationSeconds },
-      },
-    );
-    if (body.status?.token === undefined) {
-      throw new Error(`no token for ServiceAccount ${namespace}/${name}: ${status} ${body.message ?? ''}`);
-    }
-    return body.status.token;
+  serviceAccountToken(namespace: string, name: string, options?: TokenOptions): Promise<string> {
+    return requestServiceAccountToken(this, namespace, name, options);
   }
 
   writeKubeconfig(name: string, token: string): string {
@@ -345,16 +305,13 @@ class LocalControlPlane implements ControlPlane {
       server: this.server,
       'certificate-authority-data': Buffer.from(this.ca).toString('base64'),
     };
-    const config = {
-      apiVersion: 'v1',
-      kind: 'Config',
-      'current-context': name,
-      clusters: [{ name: 'local', cluster }],
-      users: [{ name, user: { token } }],
-      contexts: [{ name, context: { cluster: 'local', user: name } }],
-    };
-    writeFileSync(file, JSON.stringify(config, null, 2), { mode: 0o600 });
+    writeFileSync(file, kubeconfigText(name, cluster, token), { mode: 0o600 });
     return file;
+  }
+
+  async kindsChanged(): Promise<void> {
+    // It looks for new kinds each 30 s; owners of a kind that it does not know would be collected late.
+    if (this.processes['kube-controller-manager'] !== undefined) await this.startControllerManager();
   }
 
   auditEvents(): readonly AuditEvent[] {

@@ -1,22 +1,27 @@
 /**
- * Installs the product on a control plane of the harness from the same files that users apply. Only what
- * needs a node differs: Deployments are left out, and the Service leads to this machine's loopback.
+ * Installs the product from the same files that users apply. Only what needs a node differs: Deployments are
+ * left out, and the Service leads to this machine.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments, stringify } from 'yaml';
 import { ROOT } from '../../tools/setup/paths.mjs';
-import type { ControlPlane } from './control-plane.ts';
+import type { Cluster } from './cluster.ts';
 
 export interface InstallOptions {
   /** `external-secrets-system` by default. */
   readonly namespace?: string;
-  /** Port of 127.0.0.1 that the API server finds the hooks on. */
+  /** Where the API server finds the hooks: a name or an IPv4 address, `localhost` by default, and a port. */
+  readonly webhookHost?: string;
   readonly webhookPort: number;
   /** Registers the validating and the mutating configuration; true by default. */
   readonly configurations?: boolean;
   /** Registers the conversion webhook in the CRDs; false means strategy None. True by default. */
   readonly conversion?: boolean;
+  /** Names of CRDs that the cluster has and keeps as they are; none by default. */
+  readonly keptCrds?: readonly string[];
+  /** Put on every object. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 export interface Installation {
@@ -41,9 +46,10 @@ interface ServiceReference {
 }
 
 /** A manifest as far as it is looked at here. */
-interface Manifest {
+export interface Manifest {
+  apiVersion: string;
   kind: string;
-  metadata: { name: string };
+  metadata: { name: string; namespace?: string; labels?: Record<string, string> };
   spec?: { conversion?: { strategy: string; webhook?: { clientConfig?: { service?: ServiceReference } } } };
   webhooks?: { clientConfig: { service?: ServiceReference } }[];
 }
@@ -60,10 +66,10 @@ function readManifests(directory: string, namespace: string): Manifest[] {
     .filter((manifest) => manifest !== null);
 }
 
-/** The API server runs on this machine, so it may resolve the Service's name itself. */
-function leadToLoopback(manifest: Manifest, port: number): void {
+/** A Service of this type is resolved by the API server itself, which then connects from where it runs. */
+function leadTo(manifest: Manifest, host: string, port: number): void {
   if (manifest.kind === 'Service') {
-    Object.assign(manifest, { spec: { type: 'ExternalName', externalName: 'localhost', ports: [{ port }] } });
+    Object.assign(manifest, { spec: { type: 'ExternalName', externalName: host, ports: [{ port }] } });
   }
   const services = [
     ...(manifest.webhooks ?? []).map(({ clientConfig }) => clientConfig.service),
@@ -72,40 +78,53 @@ function leadToLoopback(manifest: Manifest, port: number): void {
   for (const service of services) if (service !== undefined) service.port = port;
 }
 
-async function apply(cp: ControlPlane, manifests: readonly Manifest[]): Promise<void> {
-  const stdin = manifests
-    .map((manifest) => stringify(manifest, { aliasDuplicateObjects: false }))
-    .join('---\n');
-  await cp.kubectlOutput(['apply', '-f', '-'], { stdin });
-}
-
-/** @throws Error with kubectl's words if a manifest is refused */
-export async function installProduct(
-  cp: ControlPlane,
-  { namespace = MANIFEST_NAMESPACE, webhookPort, configurations = true, conversion = true }: InstallOptions,
-): Promise<Installation> {
-  const crds = readManifests('deploy/crds', namespace);
+/** Everything that installProduct() applies with these options, in that order. */
+export function productManifests({
+  namespace = MANIFEST_NAMESPACE,
+  webhookHost = 'localhost',
+  webhookPort,
+  configurations = true,
+  conversion = true,
+  keptCrds = [],
+  labels = {},
+}: InstallOptions): readonly Manifest[] {
+  const crds = readManifests('deploy/crds', namespace).filter(
+    ({ metadata }) => !keptCrds.includes(metadata.name),
+  );
   const others = readManifests('deploy/manifests', namespace).filter(
     ({ kind }) => kind !== 'Deployment' && (configurations || !kind.endsWith('WebhookConfiguration')),
   );
   for (const manifest of [...crds, ...others]) {
     if (!conversion && manifest.spec?.conversion !== undefined)
       manifest.spec.conversion = { strategy: 'None' };
-    leadToLoopback(manifest, webhookPort);
+    leadTo(manifest, webhookHost, webhookPort);
+    manifest.metadata.labels = { ...manifest.metadata.labels, ...labels };
   }
   // A namespace has to be there before what goes into it.
   const namespacesFirst = others.toSorted(
     (a, b) => Number(b.kind === 'Namespace') - Number(a.kind === 'Namespace'),
   );
-  await apply(cp, [...namespacesFirst, ...crds]);
-  const names = crds.map(({ metadata }) => `crd/${metadata.name}`);
-  await cp.kubectlOutput(['wait', '--for=condition=Established', '--timeout=30s', ...names]);
+  return [...namespacesFirst, ...crds];
+}
 
-  // Owners of a kind that the garbage collector does not know yet would be collected late.
-  if (cp.processes['kube-controller-manager'] !== undefined) await cp.startControllerManager();
+/** For `kubectl ... -f -`. */
+export const manifestText = (manifests: readonly Manifest[]): string =>
+  manifests.map((manifest) => stringify(manifest, { aliasDuplicateObjects: false })).join('---\n');
+
+/** @throws Error with kubectl's words if a manifest is refused */
+export async function installProduct(cluster: Cluster, options: InstallOptions): Promise<Installation> {
+  const { namespace = MANIFEST_NAMESPACE, configurations = true, conversion = true } = options;
+  const manifests = productManifests(options);
+  await cluster.kubectlOutput(['apply', '-f', '-'], { stdin: manifestText(manifests) });
+  const crds = manifests.filter(({ kind }) => kind === 'CustomResourceDefinition');
+  if (crds.length > 0) {
+    const names = crds.map(({ metadata }) => `crd/${metadata.name}`);
+    await cluster.kubectlOutput(['wait', '--for=condition=Established', '--timeout=30s', ...names]);
+  }
+  await cluster.kindsChanged();
 
   const kubeconfigOf = async (account: string): Promise<string> =>
-    cp.writeKubeconfig(`${namespace}-${account}`, await cp.serviceAccountToken(namespace, account));
+    cluster.writeKubeconfig(`${namespace}-${account}`, await cluster.serviceAccountToken(namespace, account));
   const [webhook, poller] = await Promise.all([
     kubeconfigOf(SERVICE_ACCOUNTS.webhook),
     kubeconfigOf(SERVICE_ACCOUNTS.poller),

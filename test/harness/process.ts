@@ -59,10 +59,17 @@ const SLOW_POLL_MS = 200;
 const CLOCK_TICKS_PER_SECOND = 100;
 
 const running = new Map<ChildProcess, RunningProcess>();
+const farewells: (() => Promise<void>)[] = [];
 let guarded = false;
 
-/** Stops every child that still runs, the youngest first. */
+/** Adds work that a signal starts before the children are stopped, for what needs them. */
+export function beforeStop(work: () => Promise<void>): void {
+  farewells.push(work);
+}
+
+/** Does the work of beforeStop(), then stops every child that still runs, the youngest first. */
 async function stopAll(): Promise<void> {
+  for (const work of farewells) await work();
   for (const child of [...running.values()].toReversed()) await child.stop();
 }
 
@@ -81,7 +88,9 @@ function guardExit(): void {
       // Whoever asks twice does not want to wait; `exit` kills what is left.
       if (again) process.exit(code);
       again = true;
-      void stopAll().finally(() => process.exit(code));
+      stopAll()
+        .catch((error: unknown) => console.error(error))
+        .finally(() => process.exit(code));
     });
   }
 }

@@ -1,8 +1,8 @@
-/** The product's own programs, run from the checkout against a control plane of the harness. */
+/** The product's own programs, run from the checkout against a cluster. */
 import { join } from 'node:path';
 import { ROOT } from '../../tools/setup/paths.mjs';
 import { type Balancer, startBalancer } from './balancer.ts';
-import type { ControlPlane } from './control-plane.ts';
+import type { Cluster } from './cluster.ts';
 import { eventually } from './eventually.ts';
 import { httpRequest } from './http.ts';
 import { type Installation, installProduct } from './install.ts';
@@ -17,6 +17,15 @@ export interface ProductOptions {
   readonly configurations?: boolean;
   /** See InstallOptions. */
   readonly conversion?: boolean;
+  /** See InstallOptions. */
+  readonly keptCrds?: readonly string[];
+  /** See InstallOptions. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /**
+   * Where the API server finds the webhook, if not on its own loopback: `host` and `port` as it connects, and
+   * the address of this machine that the webhook then listens on.
+   */
+  readonly reach?: { readonly host: string; readonly port: number; readonly listen: string };
   /** Replicas of the webhook to start, 0 for none; 1 by default. */
   readonly webhooks?: number;
   /** Puts a TCP balancer before the replicas; needed for more than one. By default only then. */
@@ -29,6 +38,12 @@ export interface ProductOptions {
   /** Environment of both programs, beside what every child gets. */
   readonly env?: Readonly<Record<string, string>>;
 }
+
+const LOOPBACK = '127.0.0.1';
+const ANY_ADDRESS = '0.0.0.0';
+
+/** The API server got no answer from the hooks; the message says in its words why. */
+export class HooksUnreachable extends Error {}
 
 /** One program that can be ended and started again with the same flags and ports. */
 export class Program {
@@ -46,13 +61,15 @@ export class Program {
     readonly name: string;
     readonly args: readonly string[];
     readonly env?: Readonly<Record<string, string>> | undefined;
+    /** Address that /metrics and /readyz are found on; 127.0.0.1 by default. */
+    readonly metricsAddress?: string;
     readonly metricsPort: number;
     readonly port?: number;
     readonly onChange?: (running: boolean) => void;
   }) {
     this.name = spec.name;
     this.port = spec.port;
-    this.metricsUrl = `http://127.0.0.1:${spec.metricsPort}/metrics`;
+    this.metricsUrl = `http://${spec.metricsAddress ?? LOOPBACK}:${spec.metricsPort}/metrics`;
     this.#args = spec.args;
     this.#env = spec.env ?? {};
     this.#directory = temporaryDirectory(spec.name);
@@ -132,7 +149,7 @@ export class Product {
   readonly installation: Installation;
   /** Replicas in the order of their start. */
   readonly webhooks: readonly Program[] = [];
-  readonly #cp: ControlPlane;
+  readonly #cluster: Cluster;
   readonly #options: ProductOptions;
   readonly #balancer: Balancer | undefined;
   readonly #webhookPort: number;
@@ -140,13 +157,13 @@ export class Product {
   #poller: Program | undefined;
 
   constructor(spec: {
-    readonly cp: ControlPlane;
+    readonly cluster: Cluster;
     readonly options: ProductOptions;
     readonly installation: Installation;
     readonly balancer: Balancer | undefined;
     readonly webhookPort: number;
   }) {
-    this.#cp = spec.cp;
+    this.#cluster = spec.cluster;
     this.#options = spec.options;
     this.installation = spec.installation;
     this.#balancer = spec.balancer;
@@ -183,14 +200,16 @@ export class Product {
     }
     const port = balancer === undefined ? this.#webhookPort : await freePort();
     const metricsPort = await freePort();
+    const listen = this.#options.reach?.listen ?? LOOPBACK;
     const program = new Program({
       name: 'webhook',
       env: this.#options.env,
+      metricsAddress: listen === ANY_ADDRESS ? LOOPBACK : listen,
       metricsPort,
       port,
       args: [
         join(ROOT, 'webhook/main.mjs'),
-        ...this.#commonArgs(this.installation.kubeconfigs.webhook, metricsPort),
+        ...this.#commonArgs(this.installation.kubeconfigs.webhook, metricsPort, listen),
         '--port',
         String(port),
         '--service-name',
@@ -240,12 +259,12 @@ export class Product {
     return this.stop();
   }
 
-  #commonArgs(kubeconfig: string, metricsPort: number): string[] {
+  #commonArgs(kubeconfig: string, metricsPort: number, listen = LOOPBACK): string[] {
     return [
       ['--kubeconfig', kubeconfig],
       ['--namespace', this.namespace],
       ['--metrics-port', String(metricsPort)],
-      ['--bind-address', '127.0.0.1'],
+      ['--bind-address', listen],
       ['--allow-loopback'],
       ['--log-level', 'info'],
     ].flat();
@@ -266,31 +285,41 @@ export class Product {
       return counts.reduce((sum, count) => sum + count, 0);
     };
     const before = await reviews();
-    await eventually(
-      async () => {
-        const { status } = await this.#cp.request('POST', path, {
-          ...PROBE,
-          apiVersion: `external-secrets.io/${version}`,
-        });
-        return status === 201 && (!configurations || (await reviews()) > before);
-      },
-      { timeout: 30_000, what: 'an answer of all hooks' },
-    );
+    const answered = async (): Promise<boolean> => {
+      const { status, body } = await this.#cluster.request<{ message?: string }>('POST', path, {
+        ...PROBE,
+        apiVersion: `external-secrets.io/${version}`,
+      });
+      // The API server names the whole URL, with the secret token in its path.
+      if (status !== 201) {
+        throw new Error(
+          (body.message ?? `status ${status}`).replaceAll(/(https:\/\/[^/\s"]+\/)[^\s"]+/g, '$1...'),
+        );
+      }
+      return !configurations || (await reviews()) > before;
+    };
+    const timeout = this.#options.reach === undefined ? 30_000 : 15_000;
+    await eventually(answered, { timeout, what: 'an answer of all hooks' }).catch((error: unknown) => {
+      throw new HooksUnreachable(error instanceof Error ? error.message : String(error));
+    });
   }
 }
 
 /** Installs the product and starts its programs. */
-export async function startProduct(cp: ControlPlane, options: ProductOptions = {}): Promise<Product> {
+export async function startProduct(cluster: Cluster, options: ProductOptions = {}): Promise<Product> {
   const replicas = options.webhooks ?? 1;
   const balancer = (options.balancer ?? replicas > 1) ? await startBalancer() : undefined;
-  const webhookPort = balancer?.port ?? (await freePort());
-  const installation = await installProduct(cp, {
+  const webhookPort = balancer?.port ?? options.reach?.port ?? (await freePort());
+  const installation = await installProduct(cluster, {
     webhookPort,
+    ...(options.reach === undefined ? {} : { webhookHost: options.reach.host }),
+    ...(options.keptCrds === undefined ? {} : { keptCrds: options.keptCrds }),
+    ...(options.labels === undefined ? {} : { labels: options.labels }),
     ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
     ...(options.configurations === undefined ? {} : { configurations: options.configurations }),
     ...(options.conversion === undefined ? {} : { conversion: options.conversion }),
   });
-  const product = new Product({ cp, options, installation, balancer, webhookPort });
+  const product = new Product({ cluster, options, installation, balancer, webhookPort });
   try {
     const poller = (options.poller ?? true) ? product.startPoller() : undefined;
     for (let i = 0; i < replicas; i++) await product.startWebhook();

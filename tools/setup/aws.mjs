@@ -10,7 +10,10 @@ export async function ensureAws() {
   await ensureCached(awsDirectory(), 'AWS emulators', async (directory) => {
     const python = await findPip('AWS emulators');
     const requirements = join(ROOT, 'test', 'aws', 'requirements.txt');
-    await pipInstall(python, requirements, directory, { title: 'AWS emulators: fetching (45 MB)' });
+    await pipInstall(python, requirements, directory, {
+      title: 'AWS emulators: fetching (45 MB)',
+      options: ['--require-hashes'],
+    });
     // Compiled parts fit one Python only, so the one that fetched them is the one that runs them.
     writeFileSync(join(directory, 'python'), python);
   });

@@ -1,7 +1,12 @@
 export const ROOT: string;
 export const CACHE: string;
 export const CONTROL_PLANE_PROGRAMS: readonly string[];
+export const CONTROLLER_MANAGER: string;
+export function kubernetesVersion(): string;
+export function builtControlPlaneDirectory(): string;
+export function envtestDirectory(): string;
 export function controlPlaneDirectory(): string;
+export function hasControllerManager(): boolean;
 export function openBaoDirectory(): string;
 export function openBaoBinary(): string;
 export function awsDirectory(): string;

@@ -1,6 +1,6 @@
 /** Where set-up puts what it makes, and where everything else finds it. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,8 +14,10 @@ export const CACHE = join(
   'external-secrets-admission',
 );
 
-/** Names of the programs in controlPlaneDirectory(); each is a link to one binary. */
-export const CONTROL_PLANE_PROGRAMS = ['kube-apiserver', 'etcd', 'kube-controller-manager', 'kubectl'];
+/** Programs of a control plane that nothing runs without. */
+export const CONTROL_PLANE_PROGRAMS = ['kube-apiserver', 'etcd', 'kubectl'];
+/** Only our own build has it for sure; without it nothing collects garbage or empties namespaces. */
+export const CONTROLLER_MANAGER = 'kube-controller-manager';
 
 /** @param {string[]} files paths inside the checkout */
 function fingerprint(files) {
@@ -24,10 +26,38 @@ function fingerprint(files) {
   return `${hash.digest('hex').slice(0, 16)}-${process.platform}-${process.arch}`;
 }
 
-/** Folder of the control plane's programs; named by the hash of all that goes into the build. */
-export function controlPlaneDirectory() {
+/** The version of Kubernetes that is built and tested, e.g. `1.36.3`. */
+export function kubernetesVersion() {
+  const file = 'test/control-plane/go.mod';
+  const version = /k8s\.io\/kubernetes v(\d+\.\d+\.\d+)/.exec(readFileSync(join(ROOT, file), 'utf8'))?.[1];
+  if (version === undefined) throw new Error(`${file} requires no k8s.io/kubernetes`);
+  return version;
+}
+
+/** Folder of our own build of the control plane; named by the hash of all that goes into it. */
+export function builtControlPlaneDirectory() {
   const sources = ['go.mod', 'go.sum', 'main.go'].map((file) => `test/control-plane/${file}`);
   return join(CACHE, 'control-plane', fingerprint(sources));
+}
+
+/** Folder of the control plane that setup-envtest downloads. */
+export function envtestDirectory() {
+  return join(CACHE, 'envtest', `${kubernetesVersion()}-${process.platform}-${process.arch}`);
+}
+
+/**
+ * Folder of the control plane's programs: $KUBEBUILDER_ASSETS where a user has their own, else what set-up
+ * made; our own build, which is complete, before a downloaded one.
+ */
+export function controlPlaneDirectory() {
+  const built = builtControlPlaneDirectory();
+  const made = [built, envtestDirectory()].find((directory) => existsSync(directory));
+  return process.env.KUBEBUILDER_ASSETS || (made ?? built);
+}
+
+/** False where the control plane comes without its controllers. */
+export function hasControllerManager() {
+  return existsSync(join(controlPlaneDirectory(), CONTROLLER_MANAGER));
 }
 
 export function openBaoDirectory() {

@@ -8,6 +8,9 @@ const OUTPUT_KEPT = 16_384;
 
 export class SetupError extends Error {}
 
+/** Something cannot be fetched here; dev and demo do without it where they can. */
+export class UnavailableError extends SetupError {}
+
 const seconds = (ms) => `${Math.round(ms / 1000)} s`;
 
 /**
@@ -42,15 +45,17 @@ export function showProgress(title, detail = () => '') {
  * @param {string} command
  * @param {string[]} args
  * @param {{title: string, cwd?: string, env?: Record<string, string>, onLine?: (line: string) => void,
- *   detail?: () => string}} options `onLine` sees each line of stderr
+ *   detail?: () => string, timeout?: number}} options `onLine` sees each line of stderr; `timeout` is in
+ *   milliseconds, none by default
  * @throws {SetupError} with the end of the output
  */
-export function run(command, args, { title, cwd, env, onLine, detail }) {
+export function run(command, args, { title, cwd, env, onLine, detail, timeout }) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      timeout,
     });
     const done = showProgress(title, detail);
     let out = '';
@@ -77,7 +82,10 @@ export function run(command, args, { title, cwd, env, onLine, detail }) {
       done();
       process.removeListener('exit', stopChild);
       if (code === 0) resolve(out);
-      else reject(new SetupError(`${title}: ${command} ended with ${code ?? signal}\n${tail.trimEnd()}`));
+      else {
+        const late = child.killed ? `no answer within ${timeout / 1000} s` : tail.trimEnd();
+        reject(new SetupError(`${title}: ${command} ended with ${code ?? signal}\n${late}`));
+      }
     });
   });
 }

@@ -4,8 +4,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GROUP } from '../../../api/external-secrets/names.ts';
 import { type Bed, startBed } from '../../harness/bed.ts';
+import type { KubectlOptions } from '../../harness/cluster.ts';
 import type { CommandResult } from '../../harness/command.ts';
-import type { KubectlOptions } from '../../harness/control-plane.ts';
 import { temporaryDirectory } from '../../harness/run-directory.ts';
 import { Cluster, type Manifest } from './cluster.ts';
 
