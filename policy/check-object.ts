@@ -20,7 +20,7 @@ import {
 import type { Problem } from '../api/problem.ts';
 import { parseWith } from '../providers/schema-problems.ts';
 import { validateExternalSecretSpec } from './validate-external-secret.ts';
-import { validateStoreSpec } from './validate-store.ts';
+import { storeWarnings, validateStoreSpec } from './validate-store.ts';
 
 export type CheckedKind = 'ExternalSecret' | StoreKind;
 
@@ -31,6 +31,8 @@ export interface Checked<T> {
   readonly hub: T;
   /** Empty if it may be stored. */
   readonly problems: readonly Problem[];
+  /** What may be stored and yet deserves a word. */
+  readonly warnings: readonly Problem[];
 }
 
 const isVersion = (text: string): text is ServedVersion =>
@@ -62,30 +64,40 @@ const specMissing: Problem = {
 
 export function checkExternalSecret(object: unknown): Checked<ExternalSecret> {
   const hub = convertObject(object as JsonObject, HUB) as unknown as ExternalSecret;
-  if (!isRecord(hub.spec)) return { hub, problems: [specMissing] };
+  if (!isRecord(hub.spec)) return { hub, problems: [specMissing], warnings: [] };
   const version = versionOf(object);
   const parsed = parseWith(externalSecretSpec, hub.spec);
   if (!parsed.ok) {
     // Rules only make sense of what has the right shape.
     const problems = parsed.problems.map((problem) => ({ ...problem, path: ['spec', ...problem.path] }));
-    return { hub, problems: inVersion(version, 'ExternalSecret', problems) };
+    return { hub, problems: inVersion(version, 'ExternalSecret', problems), warnings: [] };
   }
   // With the hub's defaults, as the API server will store it: an older version could not say some of them.
   const spec = parsed.value;
   return {
     hub: { ...hub, spec },
     problems: inVersion(version, 'ExternalSecret', validateExternalSecretSpec(spec)),
+    warnings: [],
   };
 }
 
 export function checkStore(object: unknown, kind: StoreKind): Checked<SecretStore> {
   const hub = convertObject(object as JsonObject, HUB) as unknown as SecretStore;
   if (!isRecord(hub.spec))
-    return { hub, problems: [{ ...specMissing, message: 'the spec is missing; name a provider' }] };
+    return {
+      hub,
+      problems: [{ ...specMissing, message: 'the spec is missing; name a provider' }],
+      warnings: [],
+    };
   const problems = validateStoreSpec(
     kind,
     kind === 'SecretStore' ? hub.metadata?.namespace : undefined,
     hub.spec,
   );
-  return { hub, problems: inVersion(versionOf(object), kind, problems) };
+  const version = versionOf(object);
+  return {
+    hub,
+    problems: inVersion(version, kind, problems),
+    warnings: inVersion(version, kind, storeWarnings(hub.spec)),
+  };
 }

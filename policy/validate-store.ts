@@ -4,7 +4,7 @@ import { parseGoDuration } from '../api/duration.ts';
 import type { StoreKind } from '../api/external-secrets/names.ts';
 import type { SecretStoreSpec } from '../api/external-secrets/v1/index.ts';
 import type { Problem } from '../api/problem.ts';
-import { providerProblems } from '../providers/registry.ts';
+import { providerProblems, providerWarnings } from '../providers/registry.ts';
 
 /** @param spec in the hub version and valid by its schema */
 export function validateStoreSpec(
@@ -47,6 +47,14 @@ export function validateStoreSpec(
     }
   }
   return problems;
+}
+
+/** What may be admitted and yet deserves a word (a warning of the webhook); paths in the hub version. */
+export function storeWarnings(spec: SecretStoreSpec): readonly Problem[] {
+  return providerWarnings(spec.provider).map((problem) => ({
+    ...problem,
+    path: ['spec', 'provider', ...problem.path],
+  }));
 }
 
 function regexError(pattern: string): string | undefined {

@@ -140,6 +140,9 @@ export interface Provider<Config> {
    */
   validateConfig(config: Config, store: Pick<StoreContext, 'kind' | 'namespace'>): readonly Problem[];
 
+  /** What is accepted, may surprise, and changes nothing here; said at admission. Paths as in validateConfig. */
+  warnConfig?(config: Config): readonly Problem[];
+
   /** A short sentence if this remoteRef can never work with this store (no I/O), else undefined. */
   validateRef?(config: Config, ref: RemoteRef): string | undefined;
 

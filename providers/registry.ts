@@ -88,3 +88,10 @@ export function providerProblems(block: unknown, store: StoreScope): Problem[] {
     .validateConfig(choice.config, store)
     .map((problem) => prefixed(choice.name, problem));
 }
+
+/** What deserves a word although it may be admitted: fields of its provider that do nothing here. */
+export function providerWarnings(block: unknown): Problem[] {
+  const choice = providerOf(block);
+  if (!choice.ok) return [];
+  return (choice.provider.warnConfig?.(choice.config) ?? []).map((problem) => prefixed(choice.name, problem));
+}

@@ -1,6 +1,6 @@
 /** The validating hook: pure judgement, no I/O (the cross-object checks are the mutating hook's and the poller's). */
 import { formatProblem, type Problem } from '../api/problem.ts';
-import { checkExternalSecret, checkStore } from '../policy/check-object.ts';
+import { type Checked, checkExternalSecret, checkStore } from '../policy/check-object.ts';
 import {
   type AdmissionAnswer,
   type AdmissionObject,
@@ -9,18 +9,20 @@ import {
   refuseInvalid,
 } from './admission.ts';
 
-function problemsOf(request: AdmissionRequest, object: AdmissionObject): readonly Problem[] {
+type Judgement = Pick<Checked<unknown>, 'problems' | 'warnings'>;
+
+function judge(request: AdmissionRequest, object: AdmissionObject): Judgement {
   // The namespace may be left out of the object; the request always has it.
   const metadata = { ...object.metadata, ...(request.namespace ? { namespace: request.namespace } : {}) };
   const complete = { ...object, metadata };
   switch (request.kind.kind) {
     case 'ExternalSecret':
-      return checkExternalSecret(complete).problems;
+      return checkExternalSecret(complete);
     case 'SecretStore':
     case 'ClusterSecretStore':
-      return checkStore(complete, request.kind.kind).problems;
+      return checkStore(complete, request.kind.kind);
     default:
-      return [];
+      return { problems: [], warnings: [] };
   }
 }
 
@@ -34,10 +36,12 @@ export function validate(request: AdmissionRequest): AdmissionAnswer {
   const { object, oldObject } = request;
   if (object === null || (request.operation !== 'CREATE' && request.operation !== 'UPDATE')) return allow();
   if (request.operation === 'UPDATE' && object.metadata?.deletionTimestamp !== undefined) return allow();
-  const problems = problemsOf(request, object);
-  if (problems.length === 0) return allow();
-  const before = request.operation === 'UPDATE' && oldObject ? problemsOf(request, oldObject) : [];
+  const { problems, warnings } = judge(request, object);
+  const before =
+    problems.length > 0 && request.operation === 'UPDATE' && oldObject
+      ? judge(request, oldObject).problems
+      : [];
   const fresh = problems.filter((problem) => !before.some((old) => same(old, problem)));
   if (fresh.length > 0) return refuseInvalid(request, fresh);
-  return allow({ warnings: problems.map(formatProblem) });
+  return allow({ warnings: [...problems, ...warnings].map(formatProblem) });
 }

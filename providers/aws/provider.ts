@@ -16,7 +16,7 @@ import { fingerprintOf, readSource } from './credentials.ts';
 import { endpointOverride } from './environment.ts';
 import { awsLogin } from './login.ts';
 import { AwsSession } from './session.ts';
-import { referencesOf, validateAwsBlock, validateAwsRef } from './validate.ts';
+import { referencesOf, validateAwsBlock, validateAwsRef, warnAwsBlock } from './validate.ts';
 
 /** Credentials of the whole process, by identity and by what they are made from. */
 const sessions = new LRUCache<string, AwsSession>({ max: 4096 });
@@ -94,6 +94,7 @@ export const awsProvider: Provider<AwsConfig> = {
   schema: awsConfigSchema,
   capabilities: 'ReadWrite',
   validateConfig: validateAwsBlock,
+  warnConfig: warnAwsBlock,
   validateRef: validateAwsRef,
 
   /** An ARN is unique by itself; a name is within its region: `us-west-2/prod/database`. */

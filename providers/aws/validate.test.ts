@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { formatProblem } from '../../api/problem.ts';
 import { awsConfigSchema } from './config.ts';
-import { validateAwsBlock, validateAwsRef, versionOf } from './validate.ts';
+import { validateAwsBlock, validateAwsRef, versionOf, warnAwsBlock } from './validate.ts';
 
 const KEYS = {
   secretRef: {
@@ -99,4 +99,20 @@ test('a version is a stage, or uuid/ and the id; AWSCURRENT is always said', () 
   assert.match(validateAwsRef(config, { key: 'k', version: 'uuid/' }) ?? '', /names no version/);
   assert.equal(validateAwsRef(config, { key: 'k', version: 'uuid/x' }), undefined);
   assert.equal(validateAwsRef(config, { key: 'k', version: 'uuid/', metadata: true }), undefined);
+});
+
+test('how pushed secrets are deleted: checked as AWS does, and warned of since nothing is pushed', () => {
+  assert.deepEqual(problems({ secretsManager: { forceDeleteWithoutRecovery: true } }), []);
+  assert.deepEqual(problems({ secretsManager: { recoveryWindowInDays: 7 } }), []);
+  assert.deepEqual(
+    problems({ secretsManager: { forceDeleteWithoutRecovery: true, recoveryWindowInDays: 31 } }),
+    [
+      'secretsManager: forceDeleteWithoutRecovery and recoveryWindowInDays exclude each other; leave one of them out',
+      'secretsManager.recoveryWindowInDays: AWS takes 7 to 30 days',
+    ],
+  );
+  assert.deepEqual(warnAwsBlock(parse({ secretsManager: {} })).map(formatProblem), [
+    'secretsManager: only pushing secrets uses this, which is not done here; it changes nothing',
+  ]);
+  assert.deepEqual(warnAwsBlock(parse({})), []);
 });

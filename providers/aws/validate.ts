@@ -43,7 +43,7 @@ const REGION =
 
 const ROLE = /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/;
 
-function serviceProblems({ service, region }: AwsConfig): Problem[] {
+function serviceProblems({ service, region, secretsManager }: AwsConfig): Problem[] {
   const problems: Problem[] = [];
   if (service !== 'SecretsManager') {
     problems.push({
@@ -51,6 +51,29 @@ function serviceProblems({ service, region }: AwsConfig): Problem[] {
       reason: 'FieldValueNotSupported',
       message: `service ${service} is not supported yet; supported: SecretsManager`,
     });
+  }
+  const { forceDeleteWithoutRecovery, recoveryWindowInDays } = secretsManager ?? {};
+  // The API of Secrets Manager refuses both (DeleteSecret), and ESO at admission (eso.md 7.3).
+  if (
+    forceDeleteWithoutRecovery === true &&
+    recoveryWindowInDays !== undefined &&
+    recoveryWindowInDays !== 0
+  ) {
+    problems.push({
+      path: ['secretsManager'],
+      reason: 'FieldValueInvalid',
+      message:
+        'forceDeleteWithoutRecovery and recoveryWindowInDays exclude each other; leave one of them out',
+    });
+  }
+  if (recoveryWindowInDays !== undefined && recoveryWindowInDays !== 0) {
+    if (recoveryWindowInDays < 7 || recoveryWindowInDays > 30) {
+      problems.push({
+        path: ['secretsManager', 'recoveryWindowInDays'],
+        reason: 'FieldValueInvalid',
+        message: 'AWS takes 7 to 30 days',
+      });
+    }
   }
   if (!REGION.test(region)) {
     problems.push({
@@ -141,3 +164,15 @@ export function validateAwsRef(_config: AwsConfig, ref: RemoteRef): string | und
     ? 'version "uuid/" names no version; write uuid/<id> or the name of a stage'
     : undefined;
 }
+
+/** Fields that only matter for pushing secrets, which is not done here. */
+export const warnAwsBlock = (config: AwsConfig): readonly Problem[] =>
+  config.secretsManager === undefined
+    ? []
+    : [
+        {
+          path: ['secretsManager'],
+          reason: 'FieldValueNotSupported',
+          message: 'only pushing secrets uses this, which is not done here; it changes nothing',
+        },
+      ];

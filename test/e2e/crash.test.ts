@@ -1,11 +1,10 @@
-/** Crash safety: operations while webhook, poller, API server and etcd are killed with -9, three rounds of 300; `make soak` goes on. */
-
+/** Crash safety: operations while webhook, poller, API server and etcd are killed with -9, ten rounds of 300; `make soak` goes on. */
 import { after, before, test } from 'node:test';
 import { type Bed, startBed } from '../harness/bed.ts';
 import { needsGarbageCollection } from '../harness/garbage-collection.ts';
 import { CrashRun, seeded } from '../soak/crash.ts';
 
-const ROUNDS = 3;
+const ROUNDS = 10;
 const SEED = 20261122;
 let bed: Bed;
 
@@ -17,7 +16,7 @@ after(() => bed.stop());
 
 test('what was acknowledged comes out right, nothing extra, nothing half', {
   ...needsGarbageCollection(),
-  timeout: 600_000,
+  timeout: 840_000,
 }, async (t) => {
   const run = new CrashRun(bed, { operations: 300, random: seeded(SEED) });
   await run.prepare();

@@ -93,6 +93,30 @@ describe('a malformed manifest is refused in these words', () => {
     assert.match(stderr, /spec\.provider: /);
   });
 
+  test('a field that does nothing here is admitted with a word about it', async () => {
+    const key = (name: string): object => ({ name: 'aws', key: name });
+    const store = {
+      apiVersion: 'external-secrets.io/v1',
+      kind: 'SecretStore',
+      metadata: { name: 'pushes', namespace: NAMESPACE },
+      spec: {
+        provider: {
+          aws: {
+            service: 'SecretsManager',
+            region: 'eu-central-1',
+            auth: { secretRef: { accessKeyIDSecretRef: key('id'), secretAccessKeySecretRef: key('secret') } },
+            secretsManager: { recoveryWindowInDays: 7 },
+          },
+        },
+      },
+    };
+    const { code, stderr } = await bed.cp.kubectl(['apply', '-f', '-'], { stdin: JSON.stringify(store) });
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(warningsIn(stderr), [
+      'spec.provider.aws.secretsManager: only pushing secrets uses this, which is not done here; it changes nothing',
+    ]);
+  });
+
   test('a sound object in the same apply is stored', async () => {
     const items = [
       externalSecret(NAMESPACE, 'unsound', { refreshInterval: 'often' }),

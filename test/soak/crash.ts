@@ -38,6 +38,9 @@ const RETRY_MS = 150;
 /** Between two operations of a lane, so that a round lasts long enough to be shot at. */
 const PACE_MS = 200;
 
+/** Operations that come through between two kills of one program, at least: on a busy machine, too, most succeed. */
+const OPERATIONS_BETWEEN_KILLS = 6;
+
 type Victim = 'webhook' | 'poller' | 'kube-apiserver' | 'etcd';
 const VICTIMS: readonly Victim[] = ['webhook', 'poller', 'kube-apiserver', 'etcd'];
 
@@ -60,6 +63,7 @@ export class CrashRun {
   readonly #expected = new Map<string, string>();
   readonly #busy = new Set<string>();
   #operations = 0;
+  #acknowledged = 0;
   readonly counts: CrashCounts = { creates: 0, updates: 0, deletes: 0, retries: 0, kills: {} };
 
   constructor(bed: Bed, options: CrashOptions) {
@@ -117,6 +121,7 @@ export class CrashRun {
       if (!this.#expected.has(key)) await this.#create(key, remote);
       else if (random() < 0.5) await this.#update(key, remote);
       else await this.#delete(key);
+      this.#acknowledged += 1;
     } finally {
       this.#busy.delete(key);
     }
@@ -190,7 +195,9 @@ export class CrashRun {
   async #kill(victim: Victim, over: AbortSignal): Promise<void> {
     const { random } = this.#options;
     while (!over.aborted) {
+      const from = this.#acknowledged;
       await sleep(300 + random() * 3_000);
+      while (!over.aborted && this.#acknowledged < from + OPERATIONS_BETWEEN_KILLS) await sleep(50);
       if (over.aborted) return;
       this.counts.kills[victim] = (this.counts.kills[victim] ?? 0) + 1;
       await this.#killOnce(victim, random() * 500);
