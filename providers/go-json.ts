@@ -35,22 +35,35 @@ const ESCAPED = /[^ !#-%'-;=?-[\]-\u2027\u202a-\uffff]/g;
 const escapeOne = (char: string): string =>
   SHORT[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
-/** A lone surrogate becomes U+FFFD, as when Go reads it. */
-const quote = (text: string): string => `"${text.toWellFormed().replace(ESCAPED, escapeOne)}"`;
+const HTML = /[<>&]/;
+
+export interface MarshalOptions {
+  /** False: `<`, `>` and `&` stand as they are (Encoder.SetEscapeHTML). */
+  readonly escapeHtml?: boolean;
+}
 
 /**
  * Go's json.Marshal of a value that `parseKeepingNumbers` read: keys in the order of their UTF-8 bytes,
- * `<`, `>`, `&`, U+2028 and U+2029 escaped, numbers with the digits they came with, no white space.
+ * `<`, `>`, `&`, U+2028 and U+2029 escaped, numbers with the digits they came with, no white space. A finite
+ * JavaScript number is written as a float64.
  */
-export function marshalGo(value: unknown): string {
-  if (value === null || value === undefined) return 'null';
-  if (typeof value === 'string') return quote(value);
-  if (typeof value === 'boolean') return value ? 'true' : 'false';
-  if (isRawNumber(value)) return value.rawJSON;
-  if (Array.isArray(value)) return `[${value.map(marshalGo).join(',')}]`;
-  if (typeof value === 'object') {
-    const members = Object.entries(value).sort(([a], [b]) => compareUtf8(a, b));
-    return `{${members.map(([key, member]) => `${quote(key)}:${marshalGo(member)}`).join(',')}}`;
-  }
-  throw new TypeError(`no JSON value: ${typeof value}`);
+export function marshalGo(value: unknown, { escapeHtml = true }: MarshalOptions = {}): string {
+  const escapeChar = (char: string): string => (escapeHtml || !HTML.test(char) ? escapeOne(char) : char);
+  // A lone surrogate becomes U+FFFD, as when Go reads it.
+  const quote = (text: string): string => `"${text.toWellFormed().replace(ESCAPED, escapeChar)}"`;
+  const marshal = (one: unknown): string => {
+    if (one === null || one === undefined) return 'null';
+    if (typeof one === 'string') return quote(one);
+    if (typeof one === 'boolean') return one ? 'true' : 'false';
+    // Both switch to exponents below 1e-6 and from 1e21 on, and write the shortest digits.
+    if (typeof one === 'number' && Number.isFinite(one)) return Object.is(one, -0) ? '-0' : String(one);
+    if (isRawNumber(one)) return one.rawJSON;
+    if (Array.isArray(one)) return `[${one.map(marshal).join(',')}]`;
+    if (typeof one === 'object') {
+      const members = Object.entries(one).sort(([a], [b]) => compareUtf8(a, b));
+      return `{${members.map(([key, member]) => `${quote(key)}:${marshal(member)}`).join(',')}}`;
+    }
+    throw new TypeError(`no JSON value: ${typeof one}`);
+  };
+  return marshal(value);
 }

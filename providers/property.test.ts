@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { parseKeepingNumbers } from '../api/json.ts';
+import { SecretValue } from '../api/secret-value.ts';
 import type { ProviderError } from './contract.ts';
+import { gjson } from './gjson.ts';
 import { marshalGo } from './go-json.ts';
 import golden from './go-values.golden.json' with { type: 'json' };
 import { JsonText } from './property.ts';
@@ -25,43 +27,68 @@ describe('property', () => {
     assert.equal(lookup('{"*":"star","#":"hash"}', '*'), 'star');
   });
 
-  test('numbers keep their digits', () => {
-    assert.equal(lookup('{"a":{"n":1.50,"m":1E+3}}', 'a.n'), '1.50');
-    assert.equal(lookup('{"a":{"n":1.50,"m":1E+3}}', 'a.m'), '1E+3');
-    assert.equal(lookup('{"n":12345678901234567890}', 'n'), '12345678901234567890');
+  test('numbers are written as gjson writes them, or at the top as in the source where the provider says so', () => {
+    const text = '{"a":{"n":1.50,"m":1E+3},"n":1.50,"big":12345678901234567890}';
+    assert.equal(lookup(text, 'a.n'), '1.5');
+    assert.equal(lookup(text, 'a.m'), '1000');
+    assert.equal(lookup(text, 'n'), '1.5');
+    assert.equal(lookup(text, 'big'), '12345678901234567890');
+    const source = new JsonText(text, 'x', { numbers: 'source' });
+    assert.equal(source.value('n')?.revealText(), '1.50');
+    assert.equal(source.value('a.n')?.revealText(), '1.5');
   });
 
   test('an element of a list at the top', () => {
     assert.equal(lookup('["x",{"y":"z"}]', '1.y'), 'z');
   });
 
-  test('text that is not JSON has no properties', () => {
+  test('text that is not JSON has no keys; a path finds in it what gjson finds', () => {
     assert.equal(lookup('plain', 'a'), undefined);
-    assert.equal(lookup('{"a":1', 'a'), undefined);
+    assert.equal(lookup('{"a":1', 'a'), '1');
+    assert.equal(lookup('{"a.b":1', 'a.b'), undefined);
   });
 
-  for (const path of [
-    'a.#',
-    '#',
-    'a.#(b=="c").d',
-    'a*',
-    'a?',
-    'a|b',
-    '@this',
-    'a.@keys',
-    '{a,b}',
-    '[a]',
-    '!"x"',
-    '..0',
-  ]) {
-    test(`says that ${JSON.stringify(path)} is not supported yet`, () => {
-      assert.throws(
-        () => lookup('{"b":1}', path),
-        (error: ProviderError) =>
-          error.code === 'PROVIDER_INVALID_CONFIG' && /not supported yet/.test(error.message),
-      );
+  test('bytes that are no UTF-8 stay as they are', () => {
+    const value = SecretValue.fromBytes(Buffer.from('{"a":{"b":"\xff\xfe"}}', 'latin1'));
+    assert.deepEqual(new JsonText(value, 'secret x').value('a.b')?.revealBytes(), Buffer.from([0xff, 0xfe]));
+  });
+
+  test('dots of a name may be tried before the path', () => {
+    const text = '{"l":[{"a.b":"dots"}],"x":{"y":"path"},"ax.y":"pattern"}';
+    assert.equal(new JsonText(text, 'x', { paths: 'dots-first' }).value('a*.y')?.revealText(), 'pattern');
+    assert.equal(new JsonText(text, 'x', { paths: 'dots-first' }).value('x.y')?.revealText(), 'path');
+    assert.equal(new JsonText(text, 'x').value('a*.y'), undefined);
+  });
+
+  for (const [path, result] of [
+    ['l.#', '2'],
+    ['l.#(n=="b").v', '12345678901234567890'],
+    ['l.#.n', '["a","b"]'],
+    ['l*.0.n', 'a'],
+    ['l|0|n', 'a'],
+    ['l.#.v|@reverse', '[12345678901234567890,1.50]'],
+    ['l.@this.0.v', '1.5'],
+    ['[l.#,l.0.n]', '[2,"a"]'],
+    ['{"k":l.0.n}', '{"k":"a"}'],
+    ['!"x"', 'x'],
+    ['none', ''],
+  ] as const) {
+    test(`understands ${path}`, () => {
+      const text = '{"l":[{"n":"a","v":1.50},{"n":"b","v":12345678901234567890}],"none":null}';
+      assert.equal(lookup(text, path), result);
     });
   }
+
+  test('a path that takes too much work is refused, without the value', () => {
+    const path = Array.from({ length: 40 }, () => '[@this,@this]').join('|');
+    assert.throws(
+      () => lookup('{"a":"SENTINEL"}', path),
+      (error: ProviderError) =>
+        error.code === 'PROVIDER_INVALID_CONFIG' &&
+        /secret x: .* too much work/.test(error.message) &&
+        !error.message.includes('SENTINEL'),
+    );
+  });
 
   test('finds whatever is there, in any JSON (property-based)', () => {
     fc.assert(
@@ -69,8 +96,15 @@ describe('property', () => {
         const names = Object.keys(object);
         const name = names[pick % names.length] ?? '';
         const raw = JSON.stringify(object[name]);
+        const value = object[name];
         const expected =
-          object[name] === null ? '' : typeof object[name] === 'string' ? JSON.parse(raw) : raw;
+          value === null
+            ? ''
+            : typeof value === 'string'
+              ? JSON.parse(raw)
+              : typeof value === 'number'
+                ? gjson(raw, '@this')?.text
+                : raw;
         for (const text of [JSON.stringify(object), JSON.stringify(object, null, 3)]) {
           const found = lookup(text, name);
           const compact = typeof object[name] === 'object' && object[name] !== null;
@@ -81,13 +115,13 @@ describe('property', () => {
   });
 });
 
-describe('members', () => {
+describe('9.4 JSONToSecretDataMap: members', () => {
   const members = (text: string, style: 'go' | 'source'): Record<string, string> =>
     Object.fromEntries(
       [...new JsonText(text, 'secret x').members(style)].map(([name, value]) => [name, value.revealText()]),
     );
 
-  test('strings bare, null empty, numbers as written, nested as the source or Go writes it', () => {
+  test('9.4 GetByteValue: strings bare, null empty, numbers and nested as the source has them or Go writes them', () => {
     const text = '{"s":"a\\"b","n":null,"b":true,"i":12345678901234567890,"o":{ "z":1, "a":"<" },"l":[ 1 ]}';
     const common = { s: 'a"b', n: '', b: 'true', i: '12345678901234567890' };
     assert.deepEqual(members(text, 'source'), { ...common, o: '{ "z":1, "a":"<" }', l: '[ 1 ]' });

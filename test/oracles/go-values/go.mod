@@ -1,0 +1,3 @@
+module external-secrets-admission/go-values
+
+go 1.24
