@@ -58,12 +58,38 @@ export interface RemoteRef {
   readonly metadata?: boolean | undefined;
 }
 
-/** dataFrom[].find. */
+/**
+ * dataFrom[].find. Which criteria count is as in ESO: at Vault a name expression outranks tags, and fake knows names
+ * only. A find without a criterion that counts is refused, but at Vault it means everything.
+ */
 export interface FindRequest {
+  /** Where to look: a folder at Vault, the beginning of a name at AWS. */
   readonly path?: string | undefined;
+  /** RE2 over the whole name, not anchored. */
   readonly nameRegexp?: string | undefined;
+  /** All of these must be on the secret, with these values. */
   readonly tags?: Readonly<Record<string, string>> | undefined;
 }
+
+/** One remote object that a find came upon. */
+export interface FoundObject {
+  /** What the key of the Secret is made of (before rewrite and conversion): its path or name at the provider. */
+  readonly key: string;
+  /** As Provider.canonicalKey names it; every result has to pass the policies by this name. */
+  readonly canonicalKey: string;
+  /** The object as it was at the time of the find; a find takes its whole value: `object.get(undefined)`. */
+  readonly object: RemoteObject;
+}
+
+/** No Secret holds more keys or bytes than this; a find beyond it is a mistake in its criteria. */
+export const FIND_LIMITS = {
+  /** Names looked at. */
+  names: 100_000,
+  /** Objects found. */
+  objects: 5_000,
+  /** Sum of the sizes of their values. */
+  bytes: 16 * 1024 * 1024,
+} as const;
 
 /**
  * One remote object, read once. All entries of all ExternalSecrets that name the same object, version and
@@ -86,8 +112,13 @@ export interface RemoteObject {
 export interface Connection {
   /** @throws ProviderError; PROVIDER_NOT_FOUND only where the provider is authoritative about it */
   read(ref: Omit<RemoteRef, 'property'>, signal: AbortSignal): Promise<RemoteObject>;
-  /** Every remote object that matches, whole. @throws ProviderError */
-  getAll(find: FindRequest, signal: AbortSignal): Promise<ReadonlyMap<string, SecretValue>>;
+  /**
+   * Every remote object that matches, in the byte order of their keys, each key once. None is an empty list.
+   * @throws ProviderError PROVIDER_INVALID_CONFIG for criteria this provider cannot apply, a malformed regular
+   *   expression, or more than FIND_LIMITS; PROVIDER_NOT_FOUND only where the provider says with authority
+   *   that the path itself does not exist; else as `read`
+   */
+  find(request: FindRequest, signal: AbortSignal): Promise<readonly FoundObject[]>;
   /** Live check of address and credentials; reads no secret. Resolves when usable. @throws ProviderError */
   validate(signal: AbortSignal): Promise<void>;
   /** Gives back what this connection holds. Idempotent. */
@@ -145,6 +176,9 @@ export interface Provider<Config> {
 
   /** A short sentence if this remoteRef can never work with this store (no I/O), else undefined. */
   validateRef?(config: Config, ref: RemoteRef): string | undefined;
+
+  /** A short sentence if this find can never work with this store (no I/O), else undefined. */
+  validateFind(config: Config, request: FindRequest): string | undefined;
 
   /**
    * The remote object's unique name at its server (Vault namespace, mount and path; AWS ARN or name):

@@ -19,7 +19,7 @@ const cluster: StoreContext = {
 const alone: StoreContext = { ...cluster, callerNamespace: undefined };
 const path = ['auth', 'tokenSecretRef'];
 
-describe('a namespaced store', () => {
+describe('9.4 ValidateSecretSelector, ValidateServiceAccountSelector: a namespaced store', () => {
   test('reaches its own namespace, named or not', () => {
     assert.deepEqual(resolveReference(namespaced, { name: 'x' }, path), { namespace: 'team-a', name: 'x' });
     assert.deepEqual(resolveReference(namespaced, { name: 'x', namespace: 'team-a' }, path), {
@@ -44,7 +44,7 @@ describe('a namespaced store', () => {
     });
   }
 
-  test('uses its own namespace for a CA without one (not that of the caller or of this program)', () => {
+  test('9.4 caProvider: uses its own namespace for a CA without one (not that of the caller or of this program)', () => {
     const foreignCaller = { ...namespaced, callerNamespace: 'team-z' };
     assert.equal(
       resolveReference(foreignCaller, { name: 'ca' }, ['caProvider'], { namespaceRequired: true }).namespace,
@@ -62,7 +62,7 @@ describe('a namespaced store', () => {
   });
 });
 
-describe('a ClusterSecretStore', () => {
+describe('9.4 ValidateReferentSecretSelector: a ClusterSecretStore', () => {
   test('reaches the namespace it names, for whichever caller', () => {
     assert.deepEqual(resolveReference(cluster, { name: 'x', namespace: 'ops' }, path), {
       namespace: 'ops',

@@ -1,14 +1,16 @@
-/** Reading secrets of AWS Secrets Manager. Only GetSecretValue and DescribeSecret are ever called. */
+/** Reading secrets of AWS Secrets Manager: GetSecretValue, DescribeSecret, and ListSecrets for a find only. */
 import {
   DescribeSecretCommand,
   GetSecretValueCommand,
   type GetSecretValueCommandOutput,
+  ListSecretsCommand,
   type SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import { SecretValue } from '../../api/secret-value.ts';
 import {
   type Connection,
   type FindRequest,
+  type FoundObject,
   ProviderError,
   type RemoteObject,
   type RemoteRef,
@@ -17,6 +19,7 @@ import { cancelled } from '../http-errors.ts';
 import { JsonText } from '../property.ts';
 import type { AwsConfig } from './config.ts';
 import { type Asked, awsError, labelOf, toAwsError } from './errors.ts';
+import { findSecrets } from './find.ts';
 import type { AwsLogin, AwsSession } from './session.ts';
 import { versionOf } from './validate.ts';
 
@@ -35,7 +38,8 @@ class AwsObject implements RemoteObject {
 
   get(property: string | undefined): SecretValue {
     if (property === undefined) return this.#value;
-    this.#json ??= new JsonText(this.#value.revealText(), this.#what);
+    // A property with dots in it is a name first, and a path only where there is no such name (eso.md 4.4).
+    this.#json ??= new JsonText(this.#value, this.#what, { paths: 'dots-first' });
     const value = this.#json.value(property);
     if (value !== undefined) return value;
     throw new ProviderError(
@@ -45,9 +49,12 @@ class AwsObject implements RemoteObject {
   }
 
   getMap(property: string | undefined): ReadonlyMap<string, SecretValue> {
-    return new JsonText(this.get(property).revealText(), this.#what).members('source');
+    return new JsonText(this.get(property), this.#what).members('source');
   }
 }
+
+/** Names a page of a list; more is not allowed. */
+const PAGE = 100;
 
 /** The name (or ARN) that AWS is asked for. */
 export const secretIdOf = (config: AwsConfig, key: string): string => `${config.prefix ?? ''}${key}`;
@@ -67,24 +74,22 @@ export class AwsConnection implements Connection {
 
   async read(ref: Omit<RemoteRef, 'property'>, signal: AbortSignal): Promise<RemoteObject> {
     const id = secretIdOf(this.#parts.config, ref.key);
-    const asked: Asked = {
-      service: 'Secrets Manager',
-      region: this.#parts.config.region,
-      what: `${ref.metadata === true ? 'describe' : 'read'} ${id}`,
-    };
+    const asked = this.#asked(`${ref.metadata === true ? 'describe' : 'read'} ${id}`);
     const value =
       ref.metadata === true
         ? await this.#tags(id, asked, signal)
         : await this.#value(id, ref.version, asked, signal);
-    return new AwsObject(value, ref.key, labelOf(asked));
+    if (value !== undefined) return new AwsObject(value, ref.key, labelOf(asked));
+    throw awsError(asked, 'PROVIDER_INVALID_RESPONSE', 'the answer holds neither text nor bytes');
   }
 
+  /** The text or bytes of a secret; undefined for an answer that holds neither. */
   async #value(
     id: string,
     version: string | undefined,
     asked: Asked,
     signal: AbortSignal,
-  ): Promise<SecretValue> {
+  ): Promise<SecretValue | undefined> {
     const which = versionOf(version);
     if (which === undefined)
       throw awsError(asked, 'PROVIDER_INVALID_CONFIG', 'version "uuid/" names no version');
@@ -92,8 +97,7 @@ export class AwsConnection implements Connection {
       client.send(new GetSecretValueCommand({ SecretId: id, ...which }), { abortSignal: signal }),
     );
     if (answer.SecretString !== undefined) return SecretValue.fromText(answer.SecretString);
-    if (answer.SecretBinary !== undefined) return SecretValue.fromBytes(answer.SecretBinary);
-    throw awsError(asked, 'PROVIDER_INVALID_RESPONSE', 'the answer holds neither text nor bytes');
+    return answer.SecretBinary === undefined ? undefined : SecretValue.fromBytes(answer.SecretBinary);
   }
 
   /** metadataPolicy Fetch: the tags, as the text of a JSON object. */
@@ -105,8 +109,28 @@ export class AwsConnection implements Connection {
     return SecretValue.fromText(JSON.stringify(Object.fromEntries(entries)));
   }
 
-  async getAll(_find: FindRequest, _signal: AbortSignal): Promise<ReadonlyMap<string, SecretValue>> {
-    throw new ProviderError('PROVIDER_INVALID_CONFIG', 'find is not supported yet by provider aws');
+  find(request: FindRequest, signal: AbortSignal): Promise<readonly FoundObject[]> {
+    return findSecrets(this.#parts.config, request, {
+      list: async (filters, token) => {
+        const asked = this.#asked('list secrets');
+        const input = { Filters: [...filters], MaxResults: PAGE, NextToken: token };
+        const { SecretList = [], NextToken } = await this.#send(asked, signal, (client) =>
+          client.send(new ListSecretsCommand(input), { abortSignal: signal }),
+        );
+        return { names: SecretList.flatMap(({ Name }) => Name ?? []), next: NextToken };
+      },
+      read: async (name) => {
+        const asked = this.#asked(`read ${name}`);
+        try {
+          const value = await this.#value(name, undefined, asked, signal);
+          return value === undefined ? undefined : new AwsObject(value, name, labelOf(asked));
+        } catch (error) {
+          // Gone since it was listed, or never given a value.
+          if (error instanceof ProviderError && error.code === 'PROVIDER_NOT_FOUND') return undefined;
+          throw error;
+        }
+      },
+    });
   }
 
   /** Credentials can be had; whether they may read anything only a read can tell. */
@@ -118,6 +142,10 @@ export class AwsConnection implements Connection {
 
   async close(): Promise<void> {
     // Sessions and sockets are shared by the whole process.
+  }
+
+  #asked(what: string): Asked {
+    return { service: 'Secrets Manager', region: this.#parts.config.region, what };
   }
 
   /** Credentials that have been good for a while and are refused now are replaced once. */

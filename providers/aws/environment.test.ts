@@ -24,7 +24,7 @@ describe('the environment', () => {
     assert.equal(ambientCredentials(), undefined);
   });
 
-  test("endpoints: the SDK's name for the service, then ESO's, then the one for all", () => {
+  test("9.4 resolver: endpoints: the SDK's name for the service, then ESO's, then the one for all", () => {
     const take = (environment: NodeJS.ProcessEnv): (string | undefined)[] => {
       takeAwsEnvironment({ ambient: false }, environment);
       return [endpointOverride('SecretsManager'), endpointOverride('STS')];

@@ -14,6 +14,7 @@ import { type AwsConfig, awsConfigSchema, resolveAwsAuth } from './config.ts';
 import { AwsConnection, secretIdOf } from './connection.ts';
 import { fingerprintOf, readSource } from './credentials.ts';
 import { endpointOverride } from './environment.ts';
+import { validateAwsFind } from './find.ts';
 import { awsLogin } from './login.ts';
 import { AwsSession } from './session.ts';
 import { referencesOf, validateAwsBlock, validateAwsRef, warnAwsBlock } from './validate.ts';
@@ -96,6 +97,7 @@ export const awsProvider: Provider<AwsConfig> = {
   validateConfig: validateAwsBlock,
   warnConfig: warnAwsBlock,
   validateRef: validateAwsRef,
+  validateFind: validateAwsFind,
 
   /** An ARN is unique by itself; a name is within its region: `us-west-2/prod/database`. */
   canonicalKey(config, ref) {

@@ -59,7 +59,7 @@ describe('fake', () => {
     const secret = await read(data, { key: '/json' });
     assert.equal(secret.get('b.c.1').revealText(), '2');
     assert.throws(() => secret.get('nope'), { code: 'PROVIDER_NOT_FOUND' });
-    assert.throws(() => secret.get('b.c.#'), { code: 'PROVIDER_INVALID_CONFIG' });
+    assert.equal(secret.get('b.c.#').revealText(), '2');
   });
 
   test('a map: strings bare, all else as the value has it', async () => {
@@ -78,16 +78,17 @@ describe('fake', () => {
   });
 
   test('find by name takes the highest version of each key', async () => {
-    const found = await (await connect(data)).getAll({ nameRegexp: '^/(foo|map)$' }, signal);
+    const found = await (await connect(data)).find({ nameRegexp: '^/(foo|map)$' }, signal);
     assert.deepEqual(
-      [...found].map(([name, value]) => [name, value.revealText()]),
+      found.map(({ key, canonicalKey, object }) => [key, canonicalKey, object.get(undefined).revealText()]),
       [
-        ['/foo', 'newer'],
-        ['/map', '{"k":"v"}'],
+        ['/foo', '/foo', 'newer'],
+        ['/map', '/map', '{"k":"v"}'],
       ],
     );
+    assert.deepEqual(await (await connect(data)).find({ nameRegexp: '^nope$' }, signal), []);
     for (const find of [{}, { tags: { a: 'b' } }, { nameRegexp: '(' }, { nameRegexp: '(?=x)' }]) {
-      await assert.rejects((await connect(data)).getAll(find, signal), { code: 'PROVIDER_INVALID_CONFIG' });
+      await assert.rejects((await connect(data)).find(find, signal), { code: 'PROVIDER_INVALID_CONFIG' });
     }
   });
 

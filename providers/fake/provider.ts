@@ -2,17 +2,18 @@
  * The provider fake: static values from the store. Semantics as ESO's (exact key and version; a missing
  * property counts as a missing secret; find by name only, the highest version of a key wins).
  */
-import { RE2JS } from 're2js';
 import type { Problem } from '../../api/problem.ts';
 import { SecretValue } from '../../api/secret-value.ts';
 import {
   type Connection,
   type FindRequest,
+  type FoundObject,
   type Provider,
   ProviderError,
   type RemoteObject,
   type StoreContext,
 } from '../contract.ts';
+import { nameExpression, readFound } from '../find.ts';
 import { compareUtf8, marshalGo } from '../go-json.ts';
 import { JsonText } from '../property.ts';
 import { type FakeConfig, fakeConfigSchema } from './config.ts';
@@ -63,28 +64,25 @@ function entryOf(config: FakeConfig, key: string, version: string | undefined): 
   throw new ProviderError('PROVIDER_NOT_FOUND', `fake secret ${JSON.stringify(key)}${which} does not exist`);
 }
 
-function findAll(config: FakeConfig, find: FindRequest): Map<string, SecretValue> {
-  if (find.nameRegexp === undefined) {
-    throw new ProviderError(
-      'PROVIDER_INVALID_CONFIG',
-      'provider fake can only find secrets by name: set find.name.regexp',
-    );
-  }
-  let regexp: RE2JS;
-  try {
-    regexp = RE2JS.compile(find.nameRegexp);
-  } catch {
-    throw new ProviderError('PROVIDER_INVALID_CONFIG', 'find.name.regexp is not a valid RE2 expression');
-  }
+const NAME_ONLY = 'provider fake can only find secrets by name: set find.name.regexp';
+
+/** By name only; find.path and find.tags beside it do not count, as in ESO. */
+async function findAll(config: FakeConfig, { nameRegexp }: FindRequest): Promise<FoundObject[]> {
+  if (nameRegexp === undefined) throw new ProviderError('PROVIDER_INVALID_CONFIG', NAME_ONLY);
+  const expression = nameExpression(nameRegexp);
   const best = new Map<string, Entry>();
   for (const entry of config.data) {
-    if (!regexp.matcher(entry.key).find()) continue;
+    if (!expression.test(entry.key)) continue;
     const known = best.get(entry.key);
     if (known === undefined || compareUtf8(entry.version ?? '', known.version ?? '') >= 0) {
       best.set(entry.key, entry);
     }
   }
-  return new Map([...best].map(([key, entry]) => [key, SecretValue.fromText(textOf(entry))]));
+  return readFound([...best.values()], async (entry) => ({
+    key: entry.key,
+    canonicalKey: entry.key,
+    object: new FakeObject(entry),
+  }));
 }
 
 class FakeConnection implements Connection {
@@ -103,9 +101,9 @@ class FakeConnection implements Connection {
     return new FakeObject(entryOf(this.#config, ref.key, ref.version));
   }
 
-  async getAll(find: FindRequest, signal: AbortSignal): Promise<ReadonlyMap<string, SecretValue>> {
+  async find(request: FindRequest, signal: AbortSignal): Promise<readonly FoundObject[]> {
     stopIf(signal);
-    return findAll(this.#config, find);
+    return findAll(this.#config, request);
   }
 
   async validate(signal: AbortSignal): Promise<void> {
@@ -147,6 +145,7 @@ export const fakeProvider: Provider<FakeConfig> = {
   },
 
   validateRef: (_config, ref) => (ref.metadata === true ? NO_METADATA : undefined),
+  validateFind: (_config, { nameRegexp }) => (nameRegexp === undefined ? NAME_ONLY : undefined),
   canonicalKey: (_config, ref) => ref.key,
 
   identity(_config: FakeConfig, store: StoreContext): string {

@@ -5,6 +5,7 @@ import { SecretValue } from '../../api/secret-value.ts';
 import {
   type Connection,
   type FindRequest,
+  type FoundObject,
   ProviderError,
   type RemoteObject,
   type RemoteRef,
@@ -15,6 +16,7 @@ import { member, type VaultAnswer } from './answer.ts';
 import type { VaultClient, VaultRequest } from './client.ts';
 import type { VaultConfig } from './config.ts';
 import { type Asked, errorOfAnswer, labelOf, vaultError } from './errors.ts';
+import { findSecrets } from './find.ts';
 import { DENIED, type Mount, type MountTable } from './mounts.ts';
 import { requestSegments, type SecretPath, secretPath } from './paths.ts';
 import type { TokenSource } from './session.ts';
@@ -28,7 +30,7 @@ class VaultObject implements RemoteObject {
   constructor(data: unknown, what: string) {
     this.#text = marshalGo(data);
     this.#what = what;
-    this.#json = new JsonText(this.#text, what);
+    this.#json = new JsonText(this.#text, what, { numbers: 'source' });
   }
 
   get(property: string | undefined): SecretValue {
@@ -50,6 +52,9 @@ class VaultObject implements RemoteObject {
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value);
+
+/** A name as a list has it: one segment, with a slash behind that of a folder. */
+const isName = (name: string): boolean => /^[^/]+\/?$/.test(name) && !/^\.{1,2}\/?$/.test(name);
 
 /** What the metadata of a secret offers: three facts of the server, then the custom ones, all as text. */
 function metadataOf(body: unknown): Record<string, string> {
@@ -86,31 +91,97 @@ export class VaultConnection implements Connection {
   }
 
   async read(ref: Omit<RemoteRef, 'property'>, signal: AbortSignal): Promise<RemoteObject> {
-    const { config, mounts } = this.#parts;
-    const path = secretPath(config, ref.key);
+    const path = secretPath(this.#parts.config, ref.key);
     if (typeof path === 'string') {
       throw vaultError(this.#asked('read'), 'PROVIDER_INVALID_CONFIG', path);
     }
-    const part = ref.metadata === true ? 'metadata' : 'data';
-    const segments = requestSegments(path, config.version, part);
-    const asked = this.#asked(`read ${segments.join('/')}`);
-    const query = ref.version === undefined || part === 'metadata' ? undefined : { version: ref.version };
-    const answer = await this.#authorised({ ...asked, method: 'GET', segments, query, signal });
-    if (answer.status === 404) throw await this.#missing(path, ref.version, asked, answer, signal);
-    if (answer.status !== 200 || !answer.isJson) throw this.#error(asked, answer);
-    const data = part === 'metadata' ? metadataOf(answer.body) : this.#dataOf(answer);
-    if (data === undefined) throw await this.#shapeless(path, asked, answer, signal);
-    mounts.markGood(path.mount.join('/'), config.version);
-    try {
-      return new VaultObject(data, labelOf({ server: this.#parts.server, what: segments.join('/') }));
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      throw vaultError(asked, 'PROVIDER_INVALID_RESPONSE', 'the secret is nested too deeply');
-    }
+    if (ref.metadata === true) return this.#objectOf(await this.#metadata(path, signal), path, 'metadata');
+    const data = await this.#data(path, ref.version, signal);
+    return this.#objectOf(data, path, 'data');
   }
 
-  async getAll(_find: FindRequest, _signal: AbortSignal): Promise<ReadonlyMap<string, SecretValue>> {
-    throw new ProviderError('PROVIDER_INVALID_CONFIG', 'find is not supported yet by provider vault');
+  find(request: FindRequest, signal: AbortSignal): Promise<readonly FoundObject[]> {
+    const unlessAbsent = async <T>(answer: Promise<T>): Promise<T | undefined> =>
+      answer.catch((error: unknown) => {
+        if (error instanceof ProviderError && error.code === 'PROVIDER_NOT_FOUND') return undefined;
+        throw error;
+      });
+    return findSecrets(this.#parts.config, request, {
+      list: (folder) => this.#list(folder, signal),
+      metadata: (path) => unlessAbsent(this.#metadata(path, signal)),
+      read: async (path) => {
+        const data = await unlessAbsent(this.#data(path, undefined, signal));
+        return data === undefined ? undefined : this.#objectOf(data, path, 'data');
+      },
+    });
+  }
+
+  async #data(
+    path: SecretPath,
+    version: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Record<string, unknown>> {
+    const query = version === undefined ? undefined : { version };
+    const { answer, asked } = await this.#get({ path, part: 'data', query, version, signal });
+    const data = this.#dataOf(answer);
+    if (data === undefined) throw await this.#shapeless(path, asked, answer, signal);
+    this.#parts.mounts.markGood(path.mount.join('/'), this.#parts.config.version);
+    return data;
+  }
+
+  async #metadata(path: SecretPath, signal: AbortSignal): Promise<Record<string, string>> {
+    const { answer } = await this.#get({ path, part: 'metadata', signal });
+    this.#parts.mounts.markGood(path.mount.join('/'), this.#parts.config.version);
+    return metadataOf(answer.body);
+  }
+
+  /** The names in a folder. @throws ProviderError PROVIDER_NOT_FOUND if there is none */
+  async #list(folder: SecretPath, signal: AbortSignal): Promise<string[]> {
+    const { config, mounts } = this.#parts;
+    // The verb LIST is spelled so for whatever stands in between and knows no such verb.
+    const query = { list: 'true' };
+    const { answer, asked } = await this.#get({
+      path: folder,
+      part: 'metadata',
+      query,
+      signal,
+      verb: 'list',
+    });
+    const keys = member(member(answer.body, 'data'), 'keys');
+    if (!Array.isArray(keys) || !keys.every((key) => typeof key === 'string' && isName(key))) {
+      throw vaultError(asked, 'PROVIDER_INVALID_RESPONSE', 'the answer is no list of names');
+    }
+    mounts.markGood(folder.mount.join('/'), config.version);
+    return keys as string[];
+  }
+
+  /** Asks for a path of the engine; any answer but 200 with JSON is an error. */
+  async #get(request: {
+    readonly path: SecretPath;
+    readonly part: 'data' | 'metadata';
+    readonly query?: Readonly<Record<string, string>> | undefined;
+    readonly version?: string | undefined;
+    readonly signal: AbortSignal;
+    readonly verb?: 'read' | 'list';
+  }): Promise<{ answer: VaultAnswer; asked: Asked }> {
+    const { path, part, query, version, signal, verb = 'read' } = request;
+    const segments = requestSegments(path, this.#parts.config.version, part);
+    const asked = this.#asked(`${verb} ${segments.join('/')}`);
+    const answer = await this.#authorised({ ...asked, method: 'GET', segments, query, signal });
+    if (answer.status === 404) throw await this.#missing(path, version, asked, answer, signal);
+    if (answer.status !== 200 || !answer.isJson) throw this.#error(asked, answer);
+    return { answer, asked };
+  }
+
+  #objectOf(data: unknown, path: SecretPath, part: 'data' | 'metadata'): VaultObject {
+    const segments = requestSegments(path, this.#parts.config.version, part).join('/');
+    try {
+      return new VaultObject(data, labelOf(this.#asked(segments)));
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      const asked = this.#asked(`read ${segments}`);
+      throw vaultError(asked, 'PROVIDER_INVALID_RESPONSE', 'the secret is nested too deeply');
+    }
   }
 
   /** A given token is looked up, as ESO does; a login is its own proof. */

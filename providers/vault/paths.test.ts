@@ -7,7 +7,7 @@ const path = (version: 'v1' | 'v2', mount: string | undefined, key: string, part
   return typeof found === 'string' ? found : requestSegments(found, version, part).join('/');
 };
 
-describe("paths follow ESO's rules", () => {
+describe("9.4 path building: paths follow ESO's rules", () => {
   for (const [version, mount, key, expected] of [
     ['v2', 'secret', 'foo', 'secret/data/foo'],
     ['v2', 'secret', 'secret/foo', 'secret/data/foo'],

@@ -203,6 +203,43 @@ describe('on the wire', () => {
     }
   });
 
+  test('a list is asked for with the verb GET, and holds names of one segment', async () => {
+    withToken();
+    const urls: string[] = [];
+    for (const [keys, message] of [
+      [['a', 'b/'], undefined],
+      [['a/b'], /no list of names/],
+      [['..'], /no list of names/],
+      [['../'], /no list of names/],
+      [[''], /no list of names/],
+      [['/'], /no list of names/],
+      [[1], /no list of names/],
+      [undefined, /no list of names/],
+      ['SENTINEL', /no list of names/],
+    ] as const) {
+      const server = await serve(({ method, url = '' }, response) => {
+        urls.push(`${method} ${url}`);
+        if (url.includes('list=true'))
+          json(response, 200, { data: { keys: url.includes('/b?') ? ['c'] : keys } });
+        else json(response, 200, SECRET);
+      });
+      const found = (await connect(server)).find({ path: 'x y', nameRegexp: '' }, signal);
+      if (message !== undefined) await assert.rejects(found, fails('PROVIDER_INVALID_RESPONSE', message));
+      else {
+        assert.deepEqual(
+          (await found).map(({ key }) => key),
+          ['x y/a', 'x y/b/c'],
+        );
+      }
+    }
+    assert.deepEqual(urls.slice(0, 4).sort(), [
+      'GET /v1/secret/data/x%20y/a',
+      'GET /v1/secret/data/x%20y/b/c',
+      'GET /v1/secret/metadata/x%20y/b?list=true',
+      'GET /v1/secret/metadata/x%20y?list=true',
+    ]);
+  });
+
   test('an answer nested without end is refused, not a crash', async () => {
     withToken();
     let depth = 0;
@@ -306,7 +343,7 @@ describe('TLS', () => {
   const stranger = selfSigned('127.0.0.1');
   const tls = { certSecretRef: { name: 'client' }, keySecretRef: { name: 'client' } };
 
-  test('a client certificate where the server demands one', async () => {
+  test('9.2 testInvalidMtlsStore: a client certificate where the server demands one', async () => {
     withToken();
     const demands = { ...mine, ca: mine.cert, requestCert: true, rejectUnauthorized: true };
     const server = await serve((_request, response) => json(response, 200, SECRET), demands);
@@ -360,7 +397,7 @@ describe('credentials', () => {
     await assert.rejects(connect('http://127.0.0.1:1'), { code: 'REFERENCE_NOT_FOUND' });
   });
 
-  test('no reference of a namespaced store leads into another namespace', async () => {
+  test('9.4 caProvider and selectors: no reference of a namespaced store leads into another namespace', async () => {
     const foreign = { name: 'x', key: 'k', namespace: 'b' };
     for (const more of [
       { auth: { tokenSecretRef: foreign } },

@@ -14,6 +14,7 @@ import { VaultClient } from './client.ts';
 import { type VaultConfig, vaultConfigSchema } from './config.ts';
 import { VaultConnection } from './connection.ts';
 import { readServiceAccountJwt, readTarget, readToken, referenceAt } from './credentials.ts';
+import { validateVaultFind } from './find.ts';
 import { kubernetesLogin } from './login.ts';
 import { namespaceSegments, requestSegments, secretPath, splitSegments } from './paths.ts';
 import { fixedToken, VaultSession } from './session.ts';
@@ -135,6 +136,7 @@ export const vaultProvider: Provider<VaultConfig> = {
   capabilities: 'ReadWrite',
   validateConfig: validateVaultConfig,
   validateRef: validateVaultRef,
+  validateFind: validateVaultFind,
 
   /**
    * The path as Vault's own policies write it, `data` included, below its namespace: `team/secret/data/app`.

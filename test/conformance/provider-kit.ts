@@ -152,12 +152,23 @@ export function providerConformance(name: string, start: () => Promise<ProviderF
       }
     });
 
-    test('get: a property that is not there, and a path that is not understood', async () => {
+    test('get: paths of gjson', async () => {
+      const typed = await read('typed');
+      for (const [property, value] of [
+        ['list.#', '2'],
+        ['list.#(a=="b").a', 'b'],
+        ['[n,yes]', '[9007199254740991,true]'],
+        ['list|@reverse|1', '1'],
+      ] as const) {
+        assert.equal(typed.get(property).revealText(), value, property);
+      }
+    });
+
+    test('get: a property that is not there', async () => {
       const app = await read('app');
-      for (const property of ['nope', 'dotted.nope', 'username.deeper']) {
+      for (const property of ['nope', 'dotted.nope', 'username.deeper', '#(a=="b")']) {
         assert.equal((await failure(() => app.get(property))).code, fixture.missingProperty);
       }
-      assert.equal((await failure(() => app.get('#(a=="b")'))).code, 'PROVIDER_INVALID_CONFIG');
     });
 
     test('getMap: the members, strings bare', async () => {
@@ -214,15 +225,27 @@ export function providerConformance(name: string, start: () => Promise<ProviderF
       assert.match(error.message, /no\/such\/secret/);
     });
 
-    test('getAll either finds by name, or says that it cannot yet', async () => {
-      const found = await connection
-        .getAll({ nameRegexp: '^many/1?[0-9]$' }, soon())
-        .catch((error: unknown) => error);
-      if (found instanceof Map) {
-        assert.deepEqual(new Set(found.keys()), new Set(Array.from({ length: 20 }, (_, i) => `many/${i}`)));
-      } else {
-        assert.equal((await failure(() => Promise.reject(found as Error))).code, 'PROVIDER_INVALID_CONFIG');
+    test('find: by name, in order, each with the name that policies know it by', async () => {
+      const found = await connection.find({ nameRegexp: '^many/1?[0-9]$' }, soon());
+      const keys = Array.from({ length: 20 }, (_, i) => `many/${i}`).sort();
+      assert.deepEqual(
+        found.map(({ key }) => key),
+        keys,
+      );
+      for (const { key, canonicalKey, object } of found) {
+        assert.equal(canonicalKey, fixture.provider.canonicalKey(config, { key }));
+        assert.deepEqual(JSON.parse(object.get(undefined).revealText()), { i: `v${key.slice(5)}` });
       }
+      assert.deepEqual(await connection.find({ nameRegexp: '^no-such-name$' }, soon()), []);
+      assert.equal((await connection.find({ nameRegexp: 'schlüssel' }, soon())).length, 1);
+      assert.doesNotMatch(inspect(found, { depth: 12, showHidden: true }), /"v1"|'v1'|:"v/);
+    });
+
+    test('find: an expression that does not compile', async () => {
+      const error = await failure(() => connection.find({ nameRegexp: 'a(' }, soon()));
+      assert.equal(error.code, 'PROVIDER_INVALID_CONFIG');
+      assert.match(error.message, /missing closing \)/);
+      assert.equal(fixture.provider.validateFind(config, { nameRegexp: '.*' }), undefined);
     });
 
     test('50 reads at once are answered each with its own', async () => {
@@ -256,6 +279,7 @@ export function providerConformance(name: string, start: () => Promise<ProviderF
       const gone = AbortSignal.abort();
       for (const work of [
         () => connection.read({ key: 'app' }, gone),
+        () => connection.find({ nameRegexp: '.*' }, gone),
         () => connection.validate(gone),
         () =>
           fixture.provider

@@ -6,7 +6,7 @@ import { inspect } from 'node:util';
 import { awsConfigSchema } from '../../providers/aws/config.ts';
 import { takeAwsEnvironment } from '../../providers/aws/environment.ts';
 import { awsProvider, forgetAwsSessions } from '../../providers/aws/provider.ts';
-import type { Connection, ProviderError, StoreContext } from '../../providers/contract.ts';
+import type { Connection, FindRequest, ProviderError, StoreContext } from '../../providers/contract.ts';
 import { closeOutbound, configureOutbound } from '../../providers/http.ts';
 import { providers } from '../../providers/registry.ts';
 import { MemoryCluster } from '../../providers/testing/cluster.ts';
@@ -114,7 +114,7 @@ describe('aws on a stand-in', () => {
   const irsa = { auth: { jwt: { serviceAccountRef: { name: 'app' } } } };
 
   describe('what a reference means', () => {
-    test('versions by stage and by id', async () => {
+    test('9.4 GetSecret: versions by stage and by id', async () => {
       const { versionId } = await aws.put(REGION, 'versions', 'one');
       await aws.put(REGION, 'versions', 'two');
       assert.equal(await read('versions'), 'two');
@@ -129,7 +129,7 @@ describe('aws on a stand-in', () => {
       );
     });
 
-    test('an ARN, a prefix, bytes that are no text, and the tags', async () => {
+    test('9.4 GetSecret: an ARN, a prefix, bytes that are no text, and the tags', async () => {
       const { arn } = await aws.put(REGION, 'team/named', 'by name');
       assert.equal(await read(arn), 'by name');
       assert.equal(await read('named', {}, { prefix: 'team/' }), 'by name');
@@ -146,6 +146,53 @@ describe('aws on a stand-in', () => {
     test('a secret without a value is never an empty one', async () => {
       await aws.call('CreateSecret', { Name: 'no-value' }, REGION);
       await assert.rejects(read('no-value'), { code: 'PROVIDER_INVALID_RESPONSE' });
+    });
+  });
+
+  describe('find', () => {
+    const find = async (request: FindRequest, more: object = {}) =>
+      (await (await connect(more)).find(request, soon())).map(({ key, canonicalKey, object }) => [
+        key,
+        canonicalKey,
+        object.get(undefined).revealText(),
+      ]);
+    before(async () => {
+      for (const [name, tags] of [
+        ['find/one', { team: 'a', env: 'prod' }],
+        ['find/two', { team: 'a' }],
+        ['find-other', { team: 'b' }],
+      ] as const) {
+        await aws.put(REGION, name, `value of ${name}`);
+        const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+        await aws.call('TagResource', { SecretId: name, Tags }, REGION);
+      }
+      for (let i = 0; i < 120; i++) await aws.put(REGION, `page/${i}`, String(i));
+      await aws.call('CreateSecret', { Name: 'find/none' }, REGION);
+    });
+
+    test('9.4 GetAllSecrets by name: a list, then a read for each match', async () => {
+      const calls = aws.proxy.calls.length;
+      assert.deepEqual(await find({ nameRegexp: '^find/' }), [
+        ['find/one', `${REGION}/find/one`, 'value of find/one'],
+        ['find/two', `${REGION}/find/two`, 'value of find/two'],
+      ]);
+      const asked = since(calls).filter((action) => action !== 'ListSecrets');
+      assert.deepEqual(asked, ['GetSecretValue', 'GetSecretValue', 'GetSecretValue']);
+    });
+
+    test('9.4 GetAllSecrets by path and by tags', async () => {
+      const keys = async (request: FindRequest, more: object = {}): Promise<unknown[]> =>
+        (await find(request, more)).map(([key]) => key);
+      assert.deepEqual(await keys({ path: 'find/', nameRegexp: 'o$' }), ['find/two']);
+      assert.deepEqual(await keys({ tags: { team: 'a' } }), ['find/one', 'find/two']);
+      assert.deepEqual(await keys({ tags: { team: 'a', env: 'prod' } }), ['find/one']);
+      assert.deepEqual(await keys({ tags: { team: 'b' }, path: 'find' }), ['find-other']);
+      assert.deepEqual(await keys({ tags: { team: 'a' }, nameRegexp: 'one' }), ['find/one']);
+      assert.deepEqual(await keys({ nameRegexp: 'o' }, { prefix: 'find/' }), ['find/one', 'find/two']);
+    });
+
+    test('9.4 GetAllSecrets: all pages of the list', async () => {
+      assert.equal((await find({ nameRegexp: '^page/' })).length, 120);
     });
   });
 
@@ -304,6 +351,20 @@ describe('aws on a stand-in', () => {
       aws.proxy.fault = () => ({ kind: 'error', code: 'ThrottlingException', retryAfterSeconds: 3 });
       await assert.rejects(read('faulty'), { code: 'PROVIDER_THROTTLED', retryAfterMs: 3_000 });
       assert.deepEqual(since(from), ['GetSecretValue']);
+    });
+
+    test('a find fails as a whole: on its list, and on any of its reads', async () => {
+      await aws.put(REGION, 'faulty-too', 'y');
+      const find = async () => (await connect()).find({ nameRegexp: '^faulty' }, soon());
+      for (const failing of ['ListSecrets', 'GetSecretValue']) {
+        aws.proxy.fault = ({ action }) =>
+          action === failing
+            ? { kind: 'error', code: 'ThrottlingException', retryAfterSeconds: 3 }
+            : undefined;
+        await assert.rejects(find(), { code: 'PROVIDER_THROTTLED', retryAfterMs: 3_000 });
+      }
+      aws.proxy.fault = undefined;
+      assert.equal((await find()).length, 2);
     });
 
     test('nobody listens, and an address that is never asked', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { inspect } from 'node:util';
-import type { ProviderError } from '../../providers/contract.ts';
+import type { FindRequest, ProviderError } from '../../providers/contract.ts';
 import { closeOutbound, configureOutbound } from '../../providers/http.ts';
 import { providers } from '../../providers/registry.ts';
 import { forgetVaultSessions, vaultProvider } from '../../providers/vault/provider.ts';
@@ -233,6 +233,84 @@ describe('vault on a real server', () => {
       await assert.rejects((await bed.connect()).read({ key: 'none', metadata: true }, soon()), {
         code: 'PROVIDER_NOT_FOUND',
       });
+    });
+  });
+
+  describe('find', () => {
+    const find = async (request: FindRequest, more: object = {}) =>
+      (await (await bed.connect(more)).find(request, soon())).map(({ key, canonicalKey, object }) => [
+        key,
+        canonicalKey,
+        object.get(undefined).revealText(),
+      ]);
+    before(async () => {
+      for (const [path, tags] of [
+        ['find/one', { team: 'a', env: 'prod' }],
+        ['find/sub folder/two', { team: 'a' }],
+        ['find/sub folder/déjà?#/three', undefined],
+        ['find/gone', { team: 'a' }],
+      ] as const) {
+        await bed.bao.write(encodeURI(path).replace('?#', '%3F%23'), { k: path });
+        if (tags === undefined) continue;
+        await bed.admin('POST', `secret/metadata/${encodeURI(path)}`, { custom_metadata: tags });
+      }
+      await bed.admin('DELETE', 'secret/data/find/gone');
+      await bed.admin('PUT', 'kv1/find/a', { k: '1' });
+      await bed.admin('PUT', 'kv1/find/b/c', { k: '2' });
+    });
+
+    test('by path and name, folder by folder; what is deleted is left out', async () => {
+      assert.deepEqual(await find({ path: 'find', nameRegexp: '.*' }), [
+        ['find/one', 'secret/data/find/one', '{"k":"find/one"}'],
+        [
+          'find/sub folder/déjà?#/three',
+          'secret/data/find/sub folder/déjà?#/three',
+          '{"k":"find/sub folder/déjà?#/three"}',
+        ],
+        ['find/sub folder/two', 'secret/data/find/sub folder/two', '{"k":"find/sub folder/two"}'],
+      ]);
+      assert.deepEqual(
+        (await find({ nameRegexp: '^(app|find/one)$' })).map(([key]) => key),
+        ['app', 'find/one'],
+      );
+    });
+
+    test('by tags', async () => {
+      const keys = async (tags: Record<string, string>): Promise<unknown[]> =>
+        (await find({ path: 'find', tags })).map(([key]) => key);
+      assert.deepEqual(await keys({ team: 'a' }), ['find/one', 'find/sub folder/two']);
+      assert.deepEqual(await keys({ team: 'a', env: 'prod' }), ['find/one']);
+      assert.deepEqual(await keys({ team: 'b' }), []);
+    });
+
+    test('KV version 1, and a store without a mount', async () => {
+      const kv1 = { path: 'kv1', version: 'v1' };
+      assert.deepEqual(await find({ path: 'find', nameRegexp: '.' }, kv1), [
+        ['find/a', 'kv1/find/a', '{"k":"1"}'],
+        ['find/b/c', 'kv1/find/b/c', '{"k":"2"}'],
+      ]);
+      await assert.rejects(
+        find({ tags: { a: 'b' } }, kv1),
+        fails('PROVIDER_INVALID_CONFIG', /kv version v1/),
+      );
+      const [[key] = []] = await find({ path: 'secret/data/find', nameRegexp: 'one$' }, { path: undefined });
+      assert.equal(key, 'secret/data/find/one');
+    });
+
+    test('a path without secrets is not there; a mount of the other version is said', async () => {
+      await assert.rejects(find({ path: 'nope', nameRegexp: '.' }), fails('PROVIDER_NOT_FOUND', /nope/));
+      await assert.rejects(
+        find({ nameRegexp: '.' }, { path: 'kv1' }),
+        fails('PROVIDER_INVALID_CONFIG', /mount kv1 is KV version 1/),
+      );
+    });
+
+    test('a token that may not list', async () => {
+      bed.useToken(await bed.tokenFor('path "secret/data/*" { capabilities = ["read"] }'));
+      await assert.rejects(
+        find({ nameRegexp: '.' }),
+        fails('PROVIDER_DENIED', /list secret\/metadata: .*permission denied/),
+      );
     });
   });
 

@@ -1,0 +1,119 @@
+/** The generators there are, one line each, and the way from any object that is a generator to one of them. */
+import {
+  CLUSTER_GENERATOR,
+  GENERATORS,
+  type GeneratorKind,
+  type GeneratorRefKind,
+  isGeneratorKind,
+  SECRET_GENERATOR,
+} from '../../api/generators/names.ts';
+import { clusterGeneratorSpec, secretGeneratorSpec } from '../../api/generators/v1alpha1/schemas.ts';
+import type { FieldPath, Problem } from '../../api/problem.ts';
+import { parseWith } from '../schema-problems.ts';
+import type { Generator } from './contract.ts';
+import { fakeGenerator } from './fake.ts';
+import { passwordGenerator } from './password.ts';
+import { uuidGenerator } from './uuid.ts';
+
+// Sound without the type of the spec: a generator only ever gets one that its own schema has parsed.
+const registered = [fakeGenerator, passwordGenerator, uuidGenerator] as readonly Generator<unknown>[];
+const generators: ReadonlyMap<string, Generator<unknown>> = new Map(registered.map((one) => [one.kind, one]));
+
+/** True if an ExternalSecret may refer to this kind; what kind a wrapper holds is seen when it is read. */
+export const supportsGenerator = (kind: GeneratorRefKind): boolean =>
+  generators.has(kind) || kind === CLUSTER_GENERATOR || kind === SECRET_GENERATOR;
+
+/** What is said of a kind that is not supported. */
+export const generatorNotSupported = (kind: string): string =>
+  `generator kind ${kind} is not supported yet; supported: ${[...generators.keys(), CLUSTER_GENERATOR].sort().join(', ')}`;
+
+/** The generator that an object describes, or what is wrong with it; paths are relative to its spec. */
+export type GeneratorChoice =
+  | { readonly ok: true; readonly generator: Generator<unknown>; readonly spec: unknown }
+  | {
+      readonly ok: false;
+      /** True: nothing is wrong but that there is no such generator here. */
+      readonly unsupported: boolean;
+      readonly problems: readonly Problem[];
+    };
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const refuse = (problems: readonly Problem[]): GeneratorChoice => ({
+  ok: false,
+  unsupported: false,
+  problems,
+});
+
+/** The kind and spec that an object stands for, a wrapper for that within, and where in its spec that is. */
+interface Unwrapped {
+  readonly kind: GeneratorKind;
+  readonly spec: unknown;
+  readonly path: FieldPath;
+}
+
+/** @returns undefined if the wrapper does not hold what its kind asks for */
+function unwrap(kind: GeneratorRefKind, spec: unknown): Unwrapped | undefined {
+  if (kind !== CLUSTER_GENERATOR && kind !== SECRET_GENERATOR) return { kind, spec, path: [] };
+  if (!isRecord(spec)) return undefined;
+  const { kind: inner } = spec;
+  if (typeof inner !== 'string' || !isGeneratorKind(inner)) return undefined;
+  if (kind === SECRET_GENERATOR) return { kind: inner, spec: spec['spec'], path: ['spec'] };
+  const { member } = GENERATORS[inner];
+  const { generator } = spec;
+  if (!isRecord(generator) || !isRecord(generator[member])) return undefined;
+  return { kind: inner, spec: generator[member], path: ['generator', member] };
+}
+
+/**
+ * Picks the generator of an object and parses its spec; pure.
+ * @param spec as it stands in the object; undefined counts as empty
+ */
+export function generatorOf(kind: GeneratorRefKind, spec: unknown): GeneratorChoice {
+  const wrapper =
+    kind === CLUSTER_GENERATOR
+      ? clusterGeneratorSpec
+      : kind === SECRET_GENERATOR
+        ? secretGeneratorSpec
+        : undefined;
+  if (wrapper !== undefined) {
+    const parsed = parseWith<{ kind: GeneratorKind }>(wrapper, spec ?? {});
+    if (!parsed.ok) return refuse(parsed.problems);
+  }
+  const unwrapped = unwrap(kind, spec);
+  if (unwrapped === undefined) return refuse([mismatch(spec)]);
+  const { path } = unwrapped;
+  const generator = generators.get(unwrapped.kind);
+  if (generator === undefined) {
+    const message = generatorNotSupported(unwrapped.kind);
+    return {
+      ok: false,
+      unsupported: true,
+      problems: [{ path, reason: 'FieldValueNotSupported', message }],
+    };
+  }
+  const parsed = parseWith(generator.schema, unwrapped.spec ?? {});
+  const problems = parsed.ok ? generator.validateSpec(parsed.value) : parsed.problems;
+  if (!parsed.ok || problems.length > 0)
+    return refuse(problems.map((problem) => ({ ...problem, path: [...path, ...problem.path] })));
+  return { ok: true, generator, spec: parsed.value };
+}
+
+/** A ClusterGenerator whose one member is not that of its kind. */
+function mismatch(spec: unknown): Problem {
+  const kind = isRecord(spec) && typeof spec['kind'] === 'string' ? spec['kind'] : '';
+  const member = isGeneratorKind(kind) ? GENERATORS[kind].member : '';
+  return {
+    path: ['generator', member],
+    reason: 'FieldValueRequired',
+    message: `when kind is ${kind}, ${member} must be set`,
+  };
+}
+
+/** The controller class that an object names, a wrapper through what it holds; '' means any. */
+export function generatorClass(kind: GeneratorRefKind, spec: unknown): string {
+  const inner = unwrap(kind, spec)?.spec;
+  const controller = isRecord(inner) ? inner['controller'] : undefined;
+  return typeof controller === 'string' ? controller : '';
+}

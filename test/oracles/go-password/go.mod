@@ -1,0 +1,5 @@
+module external-secrets-admission/go-password
+
+go 1.24
+
+require github.com/sethvargo/go-password v0.3.1
