@@ -63,15 +63,15 @@ export const ERROR_CATALOGUE = {
     remedy: 'Ask the owner of the store to add the namespace to spec.conditions.',
   },
   STORE_OTHER_CLASS: {
-    meaning: 'The store belongs to another controller class.',
-    remedy: 'Use a store of this class, or start the controller with that class.',
+    meaning: 'The store or generator belongs to another controller class.',
+    remedy: 'Use one of this class, or start the controller with that class.',
   },
   REFERENCE_FORBIDDEN: {
     meaning: 'An object of one namespace refers to an object of another one.',
     remedy: 'Leave the namespace empty, or use a ClusterSecretStore.',
   },
   REFERENCE_NOT_FOUND: {
-    meaning: 'A Secret, ConfigMap, ServiceAccount or key that a store refers to does not exist.',
+    meaning: 'A Secret, ConfigMap, ServiceAccount, generator or key that an object refers to does not exist.',
     remedy: 'Create it, or correct the reference.',
   },
   INVALID_OBJECT: {
@@ -81,6 +81,15 @@ export const ERROR_CATALOGUE = {
   INVALID_KEYS: {
     meaning: 'The provider returned keys that a Secret cannot have, or two that become one.',
     remedy: 'Use conversionStrategy, or pick the keys one by one with spec.data.',
+  },
+  INVALID_VALUE: {
+    meaning:
+      'A value that the provider returned cannot be decoded as asked, or holds bytes that it must not.',
+    remedy: 'Correct decodingStrategy or nullBytePolicy of the entry, or the value at the provider.',
+  },
+  REWRITE: {
+    meaning: 'A step of dataFrom[].rewrite cannot be applied to what the provider returned.',
+    remedy: 'Correct the step, or the secrets that it merges; each has to be a JSON object.',
   },
   TARGET_UNMANAGED: {
     meaning: 'A Secret of the target name exists and belongs to nobody.',
@@ -98,6 +107,20 @@ export const ERROR_CATALOGUE = {
   SECRET_TYPE_FORBIDDEN: {
     meaning: 'Secrets of this type give credentials for the cluster itself and are never written.',
     remedy: 'Use another type.',
+  },
+  // Templates.
+  TEMPLATE_PARSE: {
+    meaning: 'A template of the object is not written as Go text/template wants it.',
+    remedy: 'Correct the template at the line and column that the message names.',
+  },
+  TEMPLATE_EXEC: {
+    meaning: 'A template failed while it was rendered with the values of the provider.',
+    remedy:
+      'See the position and the cause in the message: a missing key, a wrong type or a value that cannot be converted.',
+  },
+  TEMPLATE_BUDGET: {
+    meaning: 'A template wants more steps, depth, memory or output than one may have.',
+    remedy: 'Make the template smaller: bound its loops, its recursion and the length of what it repeats.',
   },
   // Transport to the API server.
   KUBE_API: {

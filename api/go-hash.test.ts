@@ -5,7 +5,7 @@ import { ANNOTATION_CONVERSION } from './external-secrets/names.ts';
 import { createdByHash, dataHash, fieldManager, syncedResourceVersion } from './go-hash.ts';
 import goldens from './go-values.golden.json' with { type: 'json' };
 
-describe('hashes are those of Go', () => {
+describe('9.4 ObjectHash: hashes are those of Go', () => {
   for (const [index, { data, hash }] of goldens.data.entries()) {
     it(`data ${index}: ${Object.keys(data ?? {}).join(' ') || 'empty'}`, () => {
       const entries = Object.entries<string | null>(data ?? {});

@@ -8,7 +8,8 @@ import { ANNOTATION_CONVERSION } from './external-secrets/names.ts';
 
 type StringMap = Readonly<Record<string, string>>;
 
-const MANAGER_PREFIX = 'externalsecrets.external-secrets.io/';
+/** What the field managers of all ExternalSecrets begin with. */
+export const FIELD_MANAGER_PREFIX = 'externalsecrets.external-secrets.io/';
 /** The API server allows 128 characters; 63 is ESO's own limit, for the whole name. */
 const MANAGER_MAX_LENGTH = 63;
 
@@ -59,8 +60,8 @@ export function syncedResourceVersion(
 
 /** The field manager under which the Secret of an ExternalSecret is written; a long name becomes its hash. */
 export function fieldManager(externalSecretName: string): string {
-  const plain = `${MANAGER_PREFIX}${externalSecretName}`;
+  const plain = `${FIELD_MANAGER_PREFIX}${externalSecretName}`;
   return Buffer.byteLength(plain) <= MANAGER_MAX_LENGTH
     ? plain
-    : `${MANAGER_PREFIX}sha3/${sha3(externalSecretName)}`;
+    : `${FIELD_MANAGER_PREFIX}sha3/${sha3(externalSecretName)}`;
 }

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 import { buildCrds, type CustomResourceDefinition } from '../api/crd/crds.ts';
+import { buildGeneratorCrds } from '../api/crd/generator-crds.ts';
+import { GENERATOR_GROUP } from '../api/generators/names.ts';
 import { providerSchemas } from '../providers/registry.ts';
 
 const CRD_DIRECTORY = join(import.meta.dirname, 'crds');
@@ -19,9 +21,16 @@ const CONVERSION = {
 
 /** Contents of deploy/crds by file name. */
 export function renderCrds(): ReadonlyMap<string, string> {
-  const crds = buildCrds({ providers: providerSchemas, conversion: CONVERSION });
-  return new Map(crds.map((crd) => [`${crd.spec.names.plural}.yaml`, render(crd)]));
+  const crds = [
+    ...buildCrds({ providers: providerSchemas, conversion: CONVERSION }),
+    ...buildGeneratorCrds(),
+  ];
+  return new Map(crds.map((crd) => [fileOf(crd), render(crd)]));
 }
+
+/** Plurals of generators, such as webhooks, say little by themselves. */
+const fileOf = ({ spec: { group, names } }: CustomResourceDefinition): string =>
+  `${group === GENERATOR_GROUP ? 'generators-' : ''}${names.plural}.yaml`;
 
 const render = (crd: CustomResourceDefinition): string =>
   HEADER + stringify(crd, { aliasDuplicateObjects: false, lineWidth: 110, singleQuote: true });

@@ -19,7 +19,7 @@ import {
 } from '../api/external-secrets/v1/index.ts';
 import type { Problem } from '../api/problem.ts';
 import { parseWith } from '../providers/schema-problems.ts';
-import { validateExternalSecretSpec } from './validate-external-secret.ts';
+import { externalSecretWarnings, validateExternalSecretSpec } from './validate-external-secret.ts';
 import { storeWarnings, validateStoreSpec } from './validate-store.ts';
 
 export type CheckedKind = 'ExternalSecret' | StoreKind;
@@ -77,7 +77,7 @@ export function checkExternalSecret(object: unknown): Checked<ExternalSecret> {
   return {
     hub: { ...hub, spec },
     problems: inVersion(version, 'ExternalSecret', validateExternalSecretSpec(spec)),
-    warnings: [],
+    warnings: inVersion(version, 'ExternalSecret', externalSecretWarnings(spec, hub.metadata?.annotations)),
   };
 }
 

@@ -7,7 +7,7 @@ test('no conditions offer the store to all namespaces', () => {
   assert.equal(offersNamespace([], 'a', {}), true);
 });
 
-test('conditions are alternatives, and so are their fields', () => {
+test('9.3 #53 conditions are alternatives, and so are their fields', () => {
   const conditions = [
     { namespaces: ['a'] },
     { namespaceSelector: { matchLabels: { team: 'x' } }, namespaceRegexes: ['^b-'] },
@@ -18,7 +18,7 @@ test('conditions are alternatives, and so are their fields', () => {
   assert.equal(offersNamespace(conditions, 'c', { team: 'y' }), false);
 });
 
-test('a pattern is not anchored, and a broken one matches nothing', () => {
+test('9.3 #53 a pattern is not anchored, and a broken one matches nothing', () => {
   assert.equal(offersNamespace([{ namespaceRegexes: ['prod'] }], 'nonprod', {}), true);
   assert.equal(offersNamespace([{ namespaceRegexes: ['('] }], '(', {}), false);
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import type { ExternalSecretSpec } from '../api/external-secrets/v1/index.ts';
+import { describe, test } from 'node:test';
+import type { ExternalSecretSpec, RewriteStep } from '../api/external-secrets/v1/index.ts';
 import { formatFieldPath, formatProblem } from '../api/problem.ts';
 import { checkExternalSecret, checkStore } from './check-object.ts';
 import { validateExternalSecretSpec } from './validate-external-secret.ts';
@@ -115,34 +115,13 @@ for (const [name, spec, expected] of cases) {
   });
 }
 
-test('what the engine cannot do yet is refused by name, never ignored', () => {
+test('what is not supported is refused by name, never ignored', () => {
+  const generatorRef = { kind: 'SSHKey', name: 'p' } as const;
   const spec: ExternalSecretSpec = {
     ...good,
-    refreshPolicy: 'OnChange',
-    syncWindows: { kind: 'allow', windows: [{ schedule: '@daily', duration: '1h' }] },
-    target: {
-      creationPolicy: 'Orphan',
-      deletionPolicy: 'Delete',
-      immutable: true,
-      manifest: { apiVersion: 'v1', kind: 'ConfigMap' },
-      template: { data: { a: 'b' } },
-    },
-    data: [
-      {
-        secretKey: 'a',
-        remoteRef: { key: 'k', metadataPolicy: 'Fetch', decodingStrategy: 'Base64', nullBytePolicy: 'Fail' },
-        sourceRef: { storeRef: { name: 's' } },
-      },
-    ],
-    dataFrom: [
-      { find: { path: 'x' } },
-      { sourceRef: { generatorRef: { kind: 'Password', name: 'p' } } },
-      {
-        ...extract,
-        rewrite: [{ regexp: { source: 'a', target: 'b' } }],
-        sourceRef: { storeRef: { name: 's' } },
-      },
-    ],
+    target: { manifest: { apiVersion: 'v1', kind: 'ConfigMap' } },
+    data: [{ secretKey: 'a', remoteRef: { key: 'k' }, sourceRef: { generatorRef } }],
+    dataFrom: [{ sourceRef: { generatorRef } }],
   };
   assert.deepEqual(
     validateExternalSecretSpec(spec)
@@ -150,22 +129,118 @@ test('what the engine cannot do yet is refused by name, never ignored', () => {
       .map((problem) => formatFieldPath(problem.path))
       .sort(),
     [
-      'spec.data[0].remoteRef.decodingStrategy',
-      'spec.data[0].remoteRef.nullBytePolicy',
-      'spec.data[0].sourceRef',
-      'spec.dataFrom[0].find',
-      'spec.dataFrom[1].sourceRef.generatorRef',
-      'spec.dataFrom[2].rewrite',
-      'spec.dataFrom[2].sourceRef.storeRef',
-      'spec.refreshPolicy',
-      'spec.syncWindows',
-      'spec.target.creationPolicy',
-      'spec.target.deletionPolicy',
-      'spec.target.immutable',
+      'spec.dataFrom[0].sourceRef.generatorRef.kind',
+      'spec.data[0].sourceRef.generatorRef',
       'spec.target.manifest',
-      'spec.target.template',
-    ].sort(),
+    ],
   );
+});
+
+test('everything that an ExternalSecret can say beside is supported', () => {
+  const other = { sourceRef: { storeRef: { name: 's' } } };
+  const strategies = { decodingStrategy: 'Auto', nullBytePolicy: 'Fail', metadataPolicy: 'Fetch' } as const;
+  const spec: ExternalSecretSpec = {
+    refreshPolicy: 'OnChange',
+    syncWindows: { kind: 'allow', windows: [{ schedule: '@daily', duration: '1h' }] },
+    target: {
+      creationPolicy: 'CreateOrMerge',
+      deletionPolicy: 'Merge',
+      immutable: true,
+      template: {
+        mergePolicy: 'Merge',
+        metadata: { labels: { a: '{{ .a }}' }, annotations: { b: '{{ .a | quote }}' } },
+        data: { b: '{{ .a }}' },
+        templateFrom: [{ literal: 'c: {{ .a }}', valuesDecodingStrategy: 'Base64' }],
+      },
+    },
+    data: [{ secretKey: 'a', remoteRef: { key: 'k', ...strategies }, ...other }],
+    dataFrom: [
+      { find: { path: 'x', tags: { a: 'b' } }, ...other },
+      {
+        extract: { key: 'k', ...strategies },
+        rewrite: [{ regexp: { source: '(a)', target: '$1' } }],
+        ...other,
+      },
+    ],
+  };
+  assert.deepEqual(validateExternalSecretSpec(spec).map(formatProblem), []);
+});
+
+describe('expressions that can never work', () => {
+  const problemsOf = (change: Partial<ExternalSecretSpec>): string[] =>
+    validateExternalSecretSpec({ ...good, ...change }).map(formatProblem);
+  const template = (text: string, data = good.data): string[] =>
+    problemsOf({ ...(data === undefined ? {} : { data }), target: { template: { data: { key: text } } } });
+  const AT = 'spec.target.template.data.key: ';
+
+  test('templates: syntax, functions, arguments, keys; each with its place', () => {
+    assert.deepEqual(template('{{ .a }}'), []);
+    assert.deepEqual(template('x\n{{ .a | nope }}'), [
+      `${AT}line 2, column 9: function "nope" not defined\n    {{ .a | nope }}\n            ^^^^`,
+    ]);
+    assert.deepEqual(template('{{ trunc 3 }}'), [
+      `${AT}line 1, column 4: wrong number of args for trunc: want 2 got 1\n    {{ trunc 3 }}\n       ^^^^^`,
+    ]);
+    assert.deepEqual(template('{{ .b }}'), [
+      `${AT}line 1, column 4: no key "b" is fetched; there is .a\n    {{ .b }}\n       ^^`,
+    ]);
+    assert.match(template('{{ if .a }}').join(), /unexpected EOF/);
+  });
+
+  test('a key that a branch reads, index, or a dataFrom may give: only running it tells', () => {
+    assert.deepEqual(template('{{ if .a }}{{ .b }}{{ end }}{{ index . "c" }}'), []);
+    const spec = {
+      dataFrom: [{ extract: { key: 'k' } }],
+      target: { template: { data: { key: '{{ .b }}' } } },
+    };
+    assert.deepEqual(problemsOf(spec), []);
+  });
+
+  test('metadata and literals are templates too', () => {
+    const found = problemsOf({
+      target: {
+        template: {
+          metadata: { labels: { l: '{{ nope }}' }, annotations: { 'a.b/c': '{{ nope }}' } },
+          templateFrom: [{ literal: '{{ nope }}' }],
+        },
+      },
+    });
+    assert.deepEqual(
+      found.map((text) => text.split(': ')[0]),
+      [
+        'spec.target.template.templateFrom[0].literal',
+        'spec.target.template.metadata.annotations[a.b/c]',
+        'spec.target.template.metadata.labels.l',
+      ],
+    );
+  });
+
+  test('regular expressions, rewrites, schedules and durations', () => {
+    const step = (rewrite: RewriteStep): string[] =>
+      problemsOf({ dataFrom: [{ extract: { key: 'k' }, rewrite: [rewrite] }] });
+    assert.deepEqual(step({ regexp: { source: 'a(', target: '' } }), [
+      'spec.dataFrom[0].rewrite[0].regexp.source: must be a regular expression (RE2): missing closing ) in `a(`',
+    ]);
+    assert.deepEqual(step({ merge: { strategy: 'JSON' } }), [
+      'spec.dataFrom[0].rewrite[0].merge.into: strategy JSON needs a key to write the merged object under; set into',
+    ]);
+    assert.match(
+      step({ transform: { template: '{{ .other }}' } }).join(),
+      /no key "other" is fetched; there is \.value/,
+    );
+    assert.match(
+      problemsOf({ dataFrom: [{ find: { name: { regexp: '(?<=a)b' } } }] }).join(),
+      /find\.name\.regexp: must be/,
+    );
+    const window = (schedule: string, duration: string): string[] =>
+      problemsOf({ syncWindows: { kind: 'deny', windows: [{ schedule, duration }] } });
+    assert.deepEqual(window('*/5 * * * *', '1h'), []);
+    assert.match(
+      window('61 * * * *', '1h').join(),
+      /^spec\.syncWindows\.windows\[0\]\.schedule: "61 \* \* \* \*" is not a schedule/,
+    );
+    assert.match(window('@daily', 'long').join(), /^spec\.syncWindows\.windows\[0\]\.duration: "long"/);
+  });
 });
 
 test('paths are those of the version that the user wrote', () => {

@@ -190,7 +190,7 @@ function versions(kind: Kind, options: CrdOptions): CustomResourceVersion[] {
     name,
     served: options.conversion !== 'None' || name === HUB_VERSION,
     storage: name === HUB_VERSION,
-    schema: { openAPIV3Schema: objectSchema(kind, schemas[name]) },
+    schema: { openAPIV3Schema: objectSchema(kind, `${GROUP}/${HUB_VERSION}`, schemas[name]) },
     subresources: { status: {} },
     additionalPrinterColumns: kind.columns,
     // Not in v1alpha1: a list that is the same in all versions is refused by the API server when the schemas
@@ -202,15 +202,27 @@ function versions(kind: Kind, options: CrdOptions): CustomResourceVersion[] {
   }));
 }
 
-function objectSchema(kind: Kind, schemas: { spec: z.ZodType; status: z.ZodType }): StructuralSchema {
+/**
+ * Schema of a whole object.
+ * @param example an apiVersion that the kind is served in
+ * @param schemas status undefined: the kind has none
+ */
+export function objectSchema(
+  kind: Pick<Kind, 'kind' | 'description'>,
+  example: string,
+  schemas: { readonly spec: z.ZodType; readonly status?: z.ZodType },
+): StructuralSchema {
+  const { spec, status } = schemas;
   return toStructural(
     z
       .strictObject({
-        apiVersion: z.string().optional().describe('Group and version, for example external-secrets.io/v1.'),
+        apiVersion: z.string().optional().describe(`Group and version, for example ${example}.`),
         kind: z.string().optional().describe(`${kind.kind}.`),
         metadata: z.strictObject({}).optional(),
-        spec: schemas.spec.optional().describe('What is wanted.'),
-        status: schemas.status.optional().describe('What was found. Written by the controller only.'),
+        spec: spec.optional().describe('What is wanted.'),
+        ...(status && {
+          status: status.optional().describe('What was found. Written by the controller only.'),
+        }),
       })
       .describe(kind.description),
   );

@@ -27,5 +27,7 @@ export const ANNOTATION_PENDING = `${OUR_GROUP}/pending`;
 export const ANNOTATION_ADOPT = `${OUR_GROUP}/adopt`;
 /** On an ExternalSecret: refuse the create when the Secret cannot be made at once. */
 export const ANNOTATION_REQUIRE_SYNC = `${OUR_GROUP}/require-sync`;
+/** On an ExternalSecret: generated values that stand in the Secret are not replaced by new ones. */
+export const ANNOTATION_KEEP_GENERATED = `${OUR_GROUP}/keep-generated`;
 /** On an object read in an older version: what that version cannot say. */
 export const ANNOTATION_CONVERSION = `${OUR_GROUP}/conversion-data`;

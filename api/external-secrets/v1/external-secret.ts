@@ -4,34 +4,12 @@
  * on purpose: a default that the API server writes is a difference that GitOps tools fight for ever.
  */
 import { z } from 'zod';
+import { GENERATOR_REF_KINDS } from '../../generators/names.ts';
 import type { ObjectMeta } from '../../meta.ts';
 import { STORE_KINDS } from '../names.ts';
 import { dataKey, dateTime, exactlyOne, objectName, statusCondition } from '../shared.ts';
 
 const CRON = /^(@(annually|yearly|monthly|weekly|daily|midnight|hourly)|@every [^\s]+.*|[^\s]+( [^\s]+){4})$/;
-
-/** Kinds of ESO's generators, and SecretGenerator of external-secrets.io/v1alpha1, which an article uses. */
-const GENERATOR_KINDS = [
-  'ACRAccessToken',
-  'BeyondtrustWorkloadCredentialsDynamicSecret',
-  'CloudsmithAccessToken',
-  'ClusterGenerator',
-  'ECRAuthorizationToken',
-  'Fake',
-  'GCRAccessToken',
-  'GithubAccessToken',
-  'GitlabDeployToken',
-  'Grafana',
-  'MFA',
-  'Password',
-  'QuayAccessToken',
-  'SSHKey',
-  'STSSessionToken',
-  'SecretGenerator',
-  'UUID',
-  'VaultDynamicSecret',
-  'Webhook',
-] as const;
 
 export const conversionStrategy = z
   .enum(['Default', 'Unicode'])
@@ -78,7 +56,7 @@ const generatorRef = z
       .string()
       .default('generators.external-secrets.io/v1alpha1')
       .describe('API group and version of the generator.'),
-    kind: z.enum(GENERATOR_KINDS).describe('Kind of the generator.'),
+    kind: z.enum(GENERATOR_REF_KINDS).describe('Kind of the generator.'),
     name: objectName().describe('Name of the generator.'),
   })
   .describe('A generator that makes the values.');

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parseAllDocuments } from 'yaml';
+import { GENERATOR_REF_KINDS, type GeneratorRefKind, generatorResource } from '../api/generators/names.ts';
+import { supportsGenerator } from '../providers/generators/registry.ts';
+
+interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs?: readonly string[];
+}
+interface Document {
+  readonly kind: string;
+  readonly rules?: readonly Rule[];
+  readonly webhooks?: readonly { readonly name: string; readonly rules: readonly Rule[] }[];
+}
+
+const read = (file: string): Document[] =>
+  parseAllDocuments(readFileSync(join(import.meta.dirname, 'manifests', file), 'utf8')).map(
+    (document) => document.toJS() as Document,
+  );
+const resourcesOf = (rules: readonly Rule[]): string[] =>
+  rules.flatMap(({ apiGroups, resources }) =>
+    apiGroups.flatMap((group) => resources.map((one) => `${one}.${group}`)),
+  );
+const named = (kinds: readonly GeneratorRefKind[]): string[] =>
+  kinds.map((kind) => `${generatorResource(kind).resource}.${generatorResource(kind).group}`).sort();
+
+test('every kind of generator is validated, those of the cluster apart', () => {
+  const webhooks = read('webhook-configurations.yaml').flatMap((document) => document.webhooks ?? []);
+  const rulesOf = (name: string): readonly Rule[] => webhooks.find((one) => one.name === name)?.rules ?? [];
+  assert.deepEqual(
+    resourcesOf(rulesOf('validate.generator.external-secrets.io')).sort(),
+    named(GENERATOR_REF_KINDS.filter((kind) => generatorResource(kind).namespaced)),
+  );
+  assert.deepEqual(
+    resourcesOf(rulesOf('validate.clustergenerator.external-secrets.io')),
+    named(['ClusterGenerator']),
+  );
+});
+
+test('both programs may read the generators that can be used, and no others', () => {
+  for (const file of ['rbac-webhook.yaml', 'rbac-poller.yaml']) {
+    const rules = read(file)
+      .filter(({ kind }) => kind === 'ClusterRole')
+      .flatMap((document) => document.rules ?? []);
+    const all = new Set(named(GENERATOR_REF_KINDS));
+    const readable = rules.filter(
+      ({ verbs, ...rule }) => verbs?.join() === 'get' && resourcesOf([rule]).some((one) => all.has(one)),
+    );
+    assert.deepEqual(
+      resourcesOf(readable).sort(),
+      named(GENERATOR_REF_KINDS.filter(supportsGenerator)),
+      file,
+    );
+  }
+});

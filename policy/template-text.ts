@@ -1,0 +1,80 @@
+/** What is wrong with the text of a template, shown as compilers do: the line of the source, and marks below it. */
+import { EsaError } from '../api/errors.ts';
+import type { FieldPath } from '../api/problem.ts';
+import { parseTemplate, type Template } from '../template/engine.ts';
+import { TemplateError } from '../template/errors.ts';
+import { FUNCTIONS } from '../template/functions/index.ts';
+import { toUtf8 } from '../template/value.ts';
+import type { Report } from './report.ts';
+
+/** More of a line than this helps nobody. */
+const SHOWN = 100;
+/** What ends a word of a template: marks go to there. */
+const WORD = /^[^\s(){}|"`]+/;
+
+/**
+ * Parses a template and reports what no value could heal: syntax, unknown functions, wrong numbers of arguments,
+ * and keys of the root that nothing provides.
+ * @param keys all keys that there can be; undefined if that is not known
+ */
+export function checkTemplateText(
+  text: string,
+  keys: ReadonlySet<string> | undefined,
+  path: FieldPath,
+  report: Report,
+): void {
+  let template: Template;
+  try {
+    template = parseTemplate('template', text, FUNCTIONS);
+  } catch (error) {
+    if (!(error instanceof EsaError)) throw error;
+    const position = error instanceof TemplateError ? error.position : undefined;
+    const reason = error.message.replace(/^template: (template:\d+:(\d+:)? ?)?/, '');
+    report(path, 'FieldValueInvalid', show(text, reason, position?.offset, position?.line));
+    return;
+  }
+  for (const { message, offset } of template.callProblems())
+    report(path, 'FieldValueInvalid', show(text, message, offset));
+  if (keys === undefined) return;
+  const unknown = new Set<string>();
+  for (const { key, how, offset, certain } of template.fields().reads) {
+    const name = toUtf8(key);
+    // `index . "key"` is nothing but empty where there is no such key; a branch may never be taken.
+    if (how !== 'field' || !certain || keys.has(name) || unknown.has(name)) continue;
+    unknown.add(name);
+    const known = [...keys].sort().map((one) => `.${one}`);
+    const instead = known.length === 0 ? 'there is none' : `there is ${known.join(', ')}`;
+    report(path, 'FieldValueInvalid', show(text, `no key "${name}" is fetched; ${instead}`, offset));
+  }
+}
+
+/**
+ * @param offset bytes from the start of the source; undefined if only the line is known
+ * @param line 1-based
+ */
+function show(text: string, reason: string, offset?: number, line?: number): string {
+  if (offset === undefined) {
+    return line === undefined ? reason : `line ${line}: ${reason}${quoted(lineAt(text, line), undefined)}`;
+  }
+  const before = Buffer.from(text).subarray(0, offset).toString();
+  const start = before.lastIndexOf('\n') + 1;
+  const number = before.split('\n').length;
+  const source = lineAt(text, number);
+  const column = before.length - start;
+  return `line ${number}, column ${column + 1}: ${reason}${quoted(source, column)}`;
+}
+
+const lineAt = (text: string, line: number): string => text.split('\n')[line - 1] ?? '';
+
+/** The line, indented, and below it marks from `column` (0-based) to the end of the word. */
+function quoted(line: string, column: number | undefined): string {
+  // Marks stand below what they mean only if every character is one column wide.
+  const plain = line.replaceAll(/\s/g, ' ');
+  if (plain.trim() === '') return '';
+  const from = column === undefined || column < SHOWN ? 0 : column - 20;
+  const shown = plain.slice(from, from + SHOWN);
+  if (column === undefined) return `\n    ${shown}`;
+  const word = WORD.exec(plain.slice(column))?.[0].length ?? 1;
+  const marks = '^'.repeat(Math.max(1, Math.min(word, SHOWN - (column - from))));
+  return `\n    ${shown}\n    ${' '.repeat(column - from)}${marks}`;
+}

@@ -1,0 +1,152 @@
+/** Rules on spec.data and spec.dataFrom. Numbers in comments are the rules of eso.md 7.2. */
+
+import type {
+  DataFromEntry,
+  ExternalSecretSpec,
+  GeneratorRef,
+  RewriteStep,
+} from '../api/external-secrets/v1/index.ts';
+import { generatorResource } from '../api/generators/names.ts';
+import { compileGoRegexp, GoRegexpError } from '../api/go-regexp.ts';
+import type { FieldPath } from '../api/problem.ts';
+import { generatorNotSupported, supportsGenerator } from '../providers/generators/registry.ts';
+import type { Report } from './report.ts';
+import { checkTemplateText } from './template-text.ts';
+
+/** @param spec in the hub version and valid by its schema */
+export function validateSources(spec: ExternalSecretSpec, report: Report): void {
+  const data = spec.data ?? [];
+  const dataFrom = spec.dataFrom ?? [];
+  // 3
+  if (data.length === 0 && dataFrom.length === 0) {
+    report(
+      [],
+      'FieldValueRequired',
+      'either data or dataFrom should be specified; list at least one secret to fetch',
+    );
+  }
+  const needsStore =
+    data.some((entry) => entry.sourceRef?.storeRef === undefined) ||
+    dataFrom.some(
+      ({ extract, find, sourceRef }) => (extract ?? find) !== undefined && sourceRef?.storeRef === undefined,
+    );
+  if (needsStore && (spec.secretStoreRef?.name ?? '') === '') {
+    report(
+      ['secretStoreRef', 'name'],
+      'FieldValueRequired',
+      'no store is named; set it to the SecretStore or ClusterSecretStore to read from',
+    );
+  }
+
+  const firstAt = new Map<string, number>();
+  for (const [index, entry] of data.entries()) {
+    const path: FieldPath = ['data', index];
+    if (entry.remoteRef.key === '')
+      report([...path, 'remoteRef', 'key'], 'FieldValueRequired', 'the key is empty; name the remote secret');
+    const first = firstAt.get(entry.secretKey);
+    // 11: with another deletionPolicy ESO lets a later entry overwrite an earlier one.
+    if (first === undefined) firstAt.set(entry.secretKey, index);
+    else if ((spec.target?.deletionPolicy ?? 'Retain') === 'Retain') {
+      report(
+        [...path, 'secretKey'],
+        'FieldValueDuplicate',
+        `duplicate secretKey found: ${entry.secretKey} (also spec.data[${first}]); use each key once`,
+      );
+    }
+    if (entry.sourceRef?.generatorRef !== undefined) {
+      report(
+        [...path, 'sourceRef', 'generatorRef'],
+        'FieldValueNotSupported',
+        'a generator cannot fill a single entry; use it in dataFrom',
+      );
+    }
+    validateStoreRef(entry.sourceRef?.storeRef, [...path, 'sourceRef', 'storeRef'], report);
+  }
+  for (const [index, entry] of dataFrom.entries()) validateDataFrom(entry, ['dataFrom', index], report);
+}
+
+function validateStoreRef(
+  ref: { name?: string | undefined } | undefined,
+  path: FieldPath,
+  report: Report,
+): void {
+  if (ref !== undefined && (ref.name ?? '') === '')
+    report([...path, 'name'], 'FieldValueRequired', 'no store is named; name the store to read from');
+}
+
+function validateDataFrom(entry: DataFromEntry, path: FieldPath, report: Report): void {
+  const { extract, find, sourceRef, rewrite } = entry;
+  const sources = [extract, find, sourceRef?.generatorRef].filter((source) => source !== undefined);
+  if (sources.length > 1) {
+    // 8
+    report(
+      path,
+      'FieldValueInvalid',
+      'extract, find, or generatorRef cannot be set at the same time; make one entry of each',
+    );
+  } else if (extract === undefined && find === undefined && sourceRef === undefined) {
+    // 9
+    report(
+      path,
+      'FieldValueRequired',
+      'either extract, find, or sourceRef must be set to dataFrom; name a secret with extract.key',
+    );
+  } else if (
+    sourceRef !== undefined &&
+    sourceRef.generatorRef === undefined &&
+    sourceRef.storeRef === undefined
+  ) {
+    // 10
+    report(
+      [...path, 'sourceRef'],
+      'FieldValueRequired',
+      'generatorRef or storeRef must be set when using sourceRef in dataFrom',
+    );
+  } else if (sources.length === 0) {
+    report(path, 'FieldValueRequired', 'sourceRef.storeRef alone fetches nothing; add extract or find');
+  }
+  validateStoreRef(sourceRef?.storeRef, [...path, 'sourceRef', 'storeRef'], report);
+  if (extract !== undefined && extract.key === '')
+    report([...path, 'extract', 'key'], 'FieldValueRequired', 'the key is empty; name the remote secret');
+  // What else a find may say depends on the provider, which the store names.
+  checkRegexp(find?.name?.regexp ?? '', [...path, 'find', 'name', 'regexp'], report);
+  validateGeneratorRef(sourceRef?.generatorRef, [...path, 'sourceRef', 'generatorRef'], report);
+  for (const [index, step] of (rewrite ?? []).entries())
+    validateRewrite(step, [...path, 'rewrite', index], report);
+}
+
+function validateGeneratorRef(ref: GeneratorRef | undefined, path: FieldPath, report: Report): void {
+  if (ref === undefined) return;
+  const { kind, apiVersion = '' } = ref;
+  if (!supportsGenerator(kind)) {
+    report([...path, 'kind'], 'FieldValueNotSupported', `${generatorNotSupported(kind)}; remove this entry`);
+    return;
+  }
+  const { group, version } = generatorResource(kind);
+  const wanted = `${group}/${version}`;
+  if (apiVersion !== '' && apiVersion !== wanted)
+    report([...path, 'apiVersion'], 'FieldValueInvalid', `${kind} is a kind of ${wanted}; write that`);
+}
+
+function checkRegexp(source: string, path: FieldPath, report: Report): void {
+  try {
+    compileGoRegexp(source);
+  } catch (error) {
+    if (!(error instanceof GoRegexpError)) throw error;
+    report(path, 'FieldValueInvalid', `must be a regular expression (RE2): ${error.reason} in \`${source}\``);
+  }
+}
+
+function validateRewrite({ regexp, transform, merge }: RewriteStep, path: FieldPath, report: Report): void {
+  if (regexp !== undefined) checkRegexp(regexp.source, [...path, 'regexp', 'source'], report);
+  if (transform !== undefined) {
+    checkTemplateText(transform.template, new Set(['value']), [...path, 'transform', 'template'], report);
+  }
+  if (merge?.strategy === 'JSON' && (merge.into ?? '') === '') {
+    report(
+      [...path, 'merge', 'into'],
+      'FieldValueRequired',
+      'strategy JSON needs a key to write the merged object under; set into',
+    );
+  }
+}
