@@ -37,6 +37,8 @@ const WEBHOOKS: Readonly<Record<string, HookName>> = {
   'validate.externalsecret.external-secrets.io': 'validate',
   'validate.secretstore.external-secrets.io': 'validate',
   'validate.clustersecretstore.external-secrets.io': 'validate',
+  'validate.generator.external-secrets.io': 'validate',
+  'validate.clustergenerator.external-secrets.io': 'validate',
   'materialize.externalsecret.external-secrets.io': 'mutate',
 };
 

@@ -3,6 +3,7 @@
  * All of them throw KubeError, or the EsaError that the caller's signal was aborted with.
  */
 import { GROUP, HUB_VERSION, type StoreKind } from '../api/external-secrets/names.ts';
+import { type GeneratorRefKind, generatorResource } from '../api/generators/names.ts';
 import type { KubernetesObject, ObjectMeta } from '../api/meta.ts';
 import { SecretValue } from '../api/secret-value.ts';
 import { type CallOptions, type KubeClient, PATCH } from './client.ts';
@@ -172,6 +173,18 @@ export const getStore = <T extends KubeObject>(
   options: CallOptions = {},
 ): Promise<T> =>
   kube.request('GET', storePath(store), { ...options, what: `read ${store.kind} ${store.name}` });
+
+/** A generator of `namespace`, or one of the cluster if its kind is. */
+export function getGenerator<T extends KubeObject>(
+  kube: KubeClient,
+  generator: { readonly kind: GeneratorRefKind; readonly namespace: string; readonly name: string },
+  options: CallOptions = {},
+): Promise<T> {
+  const { kind, namespace, name } = generator;
+  const { namespaced, ...resource } = generatorResource(kind);
+  const path = resourcePath({ ...resource, namespace: namespaced ? namespace : undefined, name });
+  return kube.request('GET', path, { ...options, what: `read ${kind} ${name}` });
+}
 
 /** Path of an ExternalSecret in the hub version. */
 export const externalSecretPath = (namespace: string, name?: string): string =>

@@ -4,7 +4,6 @@
  */
 
 import type { Clock } from '../api/clock.ts';
-import { parseGoDuration } from '../api/duration.ts';
 import { type ErrorCode, EsaError, toEsaError } from '../api/errors.ts';
 import type { ExternalSecret, ExternalSecretStatus } from '../api/external-secrets/v1/index.ts';
 import { isNamespaceTerminating } from '../kube/errors.ts';
@@ -13,7 +12,7 @@ import type { Log } from '../runtime/log.ts';
 import type { PollerMetrics } from '../runtime/metrics.ts';
 import { SyncError } from '../sync/errors.ts';
 import { specHash } from '../sync/marker.ts';
-import { plan, targetName } from '../sync/plan.ts';
+import { creationPolicyOf, plan, targetName } from '../sync/plan.ts';
 import {
   type Memory,
   type ReconcileDeps,
@@ -23,6 +22,14 @@ import {
 } from '../sync/reconcile.ts';
 import { currentVersion, failedStatus, readyCondition, syncedStatus } from '../sync/status.ts';
 import { type ResolvedStore, storeLabel } from '../sync/stores.ts';
+import {
+  type Cadence,
+  cadenceOf,
+  isOverdue,
+  neverSynced,
+  refreshedInFuture,
+  windowOpens,
+} from './cadence.ts';
 import { hasEsoFinalizer, removeEsoFinalizer } from './finalizer.ts';
 import { keyOf, ObjectIndex, storesOf } from './object-index.ts';
 import { URGENCY, type Urgency, WorkQueue } from './queue.ts';
@@ -37,8 +44,7 @@ interface Entry {
   handled: string | undefined;
   memory: Memory;
   failures: number;
-  /** Milliseconds; 0 or less = fetched once. */
-  interval: number;
+  cadence: Cadence;
   phase: number;
   /** A sync is needed whatever the schedule says: new, changed, drifted. */
   wanted: boolean;
@@ -46,6 +52,8 @@ interface Entry {
   dueAt: number;
   /** resourceVersions of the target that were seen while a sync ran. */
   seenVersion: string | undefined;
+  /** After the last sync there is rightly no Secret, so nobody has to mend that. */
+  absent: boolean;
 }
 
 export interface ControllerOptions {
@@ -61,8 +69,10 @@ export interface ControllerOptions {
 }
 
 const SYNC_TIMEOUT_MS = 60_000;
-/** However short the interval is that somebody writes: no object is read more often. */
-const SHORTEST_INTERVAL_MS = 1_000;
+/** An object that was due while no poller ran is read within this time after the start, not after one more interval. */
+const CATCH_UP_MS = 60_000;
+/** How far over the moment at which a sync window opens the reads are spread that waited for it. */
+const WINDOW_SPREAD_MS = 10_000;
 const CREDENTIALS_REFUSED: ReadonlySet<ErrorCode> = new Set(['PROVIDER_UNAUTHENTICATED', 'PROVIDER_DENIED']);
 
 export class Controller {
@@ -112,23 +122,24 @@ export class Controller {
     if (before !== undefined && before.es.metadata.uid === es.metadata.uid) {
       this.#index.remove(key, before.es);
       before.es = es;
-      before.interval = intervalOf(es);
+      before.cadence = cadenceOf(es.spec);
       this.#index.add(key, es);
       this.#update(key, before);
       return;
     }
     if (before !== undefined) this.delete(es.metadata.namespace, es.metadata.name);
-    const interval = intervalOf(es);
+    const cadence = cadenceOf(es.spec);
     const entry: Entry = {
       es,
       handled: undefined,
       memory: {},
       failures: 0,
-      interval,
-      phase: interval > 0 ? phaseOf(key, interval) : 0,
+      cadence,
+      phase: cadence.interval > 0 ? phaseOf(key, cadence.interval) : 0,
       wanted: false,
       dueAt: Number.POSITIVE_INFINITY,
       seenVersion: undefined,
+      absent: false,
     };
     this.#entries.set(key, entry);
     this.#index.add(key, es);
@@ -155,7 +166,9 @@ export class Controller {
         entry.seenVersion = resourceVersion;
         continue;
       }
-      this.#look(key, entry);
+      entry.memory.secretVersion = undefined;
+      // An Orphan is not kept from drifting; its next refresh compares it (eso.md 2.3).
+      if (!isOrphan(entry.es)) this.#look(key, entry);
     }
   }
 
@@ -163,8 +176,9 @@ export class Controller {
   targetDeleted(namespace: string, name: string): void {
     for (const key of this.#index.ofTarget(namespace, name)) {
       const entry = this.#entries.get(key);
-      if (entry === undefined) continue;
+      if (entry === undefined || entry.absent) continue;
       entry.memory.secretVersion = undefined;
+      if (isOrphan(entry.es)) continue;
       if (this.#queue.isRunning(key)) entry.seenVersion = 'deleted';
       else this.syncNow(key);
     }
@@ -185,7 +199,7 @@ export class Controller {
       if (entry === undefined) continue;
       const failed = entry.failures > 0 || readyCondition(entry.es.status)?.status !== 'True';
       if (failed) entry.failures = 0;
-      if (failed || (changed && entry.interval > 0)) this.syncNow(key);
+      if (failed || (changed && entry.cadence.interval > 0)) this.syncNow(key);
     }
   }
 
@@ -208,22 +222,23 @@ export class Controller {
     const never = neverSynced(es);
     if (entry.handled === undefined) {
       entry.handled = handled;
-      const outdated = es.status?.syncedResourceVersion !== version && entry.interval > 0;
+      const outdated = es.status?.syncedResourceVersion !== version && entry.cadence.onEdit;
       const failed = readyCondition(es.status)?.status !== 'True';
       if (never && this.#options.isPending(es.metadata.namespace ?? '', targetName(es))) {
         entry.wanted = true;
         this.#queue.add(key, now + this.#creates.arrived(now), URGENCY.adopt);
-      } else if (never || outdated || failed) this.syncNow(key);
+      } else if (never || outdated || failed || refreshedInFuture(es, entry.cadence, this.#clock.now()))
+        this.syncNow(key);
       else this.#queue.add(key, now, URGENCY.check);
       return;
     }
     if (entry.handled === handled) return;
     entry.handled = handled;
-    if (entry.interval > 0 || never) {
+    if (entry.cadence.onEdit || never) {
       this.syncNow(key);
       return;
     }
-    // With refreshInterval 0 values are fetched once, and edits change nothing, as in ESO; but the Secret that
+    // With refreshInterval 0 and with CreatedOnce values are fetched once, and edits change nothing, as in ESO; but the Secret that
     // the spec now names has to be there.
     entry.dueAt = Number.POSITIVE_INFINITY;
     this.#look(key, entry);
@@ -247,7 +262,7 @@ export class Controller {
         return await removeEsoFinalizer(this.#options.deps.kube, entry.es, signal);
       }
       if (!entry.wanted && urgency === URGENCY.check) await this.#check(key, entry, signal);
-      else await this.#sync(key, entry, due, signal);
+      else if (!this.#waitsForWindow(key, entry)) await this.#sync(key, entry, due, signal);
     } catch (error) {
       // Only what is not the object's own failure comes here: a status that could not be written, say.
       log.warn({ key, err: error }, 'sync not finished, trying again');
@@ -266,21 +281,22 @@ export class Controller {
     const seen = entry.seenVersion;
     if (seen === undefined || seen === entry.memory.secretVersion || this.#entries.get(key) !== entry) return;
     entry.memory.secretVersion = undefined;
-    if (seen === 'deleted') this.syncNow(key);
-    else this.#look(key, entry);
+    if (isOrphan(entry.es)) return;
+    if (seen !== 'deleted') this.#look(key, entry);
+    else if (!entry.absent) this.syncNow(key);
   }
 
   async #check(key: string, entry: Entry, signal: AbortSignal): Promise<void> {
-    const version = await verifyTarget(entry.es, entry.memory, this.#options.deps, signal);
-    if (version === undefined) {
+    const verified = await verifyTarget(entry.es, entry.memory, this.#options.deps, signal);
+    if (!verified.valid) {
       this.syncNow(key);
       return;
     }
     // Somebody else wrote it, perhaps a label of ours: the next refresh compares the whole Secret once.
     const { digest: _, ...rest } = entry.memory;
-    entry.memory = { ...rest, secretVersion: version };
+    entry.memory = { ...rest, secretVersion: verified.version };
     if (Number.isFinite(entry.dueAt)) this.#schedule(key, entry, entry.dueAt);
-    else this.#scheduleRefresh(key, entry);
+    else this.#scheduleFirst(key, entry);
   }
 
   async #sync(key: string, entry: Entry, due: number, signal: AbortSignal): Promise<void> {
@@ -337,7 +353,7 @@ export class Controller {
         for (const store of storesOf(es)) this.#options.stores.suspect(store);
       }
       const delay = retryDelay(entry.failures, {
-        interval: entry.interval,
+        interval: entry.cadence.interval,
         synced: !neverSynced(es),
         retryAfterMs: error.retryAfterMs,
         random: Math.random(),
@@ -347,16 +363,19 @@ export class Controller {
       return;
     }
     entry.failures = 0;
-    entry.memory = result.memory;
-    if (result.stores.length > 0) entry.phase = this.#phase(es, result.stores, entry.interval);
-    this.#reporter.synced(es, result, milliseconds);
+    const { missing = [] } = entry.memory;
+    entry.memory = { ...result.memory, missing: result.missing };
+    entry.absent = result.outcome !== 'synced';
+    if (result.stores.length > 0) entry.phase = this.#phase(es, result.stores, entry.cadence.interval);
+    this.#reporter.synced(es, result, missing, milliseconds);
     this.#scheduleRefresh(key, entry);
     const status = syncedStatus({
       es,
+      outcome: result.outcome,
       target: targetName(es),
       refreshedAt: result.refreshedAt,
       now,
-      interval: entry.interval,
+      interval: entry.cadence.interval,
     });
     await this.#write(entry, es, status, signal);
   }
@@ -374,9 +393,26 @@ export class Controller {
   }
 
   #scheduleRefresh(key: string, entry: Entry): void {
-    if (entry.interval <= 0) return;
-    const slot = nextSlot(this.#clock.now(), entry.interval, entry.phase);
+    const { interval } = entry.cadence;
+    if (interval <= 0) return;
+    const slot = nextSlot(this.#clock.now(), interval, entry.phase);
     this.#schedule(key, entry, slot + this.#wallToMonotonic);
+  }
+
+  /** The first turn of an object that an earlier process synced: soon, if it was due while nobody was there. */
+  #scheduleFirst(key: string, entry: Entry): void {
+    if (isOverdue(entry.es, entry.cadence, this.#clock.now()))
+      this.#schedule(key, entry, this.#clock.monotonic() + (entry.phase % CATCH_UP_MS));
+    else this.#scheduleRefresh(key, entry);
+  }
+
+  /** True if the turn was put off until its sync windows open. */
+  #waitsForWindow(key: string, entry: Entry): boolean {
+    if (entry.wanted) return false;
+    const opens = windowOpens(entry.es, entry.cadence, this.#clock.now());
+    if (opens === undefined) return false;
+    this.#schedule(key, entry, opens + this.#wallToMonotonic + phaseOf(key, WINDOW_SPREAD_MS));
+    return true;
   }
 
   /** The next ordinary turn; what came in while the sync ran (a new spec) goes first and stays. */
@@ -388,26 +424,23 @@ export class Controller {
   /** Objects that read the same remote object through the same identity get the same phase. */
   #phase(es: ExternalSecret, stores: readonly ResolvedStore[], interval: number): number {
     if (interval <= 0) return 0;
-    const names = plan(es).reads.flatMap((read) =>
-      stores
-        .filter(
-          (store) =>
-            keyOfStore(store.object) === storeKey(read.store.kind, es.metadata.namespace, read.store.name),
-        )
-        .map((store) => `${store.identity}|${store.provider.canonicalKey(store.config, read.remote)}`),
-    );
+    const names = plan(es).reads.flatMap(({ source }) => {
+      if (source.kind === 'generator') return [];
+      const { kind, name } = source.store;
+      return stores
+        .filter((store) => keyOfStore(store.object) === storeKey(kind, es.metadata.namespace, name))
+        .map(({ identity, provider, config }) =>
+          source.kind === 'read'
+            ? `${identity}|${provider.canonicalKey(config, source.remote)}`
+            : `${identity}|find ${JSON.stringify(source.request)}`,
+        );
+    });
     const [smallest] = names.sort();
     return phaseOf(smallest ?? keyOf(es.metadata.namespace, es.metadata.name), interval);
   }
 }
 
-const neverSynced = (es: ExternalSecret): boolean =>
-  !es.status?.syncedResourceVersion || !es.status.refreshTime;
-
-function intervalOf(es: ExternalSecret): number {
-  const interval = parseGoDuration(es.spec?.refreshInterval ?? '1h') ?? 3_600_000;
-  return interval > 0 ? Math.max(interval, SHORTEST_INTERVAL_MS) : interval;
-}
+const isOrphan = (es: ExternalSecret): boolean => creationPolicyOf(es.spec) === 'Orphan';
 
 const storeKind = (key: string | undefined): 'SecretStore' | 'ClusterSecretStore' =>
   key?.startsWith('Cluster') ? 'ClusterSecretStore' : 'SecretStore';

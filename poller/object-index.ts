@@ -1,6 +1,6 @@
 /** Which ExternalSecrets name a Secret as their target, and which read from a store. */
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
-import { targetName } from '../sync/plan.ts';
+import { creationPolicyOf, storeReferences, targetName } from '../sync/plan.ts';
 import { storeKey } from './store-monitor.ts';
 
 /** `namespace/name`. */
@@ -9,10 +9,7 @@ export const keyOf = (namespace: string | undefined, name: string | undefined): 
 
 /** Keys of the stores an object names. */
 export function storesOf(es: ExternalSecret): string[] {
-  const reference = es.spec?.secretStoreRef;
-  if (reference?.name === undefined) return [];
-  const kind = reference.kind === 'ClusterSecretStore' ? 'ClusterSecretStore' : 'SecretStore';
-  return [storeKey(kind, es.metadata.namespace, reference.name)];
+  return storeReferences(es.spec).map(({ kind, name }) => storeKey(kind, es.metadata.namespace, name));
 }
 
 export class ObjectIndex {
@@ -21,7 +18,9 @@ export class ObjectIndex {
   readonly #byStore = new Map<string, Set<string>>();
 
   add(key: string, es: ExternalSecret): void {
-    add(this.#byTarget, keyOf(es.metadata.namespace, targetName(es)), key);
+    // With None there is no Secret of this object, whatever its name.
+    if (creationPolicyOf(es.spec) !== 'None')
+      add(this.#byTarget, keyOf(es.metadata.namespace, targetName(es)), key);
     for (const store of storesOf(es)) add(this.#byStore, store, key);
   }
 

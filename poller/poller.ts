@@ -15,10 +15,10 @@ import { EventRecorder } from '../kube/events.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import { resourcePath } from '../kube/path.ts';
 import { Reflector } from '../kube/reflector.ts';
-import type { RemoteObject } from '../providers/contract.ts';
 import type { Log } from '../runtime/log.ts';
 import type { PollerMetrics, providerMetrics } from '../runtime/metrics.ts';
 import { Connections } from '../sync/connections.ts';
+import type { Answer } from '../sync/fetch.ts';
 import { FreshReads } from '../sync/fresh-reads.ts';
 import { LiveCluster } from '../sync/live.ts';
 import { MarkerKeys } from '../sync/marker-keys.ts';
@@ -102,14 +102,16 @@ export class Poller {
         keys,
         digestKey: randomBytes(32),
         unmanagedTarget: this.#options.unmanagedTarget,
+        templates: (notBefore) => live.templates(notBefore),
         fetch: {
           controllerClass,
           reader: cachedReader(stores, live, clock),
+          generators: live.generators(() => clock.monotonic()),
           withConnection: (store, signal, use) => {
             stores.register(store);
             return connections.kept(store, ports, signal, use);
           },
-          reads: new FreshReads<RemoteObject>({ clock, keepMs: SHARE_MS }),
+          reads: new FreshReads<Answer>({ clock, keepMs: SHARE_MS }),
           readTimeoutMs: READ_TIMEOUT_MS,
         },
       },

@@ -47,7 +47,8 @@ export class Reporter {
     this.#events.record(es, 'Warning', 'UpdateFailed', error.message);
   }
 
-  synced(es: ExternalSecret, result: Synced, milliseconds: number): void {
+  /** @param missingBefore entries that were already left out the time before: they are told of once */
+  synced(es: ExternalSecret, result: Synced, missingBefore: readonly string[], milliseconds: number): void {
     const labels = labelsOf(es);
     const { action } = result;
     this.#condition(labels, 'True');
@@ -55,6 +56,14 @@ export class Reporter {
       this.#events.record(es, 'Normal', 'Created', 'secret created');
     }
     if (action === 'updated') this.#events.record(es, 'Normal', 'Updated', 'secret updated');
+    if (action === 'deleted') {
+      this.#events.record(es, 'Normal', 'Deleted', 'secret deleted due to DeletionPolicy=Delete');
+    }
+    for (const entry of result.missing) {
+      if (missingBefore.includes(entry)) continue;
+      const message = `secret does not exist at provider using ${entry}`;
+      this.#events.record(es, 'Normal', 'MissingProviderSecret', message);
+    }
     if (result.orphanDeleted) {
       this.#events.record(es, 'Normal', 'Deleted', 'secret deleted because it was orphaned');
     }

@@ -12,7 +12,7 @@ import type { Log } from '../runtime/log.ts';
 import { parseMarker } from '../sync/marker.ts';
 import type { MarkerKeys } from '../sync/marker-keys.ts';
 import { targetName } from '../sync/plan.ts';
-import { sweepPending } from '../sync/reconcile.ts';
+import { sweepPending } from '../sync/sweep.ts';
 
 interface Pending {
   readonly namespace: string;

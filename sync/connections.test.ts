@@ -28,7 +28,7 @@ function setUp() {
   return { store, counts: () => [made, closed], connections: new Connections({ perStore: 4 }) };
 }
 
-test('two stores of one identity keep a connection each, and do not take turns in reconnecting', async () => {
+test('9.3 #53 two stores of one identity keep a connection each, and do not take turns in reconnecting', async () => {
   const { store, counts, connections } = setUp();
   for (const uid of ['a', 'b', 'a', 'b', 'a'])
     await connections.kept(store(uid), ports, signal, async () => 1);
@@ -38,7 +38,7 @@ test('two stores of one identity keep a connection each, and do not take turns i
   assert.deepEqual(counts(), [3, 2]);
 });
 
-test('a changed spec and refused credentials have a new connection', async () => {
+test('9.3 #53 a changed spec and refused credentials have a new connection', async () => {
   const { store, counts, connections } = setUp();
   await connections.kept(store('a'), ports, signal, async () => 1);
   await connections.kept(store('a', 2), ports, signal, async () => 1);

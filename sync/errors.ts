@@ -10,6 +10,7 @@ const CONDITION_TEXT = {
   immutable: 'could not update secret, target is immutable',
   ownership: 'failed to take ownership of target secret',
   ownedByOther: 'target is owned by another ExternalSecret',
+  delete: 'could not delete secret',
   orphans: 'could not delete orphaned secrets',
 } as const;
 

@@ -1,25 +1,32 @@
-/** From a plan to values: resolves the stores, reads each remote object once, and merges in order. */
+/** From a plan to values: resolves stores and generators, reads each remote object once, and merges in order. */
 import { type EsaError, toEsaError } from '../api/errors.ts';
 import type { SecretValue } from '../api/secret-value.ts';
-import type { Connection, RemoteObject } from '../providers/contract.ts';
+import type { Connection, FoundObject, RemoteObject } from '../providers/contract.ts';
 import { orAbort } from './abort.ts';
 import { SyncError } from './errors.ts';
 import type { FreshReads } from './fresh-reads.ts';
-import { convertKeys } from './keys.ts';
-import type { Plan, PlannedRead } from './plan.ts';
+import { type GeneratorReader, generate } from './generators.ts';
+import { checkKeys, convertKeys } from './keys.ts';
+import type { Plan, PlannedRead, StoreReference } from './plan.ts';
+import { rewriteKeys } from './rewrite.ts';
 import { type ResolvedStore, resolveStore, type StoreReader } from './stores.ts';
+import { decodeValue, refuseNullBytes } from './values.ts';
+
+/** What one question to a provider brings: a `read` an object, a `find` a list. */
+export type Answer = RemoteObject | readonly FoundObject[];
 
 export interface FetchContext {
   readonly namespace: string;
   readonly controllerClass: string;
   readonly reader: StoreReader;
+  readonly generators: GeneratorReader;
   /** Runs `use` with a connection for the store, within the store's limits. */
   withConnection<T>(
     store: ResolvedStore,
     signal: AbortSignal,
     use: (connection: Connection) => Promise<T>,
   ): Promise<T>;
-  readonly reads: FreshReads<RemoteObject>;
+  readonly reads: FreshReads<Answer>;
   /** Answers must have been asked for at or after this moment (monotonic milliseconds). */
   readonly notBefore: number;
   /** Longest time one read may take, whoever waits for it. */
@@ -28,7 +35,11 @@ export interface FetchContext {
 
 export interface Fetched {
   readonly data: ReadonlyMap<string, SecretValue>;
+  /** Keys of `data` whose value a generator has made for this very sync. */
+  readonly generated: ReadonlySet<string>;
   readonly stores: readonly ResolvedStore[];
+  /** Entries that were left out since their secret is gone, as the event about it names them. */
+  readonly missing: readonly string[];
 }
 
 type Outcome<T> = { readonly value: T } | { readonly error: EsaError };
@@ -39,76 +50,154 @@ const settle = async <T>(promise: Promise<T>): Promise<Outcome<T>> =>
     (error: unknown) => ({ error: toEsaError(error) }),
   );
 
-/** The remote object an entry reads, as one name: equal names are one request. */
-function readKey(store: ResolvedStore, read: PlannedRead): string {
-  const { provider, config } = store;
+/** An entry that asks a store. */
+type StoreSource = Exclude<PlannedRead['source'], { kind: 'generator' }>;
+
+/** What an entry asks for, as one name: equal names are one request. */
+function readKey({ identity, provider, config }: ResolvedStore, source: StoreSource): string {
+  if (source.kind === 'find') {
+    const { path, nameRegexp, tags } = source.request;
+    const sorted = Object.entries(tags ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+    return JSON.stringify([identity, 'find', path, nameRegexp, sorted]);
+  }
+  const { remote } = source;
   return JSON.stringify([
-    store.identity,
-    provider.canonicalKey(config, read.remote),
-    read.remote.version ?? '',
-    read.remote.metadata ?? false,
+    identity,
+    provider.canonicalKey(config, remote),
+    remote.version ?? '',
+    remote.metadata ?? false,
   ]);
 }
 
 function readShared(
   store: ResolvedStore,
-  read: PlannedRead,
+  source: StoreSource,
   context: FetchContext,
   signal: AbortSignal,
-): Promise<RemoteObject> {
-  const shared = context.reads.get(readKey(store, read), context.notBefore, async () => {
+): Promise<Answer> {
+  const shared = context.reads.get(readKey(store, source), context.notBefore, async () => {
     // Its own time limit, not the caller's: others may be waiting for the same answer.
     const limit = AbortSignal.timeout(context.readTimeoutMs);
-    return context.withConnection(store, limit, (connection) => connection.read(read.remote, limit));
+    return context.withConnection<Answer>(store, limit, (connection) =>
+      source.kind === 'read' ? connection.read(source.remote, limit) : connection.find(source.request, limit),
+    );
   });
-  return orAbort(shared, signal, `reading ${read.remote.key} from ${read.store.kind} ${read.store.name}`);
+  const what = source.kind === 'read' ? `reading ${source.remote.key}` : 'the find';
+  return orAbort(shared, signal, `${what} from ${source.store.kind} ${source.store.name}`);
 }
+
+/** What one entry brought: values of its own from a generator, else an answer that others may share. */
+type Brought =
+  | { readonly generated: ReadonlyMap<string, SecretValue> }
+  | { readonly store: ResolvedStore; readonly answer: Answer };
+
+const storeName = ({ kind, name }: StoreReference): string => `${kind}/${name}`;
 
 /**
  * All values of the plan, or the error of the first entry (in the order of the spec) that has none: a sync is
- * all or nothing.
+ * all or nothing, but for entries whose secret is gone where the plan says so.
  * @throws SyncError stage `fetch`; with code STORE_OTHER_CLASS the object is not ours to judge
  */
 export async function fetchPlan(plan: Plan, context: FetchContext, signal: AbortSignal): Promise<Fetched> {
+  const { namespace, controllerClass } = context;
   const stores = new Map<string, Promise<Outcome<ResolvedStore>>>();
-  const outcomes = plan.reads.map(
-    async (read): Promise<Outcome<{ store: ResolvedStore; object: RemoteObject }>> => {
-      const key = `${read.store.kind}/${read.store.name}`;
-      let store = stores.get(key);
-      if (store === undefined) {
-        store = settle(
-          resolveStore(read.store, context.namespace, context.reader, context.controllerClass, signal),
-        );
-        stores.set(key, store);
-      }
-      const resolved = await store;
-      if ('error' in resolved) return resolved;
-      const object = await settle(readShared(resolved.value, read, context, signal));
-      return 'error' in object ? object : { value: { store: resolved.value, object: object.value } };
-    },
-  );
+  const resolved = (reference: StoreReference): Promise<Outcome<ResolvedStore>> => {
+    const name = storeName(reference);
+    let store = stores.get(name);
+    if (store === undefined) {
+      store = settle(resolveStore(reference, namespace, context.reader, controllerClass, signal));
+      stores.set(name, store);
+    }
+    return store;
+  };
+  const bring = async ({ source }: PlannedRead): Promise<Outcome<Brought>> => {
+    if (source.kind === 'generator') {
+      return settle(
+        generate(source.ref, namespace, context.generators, controllerClass, signal).then((generated) => ({
+          generated,
+        })),
+      );
+    }
+    const store = await resolved(source.store);
+    if ('error' in store) return store;
+    const answer = await settle(readShared(store.value, source, context, signal));
+    return 'error' in answer ? answer : { value: { store: store.value, answer: answer.value } };
+  };
 
+  const settled = await Promise.all(plan.reads.map(bring));
+  // Of another class is the whole object as soon as one of its stores or generators is (eso.md 3.5, 6).
+  for (const outcome of settled) {
+    if ('error' in outcome && outcome.error.code === 'STORE_OTHER_CLASS') throw outcome.error;
+  }
   const data = new Map<string, SecretValue>();
+  const generated = new Set<string>();
   const used = new Set<ResolvedStore>();
-  for (const [index, outcome] of (await Promise.all(outcomes)).entries()) {
+  const missing: string[] = [];
+  for (const [index, outcome] of settled.entries()) {
     const read = plan.reads[index];
     if (read === undefined) continue;
     try {
       if ('error' in outcome) throw outcome.error;
-      used.add(outcome.value.store);
-      merge(data, read, outcome.value.object);
-    } catch (error) {
-      throw new SyncError('fetch', toEsaError(error), { location: read.location, path: read.path });
+      const { value } = outcome;
+      if ('store' in value) used.add(value.store);
+      for (const [key, one] of entryValues(read, 'store' in value ? value.answer : value.generated)) {
+        data.set(key, one);
+        if ('store' in value) generated.delete(key);
+        else generated.add(key);
+      }
+    } catch (thrown) {
+      const error = toEsaError(thrown);
+      if (plan.skipsMissing && error.code === 'PROVIDER_NOT_FOUND' && read.source.kind !== 'generator') {
+        missing.push(read.missing);
+        const store = await resolved(read.source.store);
+        if ('value' in store) used.add(store.value);
+        continue;
+      }
+      throw new SyncError('fetch', error, { location: read.location, path: read.path });
     }
   }
-  return { data, stores: [...used] };
+  return { data, generated, stores: [...used], missing };
 }
 
-function merge(data: Map<string, SecretValue>, read: PlannedRead, object: RemoteObject): void {
-  if (read.into.kind === 'key') {
-    data.set(read.into.secretKey, object.get(read.remote.property));
-    return;
+/**
+ * The keys and values that one entry contributes: rewritten or converted, decoded, checked (eso.md 2.6).
+ * @param brought what its provider answered, or what its generator made
+ */
+export function entryValues(
+  read: PlannedRead,
+  brought: Answer | ReadonlyMap<string, SecretValue>,
+): ReadonlyMap<string, SecretValue> {
+  const { into, source } = read;
+  let values: ReadonlyMap<string, SecretValue>;
+  if (into.kind === 'key') {
+    const object = brought as RemoteObject;
+    values = new Map([
+      [into.secretKey, object.get(source.kind === 'read' ? source.remote.property : undefined)],
+    ]);
+  } else {
+    values = mapOf(source, brought);
+    if (into.rewrite.length > 0) values = checkKeys(rewriteKeys(values, into.rewrite));
+    else values = into.conversion === undefined ? checkKeys(values) : convertKeys(values, into.conversion);
   }
-  for (const [key, value] of convertKeys(object.getMap(read.remote.property), read.into.conversion))
-    data.set(key, value);
+  if (read.decoding !== 'None') {
+    values = new Map([...values].map(([key, value]) => [key, decodeValue(key, value, read.decoding)]));
+  }
+  if (read.nullBytes === 'Fail') refuseNullBytes(values);
+  return values;
+}
+
+function mapOf(
+  source: PlannedRead['source'],
+  brought: Answer | ReadonlyMap<string, SecretValue>,
+): ReadonlyMap<string, SecretValue> {
+  switch (source.kind) {
+    case 'read':
+      return (brought as RemoteObject).getMap(source.remote.property);
+    case 'find':
+      return new Map(
+        (brought as readonly FoundObject[]).map(({ key, object }) => [key, object.get(undefined)]),
+      );
+    case 'generator':
+      return brought as ReadonlyMap<string, SecretValue>;
+  }
 }

@@ -7,7 +7,7 @@ export type ConversionStrategy = 'Default' | 'Unicode';
 const VALID_KEY = /^[-._a-zA-Z0-9]+$/;
 const MAX_KEY = 253;
 
-/** Letter and number in Go's sense (unicode.IsLetter, unicode.IsNumber): Default keeps them. */
+/** Letter and number in Go's sense (unicode.IsLetter, unicode.IsNumber): both strategies keep them. */
 const KEPT = /[\p{L}\p{N}\-._]/u;
 
 function convertKey(key: string, strategy: ConversionStrategy): string {
@@ -21,9 +21,8 @@ function convertKey(key: string, strategy: ConversionStrategy): string {
 }
 
 /**
- * Applies the conversion strategy to all keys, drops empty ones, and checks that each may stand in a Secret.
- * @throws EsaError INVALID_KEYS if two keys become one, or one is too long or has a character left that a
- *   Secret cannot have (ESO keeps letters of all alphabets in this step and refuses them in the next)
+ * Applies the conversion strategy to all keys and checks what becomes of them.
+ * @throws EsaError INVALID_KEYS if two keys become one; as `checkKeys`
  */
 export function convertKeys(
   map: ReadonlyMap<string, SecretValue>,
@@ -33,7 +32,6 @@ export function convertKeys(
   const origin = new Map<string, string>();
   for (const [key, value] of map) {
     const converted = convertKey(key, strategy);
-    if (converted === '') continue;
     const other = origin.get(converted);
     if (other !== undefined) {
       throw new EsaError(
@@ -41,20 +39,35 @@ export function convertKeys(
         `secret name collision during conversion: the keys "${other}" and "${key}" both become "${converted}"`,
       );
     }
-    if (converted.length > MAX_KEY) {
-      throw new EsaError(
-        'INVALID_KEYS',
-        `the key "${converted.slice(0, 40)}..." is longer than ${MAX_KEY} characters`,
-      );
-    }
-    if (!VALID_KEY.test(converted)) {
-      throw new EsaError(
-        'INVALID_KEYS',
-        `invalid secret key "${converted}": only -._a-zA-Z0-9 may occur (use conversionStrategy: Unicode or name the keys in spec.data)`,
-      );
-    }
     origin.set(converted, key);
     out.set(converted, value);
+  }
+  return checkKeys(out);
+}
+
+/**
+ * Drops an empty key, and checks that each of the others may stand in a Secret.
+ * @throws EsaError INVALID_KEYS if one is too long or has a character that a Secret cannot have (ESO lets letters of
+ *   all alphabets pass here; the API server refuses them)
+ */
+export function checkKeys(map: ReadonlyMap<string, SecretValue>): Map<string, SecretValue> {
+  const out = new Map<string, SecretValue>();
+  for (const [key, value] of map) {
+    if (key === '') continue;
+    if (!VALID_KEY.test(key)) {
+      const shown = key.length > MAX_KEY ? `${key.slice(0, 40)}...` : key;
+      throw new EsaError(
+        'INVALID_KEYS',
+        `invalid secret key ${JSON.stringify(shown)}: only -._a-zA-Z0-9 may occur (use rewrite or conversionStrategy: Unicode, or name the keys in spec.data)`,
+      );
+    }
+    if (key.length > MAX_KEY) {
+      throw new EsaError(
+        'INVALID_KEYS',
+        `the key "${key.slice(0, 40)}..." is longer than ${MAX_KEY} characters`,
+      );
+    }
+    out.set(key, value);
   }
   return out;
 }

@@ -11,6 +11,7 @@ import { isNotFound } from '../kube/errors.ts';
 import {
   createToken,
   getConfigMap,
+  getGenerator,
   getNamespace,
   getSecret,
   getServiceAccount,
@@ -19,7 +20,10 @@ import {
 import type { KeyReference, ProviderPorts } from '../providers/contract.ts';
 import { orAbort } from './abort.ts';
 import { FreshReads } from './fresh-reads.ts';
+import type { GeneratorObject, GeneratorReader } from './generators.ts';
+import { decodeData } from './secret-data.ts';
 import type { StoreObject, StoreReader } from './stores.ts';
+import type { TemplateReader } from './template-sources.ts';
 
 /** A shared GET is not bound to the deadline of one of those who wait for it. */
 const READ_TIMEOUT_MS = 5_000;
@@ -57,6 +61,34 @@ export class LiveCluster {
         );
         return object.metadata.labels ?? {};
       },
+    };
+  }
+
+  /** The objects that templateFrom names. @param notBefore as for `reader` */
+  templates(notBefore: number): TemplateReader {
+    return {
+      configMap: async (namespace, name, signal) => {
+        const configMap = await this.#get(`configmap/${namespace}/${name}`, notBefore, signal, (options) =>
+          ifFound(getConfigMap(this.#kube, namespace, name, options)),
+        );
+        return configMap === undefined ? undefined : (configMap.data ?? {});
+      },
+      secret: async (namespace, name, signal) => {
+        const secret = await this.#get(`secret/${namespace}/${name}`, notBefore, signal, (options) =>
+          ifFound(getSecret(this.#kube, namespace, name, options)),
+        );
+        return secret === undefined ? undefined : decodeData(secret);
+      },
+    };
+  }
+
+  /** The objects alone are shared between those who ask at one time, never what is made from them. */
+  generators(notBefore: () => number): GeneratorReader {
+    return {
+      generator: ({ kind, name }, namespace, signal) =>
+        this.#get(`${kind}/${namespace}/${name}`, notBefore(), signal, (options) =>
+          ifFound(getGenerator<GeneratorObject>(this.#kube, { kind, namespace, name }, options)),
+        ),
     };
   }
 

@@ -8,23 +8,32 @@ import { EsaError, toEsaError } from '../api/errors.ts';
 import { GROUP, HUB_VERSION } from '../api/external-secrets/names.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { fieldManager } from '../api/go-hash.ts';
+import { SecretValue } from '../api/secret-value.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isAlreadyExists, isConflict, isNamespaceTerminating, isNotFound } from '../kube/errors.ts';
-import { createSecret, getExternalSecret, getSecret, replaceSecret, type UserInfo } from '../kube/objects.ts';
-import type { RemoteObject } from '../providers/contract.ts';
+import {
+  createSecret,
+  getExternalSecret,
+  getSecret,
+  replaceSecret,
+  type SecretObject,
+  type UserInfo,
+} from '../kube/objects.ts';
 import type { AccessReviews } from './access-reviews.ts';
 import type { Connections } from './connections.ts';
+import { desire } from './desire.ts';
 import { SyncError, toSyncError } from './errors.ts';
-import { fetchPlan } from './fetch.ts';
+import { type Answer, type Fetched, fetchPlan } from './fetch.ts';
 import type { FreshReads } from './fresh-reads.ts';
+import { asksToKeep, keepGenerated } from './keep-generated.ts';
 import type { LiveCluster } from './live.ts';
-import { signMarker, specHash } from './marker.ts';
+import { type MarkerKey, signMarker, specHash } from './marker.ts';
 import type { MarkerKeys } from './marker-keys.ts';
-import { ownership } from './ownership.ts';
-import { plan } from './plan.ts';
-import { revealData } from './secret-data.ts';
+import { type Ownership, ownership } from './ownership.ts';
+import { creationPolicyOf, deletionPolicyOf, plan } from './plan.ts';
+import { decodeData, revealData } from './secret-data.ts';
 import { newSecret } from './secret-patch.ts';
-import { type DesiredSecret, shape } from './shape.ts';
+import { type DesiredSecret, mergesKeys } from './shape.ts';
 import type { ResolvedStore } from './stores.ts';
 
 export type Materialized =
@@ -42,7 +51,7 @@ export interface MaterializeDeps {
   readonly keys: MarkerKeys;
   readonly access: AccessReviews;
   readonly connections: Connections;
-  readonly reads: FreshReads<RemoteObject>;
+  readonly reads: FreshReads<Answer>;
   /** How many creates are served at a time; who comes beyond that is left to the poller at once. */
   readonly room: Room;
   readonly controllerClass: string;
@@ -94,6 +103,10 @@ export async function materialize(
 ): Promise<Materialized> {
   const namespace = es.metadata.namespace ?? '';
   const name = es.metadata.name ?? '';
+  const policy = creationPolicyOf(es.spec);
+  // What adds to a Secret that others made, or freezes it, needs the object's uid or somebody's leisure.
+  if (policy === 'Merge' || policy === 'None' || es.spec.target?.immutable === true)
+    return skipped('left-to-the-poller');
   if (!deps.room.enter()) {
     // Waiting would only make all of them late: the API server holds a seat for each.
     return {
@@ -111,12 +124,13 @@ export async function materialize(
       { group: GROUP, version: HUB_VERSION, resource: 'externalsecrets', namespace },
       until,
     );
-    const desired = fetchDesired(es, deps, until);
-    desired.catch(() => {});
+    const wanted = fetchDesired(es, deps, until);
+    wanted.catch(() => {});
     allowed.catch(() => {});
     if (await exists) return skipped('exists');
     if (!(await allowed)) return skipped('caller-may-not-create');
-    return await write(es, await desired, deps, until);
+    const work = await wanted;
+    return work === undefined ? skipped('nothing-to-write') : await write(es, work, deps, until);
   } catch (thrown) {
     const error = toSyncError('apply', thrown);
     // A store of another controller class: not ours to judge. A namespace on its way out: nobody waits for it.
@@ -150,11 +164,18 @@ async function objectExists(
   }
 }
 
+interface Work {
+  readonly fetched: Fetched;
+  readonly desired: DesiredSecret;
+  /** Renders again, from other values. */
+  readonly redo: (values: Fetched['data']) => Promise<DesiredSecret>;
+}
+
 async function fetchDesired(
   es: ExternalSecret,
   deps: MaterializeDeps,
   signal: AbortSignal,
-): Promise<DesiredSecret> {
+): Promise<Work | undefined> {
   const notBefore = deps.clock.monotonic();
   const ports = deps.live.ports(() => notBefore);
   const fetched = await fetchPlan(
@@ -163,6 +184,7 @@ async function fetchDesired(
       namespace: es.metadata.namespace ?? '',
       controllerClass: deps.controllerClass,
       reader: deps.live.reader(notBefore),
+      generators: deps.live.generators(() => notBefore),
       withConnection: (store: ResolvedStore, limit, use) => deps.connections.once(store, ports, limit, use),
       reads: deps.reads,
       notBefore,
@@ -170,12 +192,27 @@ async function fetchDesired(
     },
     signal,
   );
-  return shape(es, fetched.data);
+  // Everything is gone at the provider: only deletionPolicy Merge wants a Secret then, an empty one.
+  if (fetched.data.size === 0 && deletionPolicyOf(es.spec) !== 'Merge') return undefined;
+  const redo = (values: Fetched['data']): Promise<DesiredSecret> =>
+    desire(es, values, deps.live.templates(notBefore), deps.clock, signal);
+  return { fetched, desired: await redo(fetched.data), redo };
+}
+
+function pendingSecret(es: ExternalSecret, desired: DesiredSecret, key: MarkerKey): SecretObject {
+  const pending = signMarker(key, {
+    namespace: desired.namespace,
+    secret: desired.name,
+    externalSecret: es.metadata.name ?? '',
+    specHash: specHash(es.spec),
+    data: revealData(desired.data),
+  });
+  return newSecret(desired, { pending });
 }
 
 async function write(
   es: ExternalSecret,
-  desired: DesiredSecret,
+  work: Work,
   deps: MaterializeDeps,
   signal: AbortSignal,
 ): Promise<Materialized> {
@@ -184,14 +221,7 @@ async function write(
   if (keys.current === undefined) await keys.load(signal);
   const key = keys.current;
   if (key === undefined) throw new EsaError('INTERNAL', 'no key to sign the pending marker');
-  const pending = signMarker(key, {
-    namespace: desired.namespace,
-    secret: desired.name,
-    externalSecret: name,
-    specHash: specHash(es.spec),
-    data: revealData(desired.data),
-  });
-  const body = newSecret(desired, { pending });
+  const body = pendingSecret(es, work.desired, key);
   const options = { signal, fieldManager: fieldManager(name) };
   // Twice: a Secret that is in the way may vanish (garbage collection of an earlier object of this name).
   for (let attempt = 0; ; attempt += 1) {
@@ -203,23 +233,44 @@ async function write(
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
     }
-    const result = await replaceUnused(es, body, desired, deps, signal);
+    const result = await replaceUnused(es, work, key, deps, signal);
     if (result !== 'retry') return result;
     if (attempt > 0) return skipped('target-changes');
   }
 }
 
+/**
+ * What the Secret in place of a live one is to hold. Generated values stay if this is the same create once more
+ * (somebody may have read them when the first try returned), or if the user asks for it.
+ */
+async function replacement(
+  es: ExternalSecret,
+  { fetched, desired, redo }: Work,
+  live: SecretObject,
+  owned: Ownership,
+): Promise<DesiredSecret> {
+  if (fetched.generated.size === 0) return desired;
+  const again = owned.kind === 'pending' && owned.marker.specHash === specHash(es.spec);
+  if (again && fetched.generated.size === fetched.data.size) {
+    // Nothing in it can have changed at a provider: whatever the templates made of it is right as it is.
+    const data = [...decodeData(live)].map(([key, bytes]) => [key, SecretValue.fromBytes(bytes)] as const);
+    return { ...desired, data: new Map(data) };
+  }
+  return again || asksToKeep(es) ? redo(keepGenerated(es, fetched, live, owned)) : desired;
+}
+
 /** The target exists: it is replaced only if it is pending for this object, or left by an earlier one. */
 async function replaceUnused(
   es: ExternalSecret,
-  body: ReturnType<typeof newSecret>,
-  desired: DesiredSecret,
+  work: Work,
+  key: MarkerKey,
   deps: MaterializeDeps,
   signal: AbortSignal,
 ): Promise<Materialized | 'retry'> {
   const { kube, keys } = deps;
+  const { desired } = work;
   const name = es.metadata.name ?? '';
-  let live: Awaited<ReturnType<typeof getSecret>>;
+  let live: SecretObject;
   try {
     live = await getSecret(kube, desired.namespace, desired.name, { signal });
   } catch (error) {
@@ -228,6 +279,9 @@ async function replaceUnused(
   }
   const owned = ownership(live, { namespace: desired.namespace, name, uid: undefined }, keys.all);
   const where = `Secret ${desired.namespace}/${desired.name}`;
+  // Keys are added to a Secret that exists by the poller.
+  if (mergesKeys(desired) && owned.kind !== 'pending' && owned.kind !== 'other-external-secret')
+    return skipped('target-is-the-pollers');
   switch (owned.kind) {
     case 'pending':
     case 'dangling':
@@ -241,6 +295,7 @@ async function replaceUnused(
         'TARGET_UNMANAGED',
         `${where} exists and belongs to nobody; delete it, choose another target.name, or annotate it with external-secrets-admission.io/adopt: "true"`,
       );
+    case 'shared':
     case 'other-external-secret':
       throw new SyncError(
         'ownedByOther',
@@ -255,8 +310,9 @@ async function replaceUnused(
         new EsaError('TARGET_OWNED', `${where} belongs to ${owned.owner}; choose another target.name`),
       );
   }
-  if (live.immutable === true || (live.type !== undefined && live.type !== desired.type))
+  if (live.immutable === true || (live.type !== undefined && live.type !== (desired.type ?? 'Opaque')))
     return skipped('target-is-the-pollers');
+  const body = pendingSecret(es, await replacement(es, work, live, owned), key);
   // Seen from here an adopted Secret looks like one whose owner is gone. If another create of this name has won
   // since we looked, the Secret is that object's.
   if (await objectExists(kube, desired.namespace, name, signal)) return skipped('exists');

@@ -7,7 +7,7 @@ import {
   LABEL_CREATED_BY,
   LABEL_MANAGED,
 } from '../api/external-secrets/names.ts';
-import { createdByHash } from '../api/go-hash.ts';
+import { createdByHash, fieldManager } from '../api/go-hash.ts';
 import type { ObjectMeta } from '../api/meta.ts';
 import { signMarker, specHash } from './marker.ts';
 import { ownerReference, ownership } from './ownership.ts';
@@ -66,6 +66,17 @@ test('without a controller the labels decide: a restored backup is ours, a copy 
   );
   assert.equal(kind({ labels: { [LABEL_CREATED_BY]: createdByHash('ns', 'app') } }), 'unmanaged');
   assert.equal(kind({}), 'unmanaged');
+});
+
+test('a Secret that only another ExternalSecret has written to is shared, not ours', () => {
+  const labels = { [LABEL_MANAGED]: 'true' };
+  const by = (...names: string[]) => names.map((name) => ({ manager: fieldManager(name) }));
+  assert.deepEqual(ownership(secret({ labels, managedFields: by('other') }), es, []), {
+    kind: 'shared',
+    owner: 'other',
+  });
+  assert.equal(kind({ labels, managedFields: by('other', 'app') }), 'labelled');
+  assert.equal(kind({ labels, managedFields: [{ manager: 'velero' }] }), 'labelled');
 });
 
 test('an owner that does not control leaves the Secret unmanaged', () => {

@@ -7,7 +7,7 @@ import {
   LABEL_CREATED_BY,
   LABEL_MANAGED,
 } from '../api/external-secrets/names.ts';
-import { createdByHash } from '../api/go-hash.ts';
+import { createdByHash, FIELD_MANAGER_PREFIX, fieldManager } from '../api/go-hash.ts';
 import type { ObjectMeta, OwnerReference } from '../api/meta.ts';
 import type { SecretObject } from '../kube/objects.ts';
 import { type Marker, type MarkerKey, parseMarker, verifyMarker } from './marker.ts';
@@ -22,6 +22,8 @@ export type Ownership =
   | { readonly kind: 'labelled' }
   /** Made by admission for this object and not adopted yet; the signature holds. */
   | { readonly kind: 'pending'; readonly marker: Marker }
+  /** Managed for nobody in particular, but another ExternalSecret has written to it (Merge, Orphan). */
+  | { readonly kind: 'shared'; readonly owner: string }
   /** Nobody's, but its owner allows that it is taken over. */
   | { readonly kind: 'adoptable' }
   | { readonly kind: 'unmanaged' }
@@ -42,6 +44,18 @@ export function ownerReference(es: { name: string; uid: string }): OwnerReferenc
 
 const controllerOf = (meta: ObjectMeta): OwnerReference | undefined =>
   meta.ownerReferences?.find((reference) => reference.controller === true);
+
+/**
+ * The other ExternalSecret that wrote to a Secret which this one never did. Without it a Secret that somebody
+ * merges keys into would, by its label alone, be anybody's to replace.
+ */
+function otherWriter(meta: ObjectMeta, name: string): string | undefined {
+  const managers = (meta.managedFields ?? []).map(({ manager = '' }) => manager);
+  if (managers.includes(fieldManager(name))) return undefined;
+  return managers
+    .find((manager) => manager.startsWith(FIELD_MANAGER_PREFIX))
+    ?.slice(FIELD_MANAGER_PREFIX.length);
+}
 
 /** True for a controller reference to an ExternalSecret of this group, whatever its version. */
 export const isExternalSecretReference = (reference: OwnerReference): boolean =>
@@ -80,11 +94,11 @@ export function ownership(
   }
   const labels = secret.metadata.labels ?? {};
   const createdBy = labels[LABEL_CREATED_BY];
-  if (
-    labels[LABEL_MANAGED] === 'true' &&
-    (createdBy === undefined || createdBy === createdByHash(es.namespace, es.name))
-  ) {
-    return { kind: 'labelled' };
+  if (labels[LABEL_MANAGED] === 'true') {
+    if (createdBy === createdByHash(es.namespace, es.name)) return { kind: 'labelled' };
+    const other = createdBy === undefined ? otherWriter(secret.metadata, es.name) : undefined;
+    if (createdBy === undefined)
+      return other === undefined ? { kind: 'labelled' } : { kind: 'shared', owner: other };
   }
   if (secret.metadata.annotations?.[ANNOTATION_ADOPT] === 'true') return { kind: 'adoptable' };
   return { kind: 'unmanaged' };

@@ -1,9 +1,21 @@
 /** From the spec of an ExternalSecret to the reads it asks for; pure. */
 
 import type { StoreKind } from '../api/external-secrets/names.ts';
-import type { ExternalSecret, RemoteRefSpec } from '../api/external-secrets/v1/index.ts';
+import type {
+  CreationPolicy,
+  DecodingStrategy,
+  DeletionPolicy,
+  ExternalSecret,
+  ExternalSecretSpec,
+  FindSpec,
+  NullBytePolicy,
+  RemoteRefSpec,
+  RewriteStep,
+  StoreRef,
+} from '../api/external-secrets/v1/index.ts';
+import type { GeneratorRefKind } from '../api/generators/names.ts';
 import type { FieldPath } from '../api/problem.ts';
-import type { RemoteRef } from '../providers/contract.ts';
+import type { FindRequest, RemoteRef } from '../providers/contract.ts';
 import type { ConversionStrategy } from './keys.ts';
 
 export interface StoreReference {
@@ -11,16 +23,35 @@ export interface StoreReference {
   readonly name: string;
 }
 
+export interface GeneratorReference {
+  readonly kind: GeneratorRefKind;
+  readonly name: string;
+}
+
 /** One entry of spec.dataFrom or spec.data. */
 export interface PlannedRead {
-  /** Where it stands, as ESO words it in its events: `spec.data[0] (key: path/of/secret)`. */
+  /** Where it stands, as ESO words it in its errors: `spec.data[0] (key: path/of/secret)`. */
   readonly location: string;
+  /** The same for the event about a secret that is gone: `spec.data[0] (key=path/of/secret)`. */
+  readonly missing: string;
   readonly path: FieldPath;
-  readonly store: StoreReference;
-  readonly remote: RemoteRef;
+  readonly source:
+    | { readonly kind: 'read'; readonly store: StoreReference; readonly remote: RemoteRef }
+    | { readonly kind: 'find'; readonly store: StoreReference; readonly request: FindRequest }
+    | { readonly kind: 'generator'; readonly ref: GeneratorReference };
   readonly into:
     | { readonly kind: 'key'; readonly secretKey: string }
-    | { readonly kind: 'map'; readonly conversion: ConversionStrategy };
+    | {
+        readonly kind: 'map';
+        /**
+         * Unused where there is a rewrite: that makes the keys itself (eso.md 2.6). Undefined: keys have to be
+         * right as they are; what a generator calls them is its user's to say.
+         */
+        readonly conversion: ConversionStrategy | undefined;
+        readonly rewrite: readonly RewriteStep[];
+      };
+  readonly decoding: DecodingStrategy;
+  readonly nullBytes: NullBytePolicy;
 }
 
 export interface Plan {
@@ -28,6 +59,8 @@ export interface Plan {
   readonly target: string;
   /** In the order in which they are merged: dataFrom first, then data; a later one overwrites. */
   readonly reads: readonly PlannedRead[];
+  /** True if an entry whose secret is gone is left out; false if it fails the whole sync (eso.md 2.4). */
+  readonly skipsMissing: boolean;
 }
 
 const filled = (text: string | undefined): string | undefined =>
@@ -42,42 +75,108 @@ function remoteRef(spec: RemoteRefSpec): RemoteRef {
   };
 }
 
+const findRequest = (spec: FindSpec): FindRequest => ({
+  path: filled(spec.path),
+  nameRegexp: filled(spec.name?.regexp),
+  tags: spec.tags,
+});
+
 /** The name of the Secret that the ExternalSecret keeps (eso.md 2.1: target.name, else its own name). */
 export function targetName(es: {
   metadata: { name?: string | undefined };
-  spec?: ExternalSecret['spec'] | undefined;
+  spec?: ExternalSecretSpec | undefined;
 }): string {
   return filled(es.spec?.target?.name) ?? es.metadata.name ?? '';
 }
 
+/** What to do with the Secret; the API server writes the default, objects of older versions may lack it. */
+export const creationPolicyOf = (spec: ExternalSecretSpec | undefined): CreationPolicy =>
+  spec?.target?.creationPolicy ?? 'Owner';
+
+/** What to do when the provider says that everything is gone. */
+export const deletionPolicyOf = (spec: ExternalSecretSpec | undefined): DeletionPolicy =>
+  spec?.target?.deletionPolicy ?? 'Retain';
+
+const storeReference = (ref: StoreRef | undefined): StoreReference => ({
+  kind: ref?.kind === 'ClusterSecretStore' ? 'ClusterSecretStore' : 'SecretStore',
+  name: ref?.name ?? '',
+});
+
 /**
  * @param es an ExternalSecret in the hub version that passed validation: what the engine cannot do was
- *   refused there, so every entry here is one of data[] or dataFrom[].extract with a default store
+ *   refused there, so every entry here names a generator or a store, its own or the object's
  */
 export function plan(es: ExternalSecret): Plan {
-  const store: StoreReference = {
-    kind: es.spec.secretStoreRef?.kind === 'ClusterSecretStore' ? 'ClusterSecretStore' : 'SecretStore',
-    name: es.spec.secretStoreRef?.name ?? '',
-  };
+  const { spec } = es;
   const reads: PlannedRead[] = [];
-  for (const [index, entry] of (es.spec.dataFrom ?? []).entries()) {
-    if (entry.extract === undefined) continue;
-    reads.push({
-      location: `spec.dataFrom[${index}].extract`,
-      path: ['spec', 'dataFrom', index, 'extract', 'key'],
-      store,
-      remote: remoteRef(entry.extract),
-      into: { kind: 'map', conversion: entry.extract.conversionStrategy ?? 'Default' },
-    });
+  for (const [index, { extract, find, rewrite = [], sourceRef }] of (spec.dataFrom ?? []).entries()) {
+    const common = { missing: `spec.dataFrom[${index}]` };
+    const generator = sourceRef?.generatorRef;
+    if (generator !== undefined) {
+      reads.push({
+        ...common,
+        location: `spec.dataFrom[${index}].sourceRef.generatorRef`,
+        path: ['spec', 'dataFrom', index, 'sourceRef', 'generatorRef'],
+        source: { kind: 'generator', ref: { kind: generator.kind, name: generator.name } },
+        into: { kind: 'map', conversion: undefined, rewrite },
+        decoding: 'None',
+        nullBytes: 'Ignore',
+      });
+      continue;
+    }
+    const store = storeReference(sourceRef?.storeRef ?? spec.secretStoreRef);
+    const what = extract ?? find;
+    if (what === undefined) continue;
+    const rest = {
+      into: { kind: 'map', conversion: what.conversionStrategy ?? 'Default', rewrite },
+      decoding: what.decodingStrategy ?? 'None',
+      nullBytes: what.nullBytePolicy ?? 'Ignore',
+    } as const;
+    if (extract !== undefined) {
+      reads.push({
+        ...common,
+        ...rest,
+        location: `spec.dataFrom[${index}].extract`,
+        path: ['spec', 'dataFrom', index, 'extract', 'key'],
+        source: { kind: 'read', store, remote: remoteRef(extract) },
+      });
+    } else if (find !== undefined) {
+      reads.push({
+        ...common,
+        ...rest,
+        location: `spec.dataFrom[${index}].find`,
+        path: ['spec', 'dataFrom', index, 'find'],
+        source: { kind: 'find', store, request: findRequest(find) },
+      });
+    }
   }
-  for (const [index, entry] of (es.spec.data ?? []).entries()) {
+  for (const [index, { secretKey, remoteRef: remote, sourceRef }] of (spec.data ?? []).entries()) {
     reads.push({
-      location: `spec.data[${index}] (key: ${entry.remoteRef.key})`,
+      location: `spec.data[${index}] (key: ${remote.key})`,
+      missing: `spec.data[${index}] (key=${remote.key})`,
       path: ['spec', 'data', index, 'remoteRef', 'key'],
-      store,
-      remote: remoteRef(entry.remoteRef),
-      into: { kind: 'key', secretKey: entry.secretKey },
+      source: {
+        kind: 'read',
+        store: storeReference(sourceRef?.storeRef ?? spec.secretStoreRef),
+        remote: remoteRef(remote),
+      },
+      into: { kind: 'key', secretKey },
+      decoding: remote.decodingStrategy ?? 'None',
+      nullBytes: remote.nullBytePolicy ?? 'Ignore',
     });
   }
-  return { target: targetName(es), reads };
+  return { target: targetName(es), reads, skipsMissing: deletionPolicyOf(spec) !== 'Retain' };
+}
+
+/** Every store that the entries of a spec name, each once; robust against specs that were never validated. */
+export function storeReferences(spec: ExternalSecretSpec | undefined): readonly StoreReference[] {
+  const seen = new Map<string, StoreReference>();
+  const add = (ref: StoreRef | undefined): void => {
+    const reference = storeReference(ref);
+    if (reference.name !== '') seen.set(`${reference.kind}/${reference.name}`, reference);
+  };
+  for (const entry of [...(spec?.dataFrom ?? []), ...(spec?.data ?? [])]) {
+    if (entry.sourceRef?.generatorRef === undefined) add(entry.sourceRef?.storeRef ?? spec?.secretStoreRef);
+  }
+  return [...seen.values()];
 }

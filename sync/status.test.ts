@@ -4,7 +4,7 @@ import { EsaError } from '../api/errors.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { ProviderError } from '../providers/contract.ts';
 import { SyncError } from './errors.ts';
-import { currentVersion, failedStatus, readyCondition, syncedStatus } from './status.ts';
+import { currentVersion, failedStatus, readyCondition, type SyncedOutcome, syncedStatus } from './status.ts';
 
 const NOW = Date.parse('2026-01-02T03:04:05.678Z');
 const HOUR = 3_600_000;
@@ -13,7 +13,7 @@ const es = (status?: ExternalSecret['status']): Pick<ExternalSecret, 'metadata' 
   status,
 });
 const synced = (now = NOW, status?: ExternalSecret['status'], interval = HOUR) =>
-  syncedStatus({ es: es(status), target: 't', refreshedAt: now, now, interval });
+  syncedStatus({ es: es(status), outcome: 'synced', target: 't', refreshedAt: now, now, interval });
 
 test('the first success says all of it, in ESO’s words', () => {
   assert.deepEqual(synced(), {
@@ -30,6 +30,33 @@ test('the first success says all of it, in ESO’s words', () => {
     syncedResourceVersion: currentVersion(es()),
     binding: { name: 't' },
   });
+});
+
+test('what a sync came to is said in ESO’s words, and the binding names a Secret only if there is one', () => {
+  const before = synced();
+  const said = (outcome: SyncedOutcome) => {
+    const status = syncedStatus({
+      es: es(before),
+      outcome,
+      target: 't',
+      refreshedAt: NOW,
+      now: NOW + 1000,
+      interval: HOUR,
+    });
+    const { reason, message, status: ready } = readyCondition(status) ?? {};
+    return [ready, reason, message, status?.binding?.name];
+  };
+  const retained = 'secret retained due to DeletionPolicy=Retain';
+  assert.deepEqual(said('retained'), ['True', 'SecretSynced', retained, 't']);
+  assert.deepEqual(said('deleted'), [
+    'True',
+    'SecretDeleted',
+    'secret deleted due to DeletionPolicy=Delete',
+    '',
+  ]);
+  const missing = 'secret will not be created due to CreationPolicy=Merge';
+  assert.deepEqual(said('missing'), ['True', 'SecretMissing', missing, '']);
+  assert.deepEqual(said('none'), ['True', 'SecretSynced', 'secret synced', '']);
 });
 
 test('while nothing changes refreshTime is written each interval or ten minutes, whichever is longer', () => {

@@ -20,7 +20,7 @@ export const currentVersion = (es: Pick<ExternalSecret, 'metadata'>): string =>
   syncedResourceVersion(es.metadata.generation ?? 0, es.metadata.annotations ?? {}, es.metadata.labels ?? {});
 
 /** refreshTime is written no more often than this while nothing else changes. */
-const COARSE_REFRESH_MS = 10 * 60_000;
+export const COARSE_REFRESH_MS = 10 * 60_000;
 
 /** The Ready condition that stands in a status, if any. */
 export function readyCondition(
@@ -42,7 +42,27 @@ export function nextCondition(
 export const sameCondition = (a: Condition | undefined, b: Condition): boolean =>
   a !== undefined && a.status === b.status && a.reason === b.reason && a.message === b.message;
 
+/** What a sync that did not fail came to (eso.md 3.1). */
+export type SyncedOutcome = 'synced' | 'retained' | 'deleted' | 'missing' | 'none';
+
+/** ESO's words for each. */
+const OUTCOMES: Readonly<Record<SyncedOutcome, { reason: string; message: string }>> = {
+  synced: { reason: 'SecretSynced', message: 'secret synced' },
+  none: { reason: 'SecretSynced', message: 'secret synced' },
+  retained: { reason: 'SecretSynced', message: 'secret retained due to DeletionPolicy=Retain' },
+  deleted: { reason: 'SecretDeleted', message: 'secret deleted due to DeletionPolicy=Delete' },
+  missing: { reason: 'SecretMissing', message: 'secret will not be created due to CreationPolicy=Merge' },
+};
+
+/** True if the condition says that there is rightly no Secret, or that it was left as it was. */
+export const excusesMissing = (condition: Condition | undefined): boolean =>
+  (['retained', 'deleted', 'missing'] as const).some(
+    (outcome) =>
+      condition?.reason === OUTCOMES[outcome].reason && condition.message === OUTCOMES[outcome].message,
+  );
+
 export interface SyncedInput {
+  readonly outcome: SyncedOutcome;
   readonly es: Pick<ExternalSecret, 'metadata' | 'status'>;
   readonly target: string;
   /** When the values were read, milliseconds since the epoch. */
@@ -54,20 +74,18 @@ export interface SyncedInput {
 
 /** The status after success, or undefined if what stands there says the same (then nothing is written). */
 export function syncedStatus(input: SyncedInput): ExternalSecretStatus | undefined {
-  const { es, target, refreshedAt, now, interval } = input;
+  const { es, outcome, refreshedAt, now, interval } = input;
   const version = currentVersion(es);
   const before = readyCondition(es.status);
-  const condition = nextCondition(
-    before,
-    { status: 'True', reason: 'SecretSynced', message: 'secret synced' },
-    now,
-  );
+  const condition = nextCondition(before, { status: 'True', ...OUTCOMES[outcome] }, now);
+  const bound = es.status?.binding?.name ?? '';
+  const binding = outcome === 'synced' ? input.target : outcome === 'retained' ? bound : '';
   const recorded = Date.parse(es.status?.refreshTime ?? '') || 0;
   const stale = interval > 0 && refreshedAt - recorded >= Math.max(interval, COARSE_REFRESH_MS);
   if (
     sameCondition(before, condition) &&
     es.status?.syncedResourceVersion === version &&
-    es.status.binding?.name === target &&
+    bound === binding &&
     !stale
   ) {
     return undefined;
@@ -76,7 +94,7 @@ export function syncedStatus(input: SyncedInput): ExternalSecretStatus | undefin
     conditions: [condition],
     refreshTime: kubeTime(refreshedAt),
     syncedResourceVersion: version,
-    binding: { name: target },
+    binding: { name: binding },
   };
 }
 

@@ -9,7 +9,6 @@ import { pause } from '../kube/backoff.ts';
 import { KubeClient } from '../kube/client.ts';
 import { loadClusterConfig } from '../kube/config.ts';
 import { takeAwsEnvironment } from '../providers/aws/environment.ts';
-import type { RemoteObject } from '../providers/contract.ts';
 import { configureOutbound } from '../providers/http.ts';
 import { scrubVaultEnvironment } from '../providers/vault/client.ts';
 import { COMMON_FLAGS } from '../runtime/flags.ts';
@@ -19,6 +18,7 @@ import { createRegistry, providerMetrics, webhookMetrics } from '../runtime/metr
 import { integerFlag, logLevelFlag, ownNamespace, readFlags, runProgram } from '../runtime/program.ts';
 import { AccessReviews } from '../sync/access-reviews.ts';
 import { Connections } from '../sync/connections.ts';
+import type { Answer } from '../sync/fetch.ts';
 import { FreshReads } from '../sync/fresh-reads.ts';
 import { LiveCluster } from '../sync/live.ts';
 import { MarkerKeys } from '../sync/marker-keys.ts';
@@ -104,7 +104,7 @@ await runProgram(
           calls.inc({ provider, status: error === undefined ? 'success' : 'error' }),
       }),
       // In flight only: a value is never kept.
-      reads: new FreshReads<RemoteObject>({ clock: systemClock, keepMs: 0 }),
+      reads: new FreshReads<Answer>({ clock: systemClock, keepMs: 0 }),
       room,
       controllerClass: flags['controller-class'],
       readTimeoutMs: budgetMs,

@@ -123,6 +123,7 @@ function refuseUnsynced(request: AdmissionRequest, target: string, error: SyncEr
 
 /** The field, in the hub version, that leads to what went wrong. */
 function fieldOf({ code, path = ['spec'] }: SyncError): FieldPath {
+  if (path.includes('generatorRef')) return path;
   switch (code) {
     case 'STORE_NOT_FOUND':
     case 'STORE_NOT_ALLOWED':

@@ -1,5 +1,7 @@
 /** The validating hook: pure judgement, no I/O (the cross-object checks are the mutating hook's and the poller's). */
+import { GENERATOR_REF_KINDS, generatorResource } from '../api/generators/names.ts';
 import { formatProblem, type Problem } from '../api/problem.ts';
+import { checkGenerator } from '../policy/check-generator.ts';
 import { type Checked, checkExternalSecret, checkStore } from '../policy/check-object.ts';
 import {
   type AdmissionAnswer,
@@ -15,12 +17,16 @@ function judge(request: AdmissionRequest, object: AdmissionObject): Judgement {
   // The namespace may be left out of the object; the request always has it.
   const metadata = { ...object.metadata, ...(request.namespace ? { namespace: request.namespace } : {}) };
   const complete = { ...object, metadata };
-  switch (request.kind.kind) {
+  const { group, kind } = request.kind;
+  // Kinds such as Webhook are common names: only with the group they say what they are.
+  const generator = GENERATOR_REF_KINDS.find((one) => one === kind && generatorResource(one).group === group);
+  if (generator !== undefined) return checkGenerator(generator, complete.spec);
+  switch (kind) {
     case 'ExternalSecret':
       return checkExternalSecret(complete);
     case 'SecretStore':
     case 'ClusterSecretStore':
-      return checkStore(complete, request.kind.kind);
+      return checkStore(complete, kind);
     default:
       return { problems: [], warnings: [] };
   }

@@ -1,0 +1,69 @@
+/** From a reference to a generator to new values. They are never shared: each caller gets his own. */
+import { EsaError, toEsaError } from '../api/errors.ts';
+import { generatorResource } from '../api/generators/names.ts';
+import type { ObjectMeta } from '../api/meta.ts';
+import { formatProblem } from '../api/problem.ts';
+import type { SecretValue } from '../api/secret-value.ts';
+import { generatorClass, generatorOf } from '../providers/generators/registry.ts';
+import type { GeneratorReference } from './plan.ts';
+
+/** An object of any kind of generator. */
+export interface GeneratorObject {
+  readonly metadata: ObjectMeta;
+  readonly spec?: unknown;
+}
+
+/** How generators are read: live, by both programs. */
+export interface GeneratorReader {
+  /**
+   * @param namespace of the ExternalSecret; kinds of the cluster are not looked for in it
+   * @returns undefined = it does not exist
+   */
+  generator(
+    ref: GeneratorReference,
+    namespace: string,
+    signal: AbortSignal,
+  ): Promise<GeneratorObject | undefined>;
+}
+
+/** ESO's frame, which its users look for. */
+const failure = (error: EsaError): EsaError =>
+  new EsaError(error.code, `error using generator: ${error.message}`, { cause: error });
+
+/**
+ * New values from the generator that an entry refers to.
+ * @throws EsaError STORE_OTHER_CLASS if it is of another controller class (then that is all that matters),
+ *   REFERENCE_NOT_FOUND, INVALID_OBJECT, KUBE_API
+ */
+export async function generate(
+  ref: GeneratorReference,
+  namespace: string,
+  reader: GeneratorReader,
+  controllerClass: string,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, SecretValue>> {
+  const { kind, name } = ref;
+  const { group, namespaced } = generatorResource(kind);
+  const label = `${kind} ${namespaced ? `${namespace}/` : ''}${name}`;
+  const object = await reader.generator(ref, namespace, signal).catch((error: unknown) => {
+    throw failure(toEsaError(error));
+  });
+  if (object === undefined) {
+    // As the API server words it; with the namespace too, a warning would have no room for the kind.
+    throw failure(new EsaError('REFERENCE_NOT_FOUND', `${kind}.${group} "${name}" not found`));
+  }
+  const itsClass = generatorClass(kind, object.spec);
+  if (itsClass !== '' && itsClass !== controllerClass)
+    throw new EsaError('STORE_OTHER_CLASS', `${label} belongs to controller class "${itsClass}"`);
+  const choice = generatorOf(kind, object.spec);
+  if (!choice.ok) {
+    // Checked at admission too, but the object may predate the webhook, or have come in while it was off.
+    const problems = choice.problems.map((one) => formatProblem({ ...one, path: ['spec', ...one.path] }));
+    throw failure(new EsaError('INVALID_OBJECT', `${label}: ${problems.join('; ')}`));
+  }
+  try {
+    return choice.generator.generate(choice.spec);
+  } catch (error) {
+    throw failure(toEsaError(error));
+  }
+}
