@@ -1,0 +1,46 @@
+/** The examples of docs/templates.md: files, commands and what they print, as they stand there. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { FUNCTIONS } from '../template/functions/index.ts';
+
+const PAGE = readFileSync(join(import.meta.dirname, '../docs/templates.md'), 'utf8');
+const directory = mkdtempSync(join(tmpdir(), 'esa-docs-'));
+after(() => rmSync(directory, { recursive: true }));
+
+for (const [, language, block = ''] of PAGE.matchAll(/^```(\w+)\n(.*?)^```$/gms)) {
+  const name = /^# (\S+\.yaml)\n/.exec(block)?.[1];
+  if (name !== undefined) writeFileSync(join(directory, name), block);
+  if (language !== 'console') continue;
+  const [command = '', ...printed] = block.split('\n');
+  test(command, () => {
+    // The name by which users know it; the output is what a terminal would show.
+    const script = `esa() { "$NODE" "$MAIN" "$@"; }\n${command.replace(/^\$ /, '')}`;
+    const { stdout, stderr } = spawnSync('bash', ['--norc', '-c', script], {
+      cwd: directory,
+      env: { PATH: process.env['PATH'], NODE: process.execPath, MAIN: join(import.meta.dirname, 'main.mjs') },
+      encoding: 'utf8',
+    });
+    assert.equal(stderr + stdout, printed.join('\n'));
+  });
+}
+
+test('every function stands in the tables, and no other', () => {
+  const functions = PAGE.slice(PAGE.indexOf('Those of [sprig]'), PAGE.indexOf('`b64dec`, `b32dec` and'));
+  const named = new Set<string>();
+  for (const line of functions.split('\n').filter((one) => one.startsWith('| '))) {
+    const [, first = '', second = ''] = line.split(/(?<!\\)\|/);
+    // Of ESO's own the first column has the name with its arguments, of sprig's the second has names only.
+    const own = first.includes('`');
+    for (const [, code = ''] of (own ? first : second).matchAll(/`([^`]+)`/g))
+      for (const word of own ? code.split(' ').slice(0, 1) : code.split(' ')) named.add(word);
+  }
+  const must = [...named]
+    .filter((name) => /^regex(?!QuoteMeta)/.test(name))
+    .map((name) => `must${name[0]?.toUpperCase()}${name.slice(1)}`);
+  named.delete('must');
+  assert.deepEqual([...named, ...must].sort(), [...FUNCTIONS.keys()].sort());
+});

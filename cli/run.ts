@@ -1,0 +1,34 @@
+/** The commands of `esa` by name. */
+import { Command, CommanderError } from 'commander';
+import packageJson from '../package.json' with { type: 'json' };
+import { renderCommand } from './render.ts';
+import { EXIT, type ExitCode, type Terminal, UsageError } from './terminal.ts';
+
+/**
+ * Runs one command.
+ * @param args without the names of the interpreter and of the program
+ * @returns the exit code; everything else is written to the terminal
+ */
+export async function run(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  let code: ExitCode = EXIT.ok;
+  const program = new Command('esa')
+    .description('External secrets for Kubernetes, on the command line.')
+    .version(packageJson.version)
+    .exitOverride()
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.error });
+  program.addCommand(
+    renderCommand(terminal, (result) => {
+      code = result;
+    }).copyInheritedSettings(program),
+  );
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return code;
+  } catch (error) {
+    // commander has written what is wrong, or the help that was asked for.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (!(error instanceof UsageError)) throw error;
+    terminal.error(`error: ${error.message}\n`);
+    return EXIT.usage;
+  }
+}
