@@ -17,7 +17,7 @@ const ROOMS = {
   runtime: ['api'],
   kube: ['api'],
   template: ['api'],
-  policy: ['providers', 'api'],
+  policy: ['providers', 'template', 'api'],
   providers: ['template', 'api'],
   certs: ['kube', 'runtime', 'api'],
   sync: ['policy', 'template', 'providers', 'kube', 'api'],

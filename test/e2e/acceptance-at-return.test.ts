@@ -39,6 +39,64 @@ test('kubectl get finds it, 200 times out of 200', async () => {
   assert.equal(found, COUNT);
 });
 
+interface StoredPod {
+  readonly metadata: { readonly creationTimestamp: string };
+  readonly spec: Pick<typeof POD.spec, 'containers'> & {
+    readonly volumes: readonly Partial<(typeof POD.spec.volumes)[number]>[];
+  };
+}
+
+/** What the kubelet would need of a Secret to start the Pod: it waits in CreateContainerConfigError for what is missing. */
+function secretKeysOf(pod: StoredPod): [name: string, key: string | undefined][] {
+  const [container] = pod.spec.containers;
+  return [
+    ...container.envFrom.map(({ secretRef }): [string, undefined] => [secretRef.name, undefined]),
+    ...container.env.map(({ valueFrom: { secretKeyRef } }): [string, string] => [
+      secretKeyRef.name,
+      secretKeyRef.key,
+    ]),
+    // The API server adds one for the token of the ServiceAccount, which is no Secret.
+    ...pod.spec.volumes.flatMap(({ secret }) =>
+      (secret?.items ?? []).map(({ key }): [string, string] => [secret?.secretName ?? '', key]),
+    ),
+  ];
+}
+
+const POD = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'consumer', namespace: NAMESPACE },
+  spec: {
+    containers: [
+      {
+        name: 'app',
+        image: 'app:1',
+        envFrom: [{ secretRef: { name: 'consumed' } }],
+        env: [{ name: 'PASSWORD', valueFrom: { secretKeyRef: { name: 'consumed', key: 'password' } } }],
+        volumeMounts: [{ name: 'secret', mountPath: '/etc/app' }],
+      },
+    ] as const,
+    volumes: [
+      { name: 'secret', secret: { secretName: 'consumed', items: [{ key: 'password', path: 'p' }] } },
+    ],
+  },
+};
+
+test('S76 a Pod in the same apply has its Secret, by envFrom, secretKeyRef and volume', async () => {
+  const items = [externalSecret(NAMESPACE, 'consumed', { refreshInterval: '8760h' }), POD];
+  const stdin = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+  await bed.cp.kubectlOutput(['apply', '-f', '-'], { stdin });
+  const stored = await bed.cp.kubectlOutput(['get', 'pod', 'consumer', '-n', NAMESPACE, '-o', 'json']);
+  const pod = JSON.parse(stored) as StoredPod;
+  for (const [name, key] of secretKeysOf(pod)) {
+    const secret = await cluster.get('Secret', NAMESPACE, name);
+    assert.ok((secret.metadata.creationTimestamp ?? 'never') <= pod.metadata.creationTimestamp);
+    if (key !== undefined) assert.equal(secret.data?.[key], VALUE);
+  }
+  await cluster.remove('ExternalSecret', NAMESPACE, 'consumed');
+  await cluster.remove('Secret', NAMESPACE, 'consumed');
+});
+
 test('then the poller adopts all of them and writes no data', async () => {
   const path = `/api/v1/namespaces/${NAMESPACE}/secrets?labelSelector=reconcile.external-secrets.io/managed=true`;
   const list = async (): Promise<readonly SecretObject[]> =>

@@ -74,6 +74,8 @@ const ARTICLE = {
   tenant: 'seed001-secretstore-tenant-a.as-printed.yaml',
   tenants: 'seed001-fixture-tenant-externalsecrets.yaml',
   database: 'seed001-externalsecret-database-credentials.yaml',
+  config: 'seed001-externalsecret-config.intended.yaml',
+  configAsPrinted: 'seed001-externalsecret-config.as-printed.yaml',
   rotating: 'seed001-externalsecret-rotating.intended.yaml',
 };
 
@@ -212,6 +214,30 @@ describe('the AWS article', () => {
     assert.equal(kept.metadata.uid, metadata.uid);
     assert.deepEqual(await cluster.values('default', 'app-secret'), { a: '1', b: '{"c":2}' });
     await cluster.remove('ExternalSecret', 'default', 'rotating-secret');
+  });
+
+  test('S26 as printed the template asks for more than is fetched, and no store is named: both are said', async () => {
+    const { code, stderr } = await applyManifests(bed.cp, seeds(ARTICLE.configAsPrinted));
+    assert.equal(code, 1);
+    assert.match(stderr, /spec\.secretStoreRef\.name: no store is named/);
+    for (const key of ['username', 'password'])
+      assert.match(stderr, new RegExp(`no key "${key}" is fetched; there is \\.host, \\.port`));
+    assert.equal(await cluster.find('Secret', 'default', 'app-config'), undefined);
+  });
+
+  test('S27 S28 as intended: one key with the rendered lines, byte for byte, also of awkward values', async () => {
+    const password = 'p"ä€\n: {}';
+    const values = { ...DATABASE, host: 'db.example', port: '5432', password };
+    await aws.put(WEST, 'prod/database', JSON.stringify(values), ACCOUNT);
+    await apply(...seeds(ARTICLE.config));
+    const { data, type } = await cluster.get('Secret', 'default', 'app-config');
+    assert.equal(type, 'Opaque');
+    assert.deepEqual(Object.keys(data ?? {}), ['config.yaml']);
+    const text = `database:\n  host: db.example\n  port: 5432\n  username: u\n  password: ${password}\n`;
+    assert.equal(data?.['config.yaml'], Buffer.from(text).toString('base64'));
+    await cluster.synced('default', 'config-secret', WITHIN_MS);
+    await cluster.remove('ExternalSecret', 'default', 'config-secret');
+    await aws.put(WEST, 'prod/database', JSON.stringify(DATABASE), ACCOUNT);
   });
 
   test('S21 a changed value comes with the interval, not before', async () => {

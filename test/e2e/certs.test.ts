@@ -231,7 +231,7 @@ describe('certificates', { concurrency: false }, () => {
     for (const end of endings.splice(0).toReversed()) await end();
   });
 
-  test('from nothing to a served call; foreign hooks untouched; damage repaired', async () => {
+  test('9.3 #55 from nothing to a served call; foreign hooks untouched; damage repaired', async () => {
     const namespace = await newNamespace();
     const log: string[] = [];
     const manager = newManager(namespace, 'a', {}, log);
@@ -327,7 +327,7 @@ describe('certificates', { concurrency: false }, () => {
     ]);
   });
 
-  test('an expired CA is replaced; a foreign Secret is refused and left as it is', async () => {
+  test('9.3 #55 an expired CA is replaced; a foreign Secret is refused and left as it is', async () => {
     const namespace = await newNamespace();
     const first = newManager(namespace, 'a', { authorityMs: 1000 });
     await first.start(new AbortController().signal);

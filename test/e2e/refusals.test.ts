@@ -185,13 +185,14 @@ describe("an object that today's rules refuse", () => {
   });
 
   test('is refused a new problem, and only that is named', async () => {
-    const { code, stderr } = await kubectl(
-      ...['patch', 'es', 'old-spec', '--type=merge', '-p', '{"spec":{"target":{"immutable":true}}}'],
-    );
+    const change = JSON.stringify({
+      spec: { target: { manifest: { apiVersion: 'v1', kind: 'ConfigMap' } } },
+    });
+    const { code, stderr } = await kubectl('patch', 'es', 'old-spec', '--type=merge', '-p', change);
     assert.equal(code, 1);
     assert.equal(
       stderr,
-      'The ExternalSecret "old-spec" is invalid: spec.target.immutable: an immutable target is not supported yet; leave it out\n',
+      'The ExternalSecret "old-spec" is invalid: spec.target.manifest: a target other than a Secret is not supported; leave manifest out\n',
     );
   });
 
@@ -274,12 +275,14 @@ describe('what an older version parks in its annotation', () => {
   });
 
   test('is judged when it is edited there', async () => {
-    const { code, stderr } = await annotate({ refreshPolicy: 'OnChange' });
+    const windows = [{ schedule: '@daily', duration: 'always' }];
+    const { code, stderr } = await annotate({
+      refreshPolicy: 'OnChange',
+      syncWindows: { kind: 'deny', windows },
+    });
     assert.equal(code, 1);
-    assert.equal(
-      stderr,
-      `The ExternalSecret "${NAME}" is invalid: metadata.annotations[${ANNOTATION_CONVERSION}]: refreshPolicy OnChange is not supported yet; leave it out\n`,
-    );
+    const said = `The ExternalSecret "${NAME}" is invalid: metadata.annotations[${ANNOTATION_CONVERSION}]: "always" is not`;
+    assert.equal(stderr.slice(0, said.length), said);
     assert.equal(await policy(), 'Periodic');
   });
 

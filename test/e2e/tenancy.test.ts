@@ -2,14 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { ANNOTATION_ADOPT, FINALIZER_ESO } from '../../api/external-secrets/names.ts';
+import { ANNOTATION_ADOPT } from '../../api/external-secrets/names.ts';
 import { type Bed, startBed } from '../harness/bed.ts';
 import { always, eventually } from '../harness/eventually.ts';
 import { needsGarbageCollection } from '../harness/garbage-collection.ts';
 import type { OpenBao } from '../harness/openbao.ts';
 import { requestsOf, writesOf } from './support/audit.ts';
 import { Cluster, type Manifest, valuesOf } from './support/cluster.ts';
-import { secretManager, secretOfEso, syncedByEso, syncedVersion } from './support/eso.ts';
+import { syncedVersion } from './support/eso.ts';
 import {
   clusterSecretStore,
   externalSecret,
@@ -115,7 +115,7 @@ describe('S49 the target exists and belongs to nobody', () => {
 });
 
 describe('who may use a store', () => {
-  test('a store of another controller class: its objects get no Secret, no status, no event, no finalizer', async () => {
+  test('9.3 #37 a store of another controller class: its objects get no Secret, no status, no event, no finalizer', async () => {
     await cluster.create(namespace('classes'));
     await cluster.create(tokenSecret('classes', openBao.token));
     const spec = { controller: 'another', provider: vaultProvider(openBao.address) };
@@ -187,7 +187,7 @@ describe('changes of an object', () => {
     return () => requestsTo(openBao, 'read', `secret/data/changes/${name}`);
   }
 
-  test('a renamed target: the new Secret comes, the old one goes, other Secrets stay', async () => {
+  test('9.3 #4 a renamed target: the new Secret comes, the old one goes, other Secrets stay', async () => {
     await make('renamed', { target: { name: 'old-name' } });
     await cluster.create(ownSecret('changes', 'bystander'));
     await cluster.patch('ExternalSecret', 'changes', 'renamed', { spec: { target: { name: 'new-name' } } });
@@ -234,7 +234,7 @@ describe('changes of an object', () => {
     await cluster.holds('changes', 'spec', { user: 'u' }, 2_000);
   });
 
-  test('refreshInterval 0: read once; edits ask nothing of Vault, a lost Secret does', async () => {
+  test('9.3 #31 refreshInterval 0: read once; edits ask nothing of Vault, a lost Secret does', async () => {
     const reads = await make('once', { refreshInterval: '0' });
     const before = reads();
     await openBao.write('changes/once', { password: 'second' });
@@ -417,56 +417,4 @@ describe('the target belongs to another', () => {
     );
     assert.deepEqual(await cluster.values('owned', 'controlled'), OWN);
   });
-});
-
-describe('taken over from External Secrets Operator', () => {
-  before(async () => {
-    await cluster.create(namespace('from-eso'));
-    await cluster.create(tokenSecret('from-eso', openBao.token));
-  });
-
-  test('an object as ESO leaves it: no write of its Secret and none of its status', async () => {
-    // Without its store nothing is made yet; what ESO would have made is put in its place by hand.
-    const metadata = { labels: { team: 'payments' }, finalizers: [FINALIZER_ESO] };
-    await cluster.attempt(externalSecret('from-eso', 'app', {}, metadata));
-    await cluster.failing('from-eso', 'app', /could not get SecretStore/);
-    await bed.product.poller.stop();
-    const { metadata: object } = await cluster.get('ExternalSecret', 'from-eso', 'app');
-    const status = syncedByEso(object, 'app');
-    await cluster.patch('ExternalSecret', 'from-eso', 'app', { status }, { subresource: 'status' });
-    const path = `/api/v1/namespaces/from-eso/secrets?fieldManager=${secretManager('app')}`;
-    assert.equal((await bed.cp.request('POST', path, secretOfEso(object, PASSWORD))).status, 201);
-    await cluster.create(secretStore('from-eso', 'vault', { provider: vaultProvider(openBao.address) }));
-    const before = {
-      object: await cluster.get('ExternalSecret', 'from-eso', 'app'),
-      secret: await cluster.get('Secret', 'from-eso', 'app'),
-    };
-    const reads = requestsTo(openBao, 'read', 'secret/data/app');
-    const since = new Date();
-    await bed.product.poller.start();
-    await eventually(() => requestsTo(openBao, 'read', 'secret/data/app') >= reads + 3);
-    const written = writesOf(bed, 'poller', since).filter((write) => write.endsWith(' from-eso/app'));
-    assert.deepEqual(written, []);
-    assert.deepEqual(await cluster.get('ExternalSecret', 'from-eso', 'app'), before.object);
-    assert.deepEqual(await cluster.get('Secret', 'from-eso', 'app'), before.secret);
-  });
-
-  test('from then on it is kept as any other', async () => {
-    await openBao.write('app', { password: 'rotated' });
-    await cluster.holds('from-eso', 'app', { password: 'rotated' }, WITHIN_MS);
-    await openBao.write('app', PASSWORD);
-    await cluster.holds('from-eso', 'app', PASSWORD, WITHIN_MS);
-  });
-
-  test(
-    "deleted, it goes although it has ESO's finalizer, and its Secret after it",
-    needsGarbageCollection(),
-    async () => {
-      await cluster.remove('ExternalSecret', 'from-eso', 'app');
-      await eventually(async () => (await cluster.find('ExternalSecret', 'from-eso', 'app')) === undefined);
-      await eventually(async () => (await cluster.values('from-eso', 'app')) === undefined, {
-        timeout: GARBAGE_MS,
-      });
-    },
-  );
 });

@@ -2,11 +2,13 @@
  * Installs the product from the same files that users apply. Only what needs a node differs: Deployments are
  * left out, and the Service leads to this machine.
  */
+import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments, stringify } from 'yaml';
 import { ROOT } from '../../tools/setup/paths.mjs';
 import type { Cluster } from './cluster.ts';
+import { eventually } from './eventually.ts';
 
 export interface InstallOptions {
   /** `external-secrets-system` by default. */
@@ -111,16 +113,42 @@ export function productManifests({
 export const manifestText = (manifests: readonly Manifest[]): string =>
   manifests.map((manifest) => stringify(manifest, { aliasDuplicateObjects: false })).join('---\n');
 
+interface Definition {
+  readonly metadata: { readonly name: string };
+  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+}
+
+/** Waits until the API server serves these kinds. (`kubectl wait` looks at one after the other, for seconds.) */
+async function established(cluster: Cluster, names: readonly string[]): Promise<void> {
+  if (names.length === 0) return;
+  const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+  await eventually(
+    async () => {
+      const { body } = await cluster.request<{ items?: readonly Definition[] }>('GET', path);
+      const ready = (body.items ?? []).filter(({ status }) =>
+        status?.conditions?.some((one) => one.type === 'Established' && one.status === 'True'),
+      );
+      const served = new Set(ready.map(({ metadata }) => metadata.name));
+      assert.deepEqual(
+        names.filter((name) => !served.has(name)),
+        [],
+      );
+      return true;
+    },
+    { timeout: 30_000, what: 'the new kinds are established' },
+  );
+}
+
 /** @throws Error with kubectl's words if a manifest is refused */
 export async function installProduct(cluster: Cluster, options: InstallOptions): Promise<Installation> {
   const { namespace = MANIFEST_NAMESPACE, configurations = true, conversion = true } = options;
   const manifests = productManifests(options);
   await cluster.kubectlOutput(['apply', '-f', '-'], { stdin: manifestText(manifests) });
   const crds = manifests.filter(({ kind }) => kind === 'CustomResourceDefinition');
-  if (crds.length > 0) {
-    const names = crds.map(({ metadata }) => `crd/${metadata.name}`);
-    await cluster.kubectlOutput(['wait', '--for=condition=Established', '--timeout=30s', ...names]);
-  }
+  await established(
+    cluster,
+    crds.map(({ metadata }) => metadata.name),
+  );
   await cluster.kindsChanged();
 
   const kubeconfigOf = async (account: string): Promise<string> =>

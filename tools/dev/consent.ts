@@ -32,7 +32,11 @@ export interface Plan {
 interface ObjectList {
   readonly items: readonly (Manifest & {
     readonly spec?: {
-      readonly versions?: readonly { readonly name: string; readonly served: boolean }[];
+      readonly versions?: readonly {
+        readonly name: string;
+        readonly served: boolean;
+        readonly storage: boolean;
+      }[];
     };
   })[];
 }
@@ -51,15 +55,20 @@ async function findExisting(cluster: UserCluster, manifests: readonly Manifest[]
   return found.items === undefined ? { items: [found] } : found;
 }
 
-/** CRDs of another owner can be used as they are if they serve v1 and nobody else converts them. */
-function refuseForeignCrds(crds: ObjectList['items'], context: string): void {
+/**
+ * CRDs of another owner can be used as they are if they serve the version that the programs speak, the one that ours
+ * store, and nobody else converts them.
+ */
+function refuseForeignCrds(crds: ObjectList['items'], ours: ObjectList['items'], context: string): void {
   for (const { metadata, spec } of crds) {
+    const own = ours.find(({ kind, metadata: { name } }) => kind === CRD && name === metadata.name);
+    const spoken = own?.spec?.versions?.find(({ storage }) => storage)?.name ?? '';
     const reason =
       spec?.conversion?.strategy === 'Webhook'
         ? 'converts by a webhook'
-        : spec?.versions?.some(({ name, served }) => name === 'v1' && served) === true
+        : spec?.versions?.some(({ name, served }) => name === spoken && served) === true
           ? undefined
-          : 'does not serve v1';
+          : `does not serve ${spoken}`;
     if (reason === undefined) continue;
     throw new UsageError(
       `--context ${context}: the CustomResourceDefinition ${metadata.name} that is there ${reason}, ` +
@@ -134,7 +143,7 @@ export async function planSession(
         'It looks like an installation of the product. Remove it first, or use another cluster.',
     );
   }
-  refuseForeignCrds(foreignCrds, cluster.context);
+  refuseForeignCrds(foreignCrds, all, cluster.context);
   const keptCrds = foreignCrds.map(({ metadata }) => metadata.name);
   // A conversion that half of the kinds have would be none: with kept ones, only v1 is served.
   const conversion = keptCrds.length === 0;

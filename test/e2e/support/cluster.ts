@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { GROUP } from '../../../api/external-secrets/names.ts';
 import type { ExternalSecret, SecretStore } from '../../../api/external-secrets/v1/index.ts';
+import { GENERATOR_REF_KINDS, generatorResource } from '../../../api/generators/names.ts';
 import type { ObjectMeta } from '../../../api/meta.ts';
 import type { SecretObject } from '../../../kube/objects.ts';
 import { resourcePath } from '../../../kube/path.ts';
@@ -50,6 +51,7 @@ const RESOURCES: Readonly<Record<string, string>> = {
   ExternalSecret: 'externalsecrets',
   SecretStore: 'secretstores',
   ClusterSecretStore: 'clustersecretstores',
+  ...Object.fromEntries(GENERATOR_REF_KINDS.map((kind) => [kind, generatorResource(kind).resource])),
 };
 const CORE: ReadonlySet<string> = new Set([
   'Secret',
