@@ -38,11 +38,18 @@ const RETRY_MS = 150;
 /** Between two operations of a lane, so that a round lasts long enough to be shot at. */
 const PACE_MS = 200;
 
-/** Operations that come through between two kills of one program, at least: on a busy machine, too, most succeed. */
-const OPERATIONS_BETWEEN_KILLS = 6;
-
 type Victim = 'webhook' | 'poller' | 'kube-apiserver' | 'etcd';
-const VICTIMS: readonly Victim[] = ['webhook', 'poller', 'kube-apiserver', 'etcd'];
+/**
+ * Operations that come through between two kills of one program, at least: on a busy machine, too, most of a round is
+ * work. The API server takes seconds to start.
+ */
+const OPERATIONS_BETWEEN_KILLS: Readonly<Record<Victim, number>> = {
+  webhook: 10,
+  poller: 10,
+  'kube-apiserver': 50,
+  etcd: 50,
+};
+const VICTIMS = Object.keys(OPERATIONS_BETWEEN_KILLS) as readonly Victim[];
 
 /** A small generator with a seed (mulberry32), so that a failing run can be repeated. */
 export function seeded(seed: number): () => number {
@@ -197,7 +204,8 @@ export class CrashRun {
     while (!over.aborted) {
       const from = this.#acknowledged;
       await sleep(300 + random() * 3_000);
-      while (!over.aborted && this.#acknowledged < from + OPERATIONS_BETWEEN_KILLS) await sleep(50);
+      const until = from + OPERATIONS_BETWEEN_KILLS[victim];
+      while (!over.aborted && this.#acknowledged < until) await sleep(50);
       if (over.aborted) return;
       this.counts.kills[victim] = (this.counts.kills[victim] ?? 0) + 1;
       await this.#killOnce(victim, random() * 500);
