@@ -88,18 +88,18 @@ function round(value: number, places: number, threshold: number): number {
   return (fraction >= threshold ? Math.ceil(shifted) : Math.floor(shifted)) / power;
 }
 
-/** strconv.Atoi with its error thrown away: what is too large is the largest. */
-function atoi(text: string): bigint {
-  if (!/^[+-]?[0-9]+$/.test(text)) return 0n;
-  const value = text.length > 40 ? clampLong(text) : BigInt(text.replace(/^\+/, ''));
-  return value > MAX_INT64 ? MAX_INT64 : value < -MAX_INT64 - 1n ? -MAX_INT64 - 1n : value;
-}
+const MAX_UINT64 = 2n ** 64n - 1n;
 
-/** Digits that are no leading zeros decide; BigInt of a megabyte of them would take long. */
-function clampLong(text: string): bigint {
-  const digits = text.replace(/^[+-]?0*/, '');
-  const value = digits.length > 20 ? 2n ** 64n : BigInt(digits);
-  return text.startsWith('-') ? -value : value;
+/** strconv.Atoi with its error thrown away: what is too large is the largest, what is no number is 0. */
+function atoi(text: string): bigint {
+  const [, sign = '', zeros = '', digits = '', rest = ''] = /^([+-]?)(0*)([0-9]*)(.*)$/s.exec(text) ?? [];
+  if (zeros + digits === '') return 0n;
+  // BigInt of a megabyte of digits would take long.
+  const size = digits.length > 20 ? MAX_UINT64 + 1n : BigInt(digits === '' ? 0 : digits);
+  // Go stops at the digit that is too much, before it sees what is no digit.
+  if (rest !== '' && size <= MAX_UINT64) return 0n;
+  if (sign === '-') return size > MAX_INT64 ? -MAX_INT64 - 1n : -size;
+  return size > MAX_INT64 ? MAX_INT64 : size;
 }
 
 /** The number that octal digits stand for, 0 for anything else. */
