@@ -30,13 +30,13 @@ export interface CrashCounts {
 
 const NAMESPACES = ['crash-1', 'crash-2', 'crash-3'];
 const NAMES_EACH = 20;
-const LANES = 8;
+const LANES = 16;
 /** Remote keys and their values; an update makes an object read the other one. */
 const REMOTE: Readonly<Record<string, string>> = { one: 'value-of-one', two: 'value-of-two' };
 const OPERATION = 'crash.test/operation';
 const RETRY_MS = 150;
 /** Between two operations of a lane, so that a round lasts long enough to be shot at. */
-const PACE_MS = 200;
+const PACE_MS = 100;
 
 type Victim = 'webhook' | 'poller' | 'kube-apiserver' | 'etcd';
 /**
