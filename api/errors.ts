@@ -66,6 +66,11 @@ export const ERROR_CATALOGUE = {
     meaning: 'The store or generator belongs to another controller class.',
     remedy: 'Use one of this class, or start the controller with that class.',
   },
+  POLICY_DENIED: {
+    meaning: 'A ClusterSecretPolicy of an administrator does not allow what the ExternalSecret asks for.',
+    remedy:
+      'Follow the message, which names the policy, its rule and what it allows, or ask for another policy.',
+  },
   REFERENCE_FORBIDDEN: {
     meaning: 'An object of one namespace refers to an object of another one.',
     remedy: 'Leave the namespace empty, or use a ClusterSecretStore.',

@@ -35,8 +35,10 @@ export interface PatchOperation {
 /** Which hook of ours each webhook of a configuration calls, by its name. */
 const WEBHOOKS: Readonly<Record<string, HookName>> = {
   'validate.externalsecret.external-secrets.io': 'validate',
+  'validate-labels.externalsecret.external-secrets.io': 'validate',
   'validate.secretstore.external-secrets.io': 'validate',
   'validate.clustersecretstore.external-secrets.io': 'validate',
+  'validate.clustersecretpolicy.external-secrets-admission.io': 'validate',
   'validate.generator.external-secrets.io': 'validate',
   'validate.clustergenerator.external-secrets.io': 'validate',
   'materialize.externalsecret.external-secrets.io': 'mutate',

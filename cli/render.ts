@@ -12,6 +12,7 @@ import { checkExternalSecret } from '../policy/check-object.ts';
 import { desire } from '../sync/desire.ts';
 import { checkKeys } from '../sync/keys.ts';
 import { creationPolicyOf, plan } from '../sync/plan.ts';
+import { NO_POLICIES } from '../sync/policies.ts';
 import { newSecret } from '../sync/secret-patch.ts';
 import type { TemplateReader } from '../sync/template-sources.ts';
 import { isRecord, type Manifest, type ManifestObject, type Place, readManifest } from './manifest.ts';
@@ -198,7 +199,9 @@ async function renderOne(
   values: ReadonlyMap<string, SecretValue>,
   templates: TemplateReader,
 ): Promise<SecretObject> {
-  return newSecret(await desire(es, values, templates, systemClock, new AbortController().signal), {});
+  const { signal } = new AbortController();
+  const { secret } = await desire(es, values, templates, systemClock, NO_POLICIES, signal);
+  return newSecret(secret, {});
 }
 
 const hint = ({ code }: EsaError): string =>

@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 import { buildCrds, type CustomResourceDefinition } from '../api/crd/crds.ts';
 import { buildGeneratorCrds } from '../api/crd/generator-crds.ts';
+import { buildPolicyCrd } from '../api/crd/policy-crd.ts';
 import { GENERATOR_GROUP } from '../api/generators/names.ts';
 import { providerSchemas } from '../providers/registry.ts';
 
@@ -24,6 +25,7 @@ export function renderCrds(): ReadonlyMap<string, string> {
   const crds = [
     ...buildCrds({ providers: providerSchemas, conversion: CONVERSION }),
     ...buildGeneratorCrds(),
+    buildPolicyCrd(),
   ];
   return new Map(crds.map((crd) => [fileOf(crd), render(crd)]));
 }

@@ -296,3 +296,18 @@ test('nothing is delivered after stop', async () => {
   assert.deepEqual(run.log, []);
   assert.deepEqual(run.problems, []);
 });
+
+test('says for how long neither a list nor a watch has worked', async () => {
+  let now = 0;
+  const script = new Script();
+  script.onList = (response) => sendJson(response, 500, failure(500, 'InternalError', 'no'));
+  await using server = await script.serve();
+  await using followed = follow(server, { clock: { now: () => now, monotonic: () => now } });
+  const { reflector } = followed;
+  while (script.lists < 2) await sleep(5);
+  now = 90_000;
+  assert.equal(reflector.brokenMs, 90_000);
+  script.onList = (response) => sendJson(response, 200, list('10', []));
+  assert.equal(await reflector.synced, true);
+  assert.equal(reflector.brokenMs, 0);
+});

@@ -85,6 +85,7 @@ export class Reflector<T extends KubeObject> {
   #resourceVersion: string | undefined;
   #lists = 0;
   #listedAt = 0;
+  #brokenSince: number | undefined;
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
@@ -100,6 +101,11 @@ export class Reflector<T extends KubeObject> {
   /** Objects known at present. */
   get size(): number {
     return this.#known.size;
+  }
+
+  /** Milliseconds since which neither a list nor a watch has worked; 0 while all is well. */
+  get brokenMs(): number {
+    return this.#brokenSince === undefined ? 0 : this.#clock.monotonic() - this.#brokenSince;
   }
 
   /** Begins to list and watch; returns at once. */
@@ -129,6 +135,7 @@ export class Reflector<T extends KubeObject> {
 
   async #recover(error: unknown): Promise<void> {
     const { log, path } = this.#options;
+    this.#brokenSince ??= this.#clock.monotonic();
     if (needsList(error)) this.#resourceVersion = undefined;
     if (isGone(error)) log.info({ path }, 'resource version is too old, listing again');
     else log.warn({ path, err: toKubeError(error, `watch ${path}`) }, 'list or watch failed, trying again');
@@ -173,6 +180,7 @@ export class Reflector<T extends KubeObject> {
     for (const [key, known] of this.#known) if (known.list !== number) this.#delete(key, known);
     this.#resourceVersion = resourceVersion;
     this.#listedAt = this.#clock.monotonic();
+    this.#brokenSince = undefined;
     if (this.#isSynced) return;
     this.#isSynced = true;
     this.#guard(() => handlers.onSynced?.());
@@ -213,6 +221,7 @@ export class Reflector<T extends KubeObject> {
     try {
       for await (const chunk of body) {
         silence.refresh();
+        this.#brokenSince = undefined;
         for (const line of lines.push(chunk)) {
           if (this.#stop.signal.aborted) return;
           this.#event(line);
@@ -227,6 +236,7 @@ export class Reflector<T extends KubeObject> {
     if (events === 0 && this.#clock.monotonic() - startedAt < SHORT_WATCH_MS) {
       throw new KubeError(`watch ${path}: ended at once`, { status: 0, reason: 'ShortWatch' });
     }
+    this.#brokenSince = undefined;
     this.#backoff.reset();
   }
 

@@ -9,7 +9,6 @@ import type { ExternalSecret, ExternalSecretStatus } from '../api/external-secre
 import { isNamespaceTerminating } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { Log } from '../runtime/log.ts';
-import type { PollerMetrics } from '../runtime/metrics.ts';
 import { SyncError } from '../sync/errors.ts';
 import { specHash } from '../sync/marker.ts';
 import { creationPolicyOf, plan, targetName } from '../sync/plan.ts';
@@ -33,7 +32,7 @@ import {
 import { hasEsoFinalizer, removeEsoFinalizer } from './finalizer.ts';
 import { keyOf, ObjectIndex, storesOf } from './object-index.ts';
 import { URGENCY, type Urgency, WorkQueue } from './queue.ts';
-import { Reporter } from './report.ts';
+import { Reporter, type ReporterMetrics } from './report.ts';
 import { BurstGauge, nextSlot, phaseOf, retryDelay } from './schedule.ts';
 import { keyOfStore, type StoreMonitor, storeKey } from './store-monitor.ts';
 import { writeStatus } from './write-status.ts';
@@ -61,7 +60,7 @@ export interface ControllerOptions {
   readonly stores: StoreMonitor;
   readonly events: EventRecorder;
   readonly log: Log;
-  readonly metrics: PollerMetrics;
+  readonly metrics: ReporterMetrics;
   readonly workers: number;
   /** True if admission has made this Secret and it waits to be adopted. */
   readonly isPending: (namespace: string, name: string) => boolean;
@@ -73,6 +72,8 @@ const SYNC_TIMEOUT_MS = 60_000;
 const CATCH_UP_MS = 60_000;
 /** How far over the moment at which a sync window opens the reads are spread that waited for it. */
 const WINDOW_SPREAD_MS = 10_000;
+/** Time between two of the objects that a changed policy brings. */
+const POLICY_PACE_MS = 20;
 const CREDENTIALS_REFUSED: ReadonlySet<ErrorCode> = new Set(['PROVIDER_UNAUTHENTICATED', 'PROVIDER_DENIED']);
 
 export class Controller {
@@ -200,6 +201,24 @@ export class Controller {
       const failed = entry.failures > 0 || readyCondition(entry.es.status)?.status !== 'True';
       if (failed) entry.failures = 0;
       if (failed || (changed && entry.cadence.interval > 0)) this.syncNow(key);
+    }
+  }
+
+  /**
+   * What is allowed in these namespaces has changed: their objects are tried again, at a pace that neither the
+   * providers nor the refreshes of others notice. Those that read once are left alone unless they failed.
+   */
+  policiesChanged(concerns: (namespace: string) => boolean): void {
+    const now = this.#clock.monotonic();
+    let count = 0;
+    for (const [key, entry] of this.#entries) {
+      if (!concerns(entry.es.metadata.namespace ?? '')) continue;
+      const failed = entry.failures > 0 || readyCondition(entry.es.status)?.status !== 'True';
+      if (failed) entry.failures = 0;
+      else if (entry.cadence.interval <= 0) continue;
+      entry.wanted = true;
+      this.#queue.add(key, now + count * POLICY_PACE_MS, URGENCY.refresh);
+      count += 1;
     }
   }
 
@@ -363,11 +382,11 @@ export class Controller {
       return;
     }
     entry.failures = 0;
-    const { missing = [] } = entry.memory;
-    entry.memory = { ...result.memory, missing: result.missing };
+    const before = entry.memory;
+    entry.memory = { ...result.memory, missing: result.missing, verdicts: result.verdicts };
     entry.absent = result.outcome !== 'synced';
     if (result.stores.length > 0) entry.phase = this.#phase(es, result.stores, entry.cadence.interval);
-    this.#reporter.synced(es, result, missing, milliseconds);
+    this.#reporter.synced(es, result, before, milliseconds);
     this.#scheduleRefresh(key, entry);
     const status = syncedStatus({
       es,

@@ -13,8 +13,15 @@ import { scrubVaultEnvironment } from '../providers/vault/client.ts';
 import { COMMON_FLAGS } from '../runtime/flags.ts';
 import { serveOperational } from '../runtime/http.ts';
 import { createLog, type Log } from '../runtime/log.ts';
-import { createRegistry, pollerMetrics, providerMetrics } from '../runtime/metrics.ts';
-import { integerFlag, logLevelFlag, ownNamespace, readFlags, runProgram } from '../runtime/program.ts';
+import { createRegistry, policyMetrics, pollerMetrics, providerMetrics } from '../runtime/metrics.ts';
+import {
+  integerFlag,
+  logLevelFlag,
+  ownNamespace,
+  readFlags,
+  runProgram,
+  wordFlag,
+} from '../runtime/program.ts';
 import { Poller } from './poller.ts';
 
 const FLAGS = {
@@ -66,6 +73,7 @@ await runProgram(
         `--lease-duration: "${flags['lease-duration']}" is not a duration of whole seconds, 3s or more`,
       );
     }
+    const policyDefault = wordFlag('policy-default', flags['policy-default'], ['allow', 'deny']);
     const workers = integerFlag('workers', flags.workers, 1, 1024);
     const metricsPort = integerFlag('metrics-port', flags['metrics-port'], 0, 65_535);
     scrubVaultEnvironment();
@@ -79,6 +87,7 @@ await runProgram(
     const metrics = {
       ...pollerMetrics(registry, () => poller?.depth ?? 0),
       provider: providerMetrics(registry),
+      policy: policyMetrics(registry, () => poller?.policiesBrokenSeconds ?? 0),
     };
     let ended = false;
     const lost = new AbortController();
@@ -103,6 +112,7 @@ await runProgram(
           workers,
           sweepAfterMs,
           unmanagedTarget,
+          policyDefault,
         });
         await poller.run(leading);
       },

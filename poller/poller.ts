@@ -16,15 +16,18 @@ import type { KubeObject } from '../kube/objects.ts';
 import { resourcePath } from '../kube/path.ts';
 import { Reflector } from '../kube/reflector.ts';
 import type { Log } from '../runtime/log.ts';
-import type { PollerMetrics, providerMetrics } from '../runtime/metrics.ts';
+import type { providerMetrics } from '../runtime/metrics.ts';
 import { Connections } from '../sync/connections.ts';
 import type { Answer } from '../sync/fetch.ts';
 import { FreshReads } from '../sync/fresh-reads.ts';
 import { LiveCluster } from '../sync/live.ts';
 import { MarkerKeys } from '../sync/marker-keys.ts';
+import type { PolicyDefault } from '../sync/policies.ts';
 import type { StoreObject, StoreReader } from '../sync/stores.ts';
 import { Controller } from './controller.ts';
 import { keyOf } from './object-index.ts';
+import { PolicyWatch } from './policy-watch.ts';
+import type { ReporterMetrics } from './report.ts';
 import { StoreMonitor } from './store-monitor.ts';
 import { Sweeper } from './sweeper.ts';
 
@@ -34,10 +37,11 @@ export interface PollerOptions {
   readonly namespace: string;
   readonly controllerClass: string;
   readonly log: Log;
-  readonly metrics: PollerMetrics & { readonly provider: ReturnType<typeof providerMetrics> };
+  readonly metrics: ReporterMetrics & { readonly provider: ReturnType<typeof providerMetrics> };
   readonly workers: number;
   readonly sweepAfterMs: number;
   readonly unmanagedTarget: 'refuse' | 'adopt';
+  readonly policyDefault: PolicyDefault;
 }
 
 /** Requests in flight to one store. */
@@ -52,6 +56,7 @@ export class Poller {
   readonly #options: PollerOptions;
   #synced = false;
   #depth = (): number => 0;
+  #policies: PolicyWatch | undefined;
 
   constructor(options: PollerOptions) {
     this.#options = options;
@@ -65,6 +70,11 @@ export class Poller {
   /** Objects that wait for a sync, or are in one. */
   get depth(): number {
     return this.#depth();
+  }
+
+  /** For how long the policies could not be followed, seconds. */
+  get policiesBrokenSeconds(): number {
+    return (this.#policies?.brokenMs ?? 0) / 1000;
   }
 
   /** Works until the signal aborts. */
@@ -84,6 +94,18 @@ export class Poller {
     // The two know each other: a store that works again has its objects tried, an object that is refused has
     // its store looked at.
     let controller: Controller | undefined;
+    const policies = new PolicyWatch({
+      kube,
+      log,
+      policyDefault: this.#options.policyDefault,
+      relistMs: RELIST_MS,
+      liveLabels: (name, signal) => live.reader(clock.monotonic()).namespaceLabels(name, signal),
+      onChange: (concerns) => {
+        stores.policiesChanged(concerns);
+        controller?.policiesChanged(concerns);
+      },
+    });
+    this.#policies = policies;
     const stores = new StoreMonitor({
       kube,
       clock,
@@ -91,6 +113,7 @@ export class Poller {
       events,
       connections,
       ports,
+      policies: policies.gate,
       controllerClass,
       stop,
       onUsable: (store, changed) => controller?.storeUsable(store, changed),
@@ -103,9 +126,10 @@ export class Poller {
         digestKey: randomBytes(32),
         unmanagedTarget: this.#options.unmanagedTarget,
         templates: (notBefore) => live.templates(notBefore),
+        policies: policies.gate,
         fetch: {
           controllerClass,
-          reader: cachedReader(stores, live, clock),
+          reader: cachedReader(stores, policies, live, clock),
           generators: live.generators(() => clock.monotonic()),
           withConnection: (store, signal, use) => {
             stores.register(store);
@@ -143,11 +167,15 @@ export class Poller {
     const secrets = this.#secretReflector(controller, stores, sweeper);
     const reflectors = [...storeReflectors, objects, secrets];
     // A reflector that is stopped says that it is not synced: nothing below waits for one that never will be.
-    const stopped = aborted(stop).then(() => Promise.all(reflectors.map((reflector) => reflector.stop())));
-    // Stores first: an object whose store is not known yet would be looked for live.
-    for (const reflector of storeReflectors) reflector.start();
+    const stopped = aborted(stop).then(() =>
+      Promise.all([...reflectors, policies].map((follower) => follower.stop())),
+    );
+    // Policies first: nothing may be read, and no store connected to, before all of them are known. Then stores:
+    // an object whose store is not known yet would be looked for live.
+    const policiesSynced = await policies.start();
+    if (policiesSynced) for (const reflector of storeReflectors) reflector.start();
     const storesSynced = await Promise.all(storeReflectors.map((reflector) => reflector.synced));
-    if (storesSynced.every(Boolean) && !stop.aborted) {
+    if (policiesSynced && storesSynced.every(Boolean) && !stop.aborted) {
       objects.start();
       secrets.start();
       const rest = await Promise.all([objects.synced, secrets.synced]);
@@ -234,13 +262,18 @@ export class Poller {
   }
 }
 
-/** Stores from the watch; one that the watch has not brought yet is looked for live. */
-function cachedReader(stores: StoreMonitor, live: LiveCluster, clock: Clock): StoreReader {
+/** Stores and labels from the watches; what they have not brought yet is looked for live. */
+function cachedReader(
+  stores: StoreMonitor,
+  policies: PolicyWatch,
+  live: LiveCluster,
+  clock: Clock,
+): StoreReader {
   return {
     store: async (kind, namespace, name, signal) =>
       stores.get(kind, namespace, name) ??
       live.reader(clock.monotonic()).store(kind, namespace, name, signal),
-    namespaceLabels: (name, signal) => live.reader(clock.monotonic()).namespaceLabels(name, signal),
+    namespaceLabels: (name, signal) => policies.labels(name, signal),
   };
 }
 

@@ -1,11 +1,13 @@
 /** What a sync leaves behind for people: metrics, events, and the log's line for each change. Never a value. */
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import type { EventRecorder } from '../kube/events.ts';
+import type { Verdict } from '../policy/policy-subject.ts';
 import type { Log } from '../runtime/log.ts';
-import type { PollerMetrics } from '../runtime/metrics.ts';
+import type { PollerMetrics, policyMetrics } from '../runtime/metrics.ts';
 import type { SyncError } from '../sync/errors.ts';
 import { targetName } from '../sync/plan.ts';
-import type { Reconciled } from '../sync/reconcile.ts';
+import { deniedIn, describeVerdict } from '../sync/policy-gate.ts';
+import type { Memory, Reconciled } from '../sync/reconcile.ts';
 import { readyCondition } from '../sync/status.ts';
 import { storeLabel } from '../sync/stores.ts';
 
@@ -21,12 +23,14 @@ const labelsOf = (es: ExternalSecret): Labels => ({
   name: es.metadata.name ?? '',
 });
 
+export type ReporterMetrics = PollerMetrics & { readonly policy: ReturnType<typeof policyMetrics> };
+
 export class Reporter {
-  readonly #metrics: PollerMetrics;
+  readonly #metrics: ReporterMetrics;
   readonly #events: EventRecorder;
   readonly #log: Log;
 
-  constructor(options: { metrics: PollerMetrics; events: EventRecorder; log: Log }) {
+  constructor(options: { metrics: ReporterMetrics; events: EventRecorder; log: Log }) {
     this.#metrics = options.metrics;
     this.#events = options.events;
     this.#log = options.log;
@@ -44,11 +48,12 @@ export class Reporter {
     this.#condition(labels, 'False');
     if (!first && readyCondition(es.status)?.message === error.conditionMessage) return;
     this.#log.warn({ ...labels, err: error }, 'sync failed');
+    this.#count(deniedIn(error));
     this.#events.record(es, 'Warning', 'UpdateFailed', error.message);
   }
 
-  /** @param missingBefore entries that were already left out the time before: they are told of once */
-  synced(es: ExternalSecret, result: Synced, missingBefore: readonly string[], milliseconds: number): void {
+  /** @param before what was kept of the sync before: what it told already is not told again */
+  synced(es: ExternalSecret, result: Synced, before: Memory, milliseconds: number): void {
     const labels = labelsOf(es);
     const { action } = result;
     this.#condition(labels, 'True');
@@ -60,10 +65,11 @@ export class Reporter {
       this.#events.record(es, 'Normal', 'Deleted', 'secret deleted due to DeletionPolicy=Delete');
     }
     for (const entry of result.missing) {
-      if (missingBefore.includes(entry)) continue;
+      if (before.missing?.includes(entry) === true) continue;
       const message = `secret does not exist at provider using ${entry}`;
       this.#events.record(es, 'Normal', 'MissingProviderSecret', message);
     }
+    this.#violations(es, result.verdicts, before.verdicts ?? []);
     if (result.orphanDeleted) {
       this.#events.record(es, 'Normal', 'Deleted', 'secret deleted because it was orphaned');
     }
@@ -85,6 +91,21 @@ export class Reporter {
     const { syncs, syncErrors, condition, duration } = this.#metrics;
     for (const metric of [syncs, syncErrors, duration]) metric.remove(labels);
     for (const status of ['True', 'False']) condition.remove({ ...labels, condition: 'Ready', status });
+  }
+
+  /** What a policy would refuse if it did more than warn or audit. */
+  #violations(es: ExternalSecret, verdicts: readonly Verdict[], before: readonly Verdict[]): void {
+    const told = new Set(before.map(describeVerdict));
+    const fresh = verdicts.filter((verdict) => !told.has(describeVerdict(verdict)));
+    this.#count(fresh);
+    for (const verdict of fresh) {
+      this.#events.record(es, 'Warning', 'PolicyViolation', `not allowed by ${describeVerdict(verdict)}`);
+    }
+  }
+
+  #count(verdicts: readonly Verdict[]): void {
+    for (const { policy, rule, effect } of verdicts)
+      this.#metrics.policy.violations.inc({ policy, rule, effect });
   }
 
   #condition(labels: Labels, status: 'True' | 'False'): void {

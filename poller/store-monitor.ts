@@ -16,14 +16,18 @@ import type { Log } from '../runtime/log.ts';
 import type { Connections } from '../sync/connections.ts';
 import { isTransient } from '../sync/errors.ts';
 import { FreshReads } from '../sync/fresh-reads.ts';
+import type { PolicyGate } from '../sync/policies.ts';
+import { bindForValidation } from '../sync/policy-gate.ts';
 import { nextCondition, readyCondition, sameCondition } from '../sync/status.ts';
-import { bindStore, type ResolvedStore, type StoreObject, storeLabel } from '../sync/stores.ts';
+import { type ResolvedStore, type StoreObject, storeLabel } from '../sync/stores.ts';
 import { URGENCY, WorkQueue } from './queue.ts';
-import { retryDelay } from './schedule.ts';
+import { phaseOf, retryDelay } from './schedule.ts';
 
 /** ESO's --store-requeue-interval. */
 const DEFAULT_INTERVAL_MS = 5 * 60_000;
 const VALIDATE_TIMEOUT_MS = 10_000;
+/** How far the validations are spread that a changed policy brings. */
+const POLICY_SPREAD_MS = 5_000;
 
 /** `Kind/namespace/name`, with an empty namespace for a ClusterSecretStore. */
 export const storeKey = (kind: StoreKind, namespace: string | undefined, name: string): string =>
@@ -47,6 +51,7 @@ export interface StoreMonitorOptions {
   readonly events: EventRecorder;
   readonly connections: Connections;
   readonly ports: ProviderPorts;
+  readonly policies: PolicyGate;
   readonly controllerClass: string;
   readonly stop: AbortSignal;
   /** The store is there for the first time, has changed, or works again: try what failed because of it. */
@@ -141,6 +146,16 @@ export class StoreMonitor {
     }
   }
 
+  /** What may be reached from these namespaces has changed: their stores are looked at again. */
+  policiesChanged(concerns: (namespace: string) => boolean): void {
+    for (const [key, { object }] of this.#entries) {
+      if (object.kind !== 'SecretStore' || !this.#isOurs(object)) continue;
+      if (!concerns(object.metadata.namespace ?? '')) continue;
+      const spread = phaseOf(key, POLICY_SPREAD_MS);
+      this.#queue.add(key, this.#options.clock.monotonic() + spread, URGENCY.refresh);
+    }
+  }
+
   isDependency(dependency: StoreDependency): boolean {
     return this.#dependencies.has(dependencyKey(dependency));
   }
@@ -169,7 +184,7 @@ export class StoreMonitor {
   }
 
   async #validate(key: string): Promise<void> {
-    const { clock, connections, ports, stop } = this.#options;
+    const { clock, connections, policies, ports, stop } = this.#options;
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
     const { object } = entry;
@@ -177,7 +192,7 @@ export class StoreMonitor {
     let step: 'create client' | 'validate store' = 'create client';
     let capabilities: string | undefined;
     try {
-      const store = bindStore(object, undefined);
+      const store = await bindForValidation(object, policies, stop);
       capabilities = store.provider.capabilities;
       if (store.provider.canValidate(store.config, store.context)) {
         this.register(store);

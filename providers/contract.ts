@@ -11,7 +11,7 @@ import type { Problem } from '../api/problem.ts';
 import type { SecretValue } from '../api/secret-value.ts';
 
 /** The closed union of what can go wrong at a provider. */
-export type ProviderErrorCode = Extract<ErrorCode, `PROVIDER_${string}`>;
+export type ProviderErrorCode = Extract<ErrorCode, `PROVIDER_${string}` | 'POLICY_DENIED'>;
 
 /**
  * An error of a provider. The message names the server, the key and the cause in the provider's words
@@ -33,6 +33,18 @@ export class ProviderError extends EsaError {
   }
 }
 
+/** What the policies of a namespace let a connection reach. Every request of a provider asks it. */
+export interface ServerGuard {
+  /** Equal for guards that decide alike. What is connected or logged in under one guard serves no other. */
+  readonly id: string;
+  /** True if some answer depends on the address: then the connection is made without a proxy, which would hide it. */
+  readonly needsAddress: boolean;
+  /** Why this server must not be contacted, as a clause; undefined if it may, as far as its URL tells. */
+  refusesServer(url: URL): string | undefined;
+  /** The same for the address (an IP address) that a connection to the URL is made to. */
+  refusesAddress(url: URL, address: string): string | undefined;
+}
+
 /** Where a store stands and for whom it is used; what a reference without namespace means depends on it. */
 export interface StoreContext {
   readonly kind: StoreKind;
@@ -47,6 +59,8 @@ export interface StoreContext {
    * its own: references without a namespace then cannot be followed ("referent" authentication).
    */
   readonly callerNamespace: string | undefined;
+  /** Absent: no policy says anything about servers. */
+  readonly guard?: ServerGuard | undefined;
 }
 
 /** What an ExternalSecret's remoteRef asks for. Empty strings never occur: absent is undefined. */
@@ -191,6 +205,9 @@ export interface Provider<Config> {
    * caller's namespace. Equal strings may share logins and values. No secret is in it.
    */
   identity(config: Config, store: StoreContext): string;
+
+  /** The servers that a connection may talk to, logins included; policies judge them before it is made. */
+  servers(config: Config): readonly URL[];
 
   /** The objects that a connection reads from the cluster, for watches and messages. */
   dependencies(config: Config, store: StoreContext): readonly StoreDependency[];

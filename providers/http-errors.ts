@@ -6,6 +6,11 @@ export class AddressRefused extends Error {
   readonly code = 'ADDRESS_REFUSED';
 }
 
+/** A policy of an administrator does not allow the address of a server. */
+export class PolicyRefused extends Error {
+  readonly code = 'POLICY_REFUSED';
+}
+
 export interface FailureContext {
   /** How the message begins: server and purpose. */
   readonly label: string;
@@ -53,6 +58,8 @@ function describe(error: unknown, context: FailureContext): [ProviderErrorCode, 
   switch (code) {
     case 'ADDRESS_REFUSED':
       return ['PROVIDER_INVALID_CONFIG', error instanceof Error ? error.message : 'the address is refused'];
+    case 'POLICY_REFUSED':
+      return ['POLICY_DENIED', error instanceof Error ? error.message : 'a policy refuses the address'];
     case 'UND_ERR_CONNECT_TIMEOUT':
     case 'ETIMEDOUT':
       return ['PROVIDER_TIMEOUT', `no connection within ${context.connectTimeoutMs} ms`];

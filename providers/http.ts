@@ -12,8 +12,8 @@ import type { LookupFunction } from 'node:net';
 import { LRUCache } from 'lru-cache';
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
 import { literalAddress, refusalOf } from './addresses.ts';
-import { ProviderError } from './contract.ts';
-import { AddressRefused, type FailureContext, toProviderError } from './http-errors.ts';
+import { ProviderError, type ServerGuard } from './contract.ts';
+import { AddressRefused, type FailureContext, PolicyRefused, toProviderError } from './http-errors.ts';
 
 export interface OutboundSettings {
   /** Stores may reach loopback addresses: for development and tests. */
@@ -48,6 +48,8 @@ export interface HttpTarget {
   readonly ca?: string | undefined;
   /** PEM of a TLS client certificate and its key. */
   readonly clientCertificate?: { readonly cert: string; readonly key: string } | undefined;
+  /** What policies say about the server; connections made under one guard are used under no other. */
+  readonly guard?: ServerGuard | undefined;
 }
 
 export interface HttpRequest {
@@ -85,11 +87,17 @@ export async function closeOutbound(): Promise<void> {
 /**
  * One request; any status is an answer.
  * @throws ProviderError PROVIDER_UNREACHABLE, PROVIDER_TIMEOUT, PROVIDER_INVALID_RESPONSE,
- * PROVIDER_INVALID_CONFIG (address refused)
+ * PROVIDER_INVALID_CONFIG (address refused), POLICY_DENIED
  */
 export async function httpRequest(target: HttpTarget, options: HttpRequest): Promise<HttpResponse> {
   const context: FailureContext = { label: options.label, signal: options.signal, ...settings };
-  const { literal } = describe(target);
+  const { literal, url } = describe(target);
+  const denial =
+    target.guard?.refusesServer(url) ??
+    (literal === undefined ? undefined : target.guard?.refusesAddress(url, literal));
+  if (denial !== undefined) {
+    throw new ProviderError('POLICY_DENIED', `${options.label}: the server ${denial}`);
+  }
   const refusal = literal === undefined ? undefined : refusalOf(literal, settings.allowLoopback);
   if (refusal !== undefined) {
     throw new ProviderError('PROVIDER_INVALID_CONFIG', `${options.label}: ${literal} ${refusal}`);
@@ -143,6 +151,7 @@ async function exchange(target: HttpTarget, options: HttpRequest): Promise<HttpR
 interface Description {
   /** Equal for equal targets. */
   readonly key: string;
+  readonly url: URL;
   /** The address in the URL, where it is one. */
   readonly literal: string | undefined;
 }
@@ -153,9 +162,11 @@ const descriptions = new WeakMap<HttpTarget, Description>();
 function describe(target: HttpTarget): Description {
   const known = descriptions.get(target);
   if (known !== undefined) return known;
-  const parts = JSON.stringify([target.origin, target.ca, target.clientCertificate]);
+  const { origin, ca, clientCertificate, guard } = target;
+  const parts = JSON.stringify([origin, ca, clientCertificate, guard?.id]);
   const key = createHash('sha256').update(parts).digest('base64');
-  const description = { key, literal: literalAddress(new URL(target.origin)) };
+  const url = new URL(origin);
+  const description = { key, url, literal: literalAddress(url) };
   descriptions.set(target, description);
   return description;
 }
@@ -181,48 +192,71 @@ function newAgent(target: HttpTarget): Dispatcher {
     headersTimeout: responseTimeoutMs,
     bodyTimeout: responseTimeoutMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    connect: guardedConnector(tls, connectTimeoutMs, settings.allowLoopback),
+    connect: guardedConnector(tls, connectTimeoutMs, addressCheck(target)),
   } satisfies Agent.Options;
-  if (!proxyConfigured()) return new Agent(options);
+  // A proxy hides the address, so a server that has to be in some network is contacted without it.
+  if (!proxyConfigured() || target.guard?.needsAddress === true) return new Agent(options);
   return new EnvHttpProxyAgent({ ...options, requestTls: { ...tls, timeout: connectTimeoutMs } });
 }
 
 const proxyConfigured = (): boolean =>
   ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'].some((name) => (process.env[name] ?? '') !== '');
 
+/** Why an address must not be contacted, as an error to throw; undefined if it may be. */
+type AddressCheck = (address: string) => Error | undefined;
+
+function addressCheck(target: HttpTarget): AddressCheck {
+  const { allowLoopback } = settings;
+  const { guard } = target;
+  const { url } = describe(target);
+  return (address) => {
+    const refusal = refusalOf(address, allowLoopback);
+    if (refusal !== undefined) return new AddressRefused(`${address} ${refusal}`);
+    const denial = guard?.refusesAddress(url, address);
+    return denial === undefined ? undefined : new PolicyRefused(`${address} ${denial}`);
+  };
+}
+
 function guardedConnector(
   tls: buildConnector.BuildOptions,
   timeout: number,
-  allowLoopback: boolean,
+  check: AddressCheck,
 ): buildConnector.connector {
-  const connect = buildConnector({ ...tls, timeout, lookup: guardedLookup(allowLoopback) });
+  const connect = buildConnector({ ...tls, timeout, lookup: guardedLookup(check) });
   return (options, callback) =>
     connect(options, (error, socket) => {
       if (error !== null) return callback(error, null);
       const address = socket.remoteAddress;
-      const refusal = address === undefined ? undefined : refusalOf(address, allowLoopback);
+      const refusal = address === undefined ? undefined : check(address);
       if (address === undefined || refusal === undefined) return callback(null, socket);
       socket.destroy();
-      callback(new AddressRefused(`${address} ${refusal}`), null);
+      callback(refusal, null);
     });
 }
 
 /** Resolves a name to those of its addresses that may be contacted; fails if there is none. */
-function guardedLookup(allowLoopback: boolean): LookupFunction {
+function guardedLookup(check: AddressCheck): LookupFunction {
   return (hostname, options, callback) => {
     resolve(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
       if (error !== null) return callback(error, []);
-      const refused: string[] = [];
+      const refused: Error[] = [];
       const allowed = addresses.filter(({ address }) => {
-        const refusal = refusalOf(address, allowLoopback);
-        if (refusal !== undefined) refused.push(`${address} ${refusal}`);
+        const refusal = check(address);
+        if (refusal !== undefined) refused.push(refusal);
         return refusal === undefined;
       });
       const [first] = allowed;
-      if (first === undefined) {
-        callback(new AddressRefused(`${hostname} resolves to ${refused.join('; ') || 'nothing'}`), []);
-      } else if (options.all === true) callback(null, allowed);
+      if (first === undefined) callback(allRefused(hostname, refused), []);
+      else if (options.all === true) callback(null, allowed);
       else callback(null, first.address, first.family);
     });
   };
+}
+
+/** One refusal of a policy makes it one of the policy: an admin can lift that one. */
+function allRefused(hostname: string, refused: readonly Error[]): Error {
+  const text = `${hostname} resolves to ${refused.map(({ message }) => message).join('; ') || 'nothing'}`;
+  return refused.some((one) => one instanceof PolicyRefused)
+    ? new PolicyRefused(text)
+    : new AddressRefused(text);
 }

@@ -15,5 +15,9 @@ export const COMMON_FLAGS = {
     help: 'A ClusterSecretStore of provider aws without auth uses the AWS credentials of this program.',
     switch: true,
   },
+  'policy-default': {
+    help: 'What holds in a namespace that no ClusterSecretPolicy of effect Deny is about: allow or deny.',
+    default: 'allow',
+  },
   'log-level': { help: 'debug, info, warn or error.', default: 'info' },
 } as const satisfies Record<string, Flag>;

@@ -21,6 +21,26 @@ export function providerMetrics(registry: Registry) {
   };
 }
 
+/** @param brokenSeconds for how long the policies have not been followed, asked at each scrape */
+export function policyMetrics(registry: Registry, brokenSeconds: () => number) {
+  return {
+    violations: new Counter({
+      name: 'esa_policy_violations_total',
+      help: 'Violations of ClusterSecretPolicies: at the webhook each time, at the poller when they are new.',
+      labelNames: ['policy', 'rule', 'effect'] as const,
+      registers: [registry],
+    }),
+    broken: new Gauge({
+      name: 'esa_policy_watch_broken_seconds',
+      help: 'For how long ClusterSecretPolicies could not be followed; what was known last is in force.',
+      registers: [registry],
+      collect() {
+        this.set(brokenSeconds());
+      },
+    }),
+  };
+}
+
 /** @param inFlight how many creates are being served, asked at each scrape */
 export function webhookMetrics(registry: Registry, inFlight: () => number) {
   return {

@@ -82,6 +82,14 @@ export function logLevelFlag(text: string): LogLevel {
   return level;
 }
 
+/** @throws EsaError CONFIGURATION unless `text` is one of the words */
+export function wordFlag<const W extends string>(name: string, text: string, words: readonly W[]): W {
+  const word = words.find((candidate) => candidate === text);
+  if (word === undefined)
+    throw new EsaError('CONFIGURATION', `--${name}: "${text}" is not one of ${words.join(', ')}`);
+  return word;
+}
+
 /** The namespace the program runs in: the flag, else the one of its Pod. @throws EsaError CONFIGURATION */
 export function ownNamespace(flag: string | undefined): string {
   if (flag !== undefined && flag !== '') return flag;

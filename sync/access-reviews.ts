@@ -48,7 +48,18 @@ export class AccessReviews {
     return orAbort(answers, signal, 'asking for the rights of the caller');
   }
 
-  #ask(key: string, user: UserInfo, question: Omit<AccessQuestion, 'verb'>): Promise<boolean> {
+  /** May this user do that? Asked as it is, of one object or one namespace. @throws KubeError */
+  async may(user: UserInfo, question: AccessQuestion, signal: AbortSignal): Promise<boolean> {
+    const key = JSON.stringify([user.username, user.uid, user.groups, user.extra, question]);
+    if (this.#yes.has(key)) return true;
+    return orAbort(this.#ask(key, user, question), signal, 'asking for the rights of the caller');
+  }
+
+  #ask(
+    key: string,
+    user: UserInfo,
+    question: Omit<AccessQuestion, 'verb'> & { readonly verb?: string },
+  ): Promise<boolean> {
     const running = this.#asking.get(key);
     if (running !== undefined) return running;
     const answer = reviewAccess(

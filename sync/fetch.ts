@@ -1,6 +1,7 @@
 /** From a plan to values: resolves stores and generators, reads each remote object once, and merges in order. */
-import { type EsaError, toEsaError } from '../api/errors.ts';
+import { EsaError, toEsaError } from '../api/errors.ts';
 import type { SecretValue } from '../api/secret-value.ts';
+import type { Verdict } from '../policy/policy-subject.ts';
 import type { Connection, FoundObject, RemoteObject } from '../providers/contract.ts';
 import { orAbort } from './abort.ts';
 import { SyncError } from './errors.ts';
@@ -8,6 +9,8 @@ import type { FreshReads } from './fresh-reads.ts';
 import { type GeneratorReader, generate } from './generators.ts';
 import { checkKeys, convertKeys } from './keys.ts';
 import type { Plan, PlannedRead, StoreReference } from './plan.ts';
+import type { NamespacePolicies } from './policies.ts';
+import { enforce, useOf } from './policy-gate.ts';
 import { rewriteKeys } from './rewrite.ts';
 import { type ResolvedStore, resolveStore, type StoreReader } from './stores.ts';
 import { decodeValue, refuseNullBytes } from './values.ts';
@@ -20,6 +23,8 @@ export interface FetchContext {
   readonly controllerClass: string;
   readonly reader: StoreReader;
   readonly generators: GeneratorReader;
+  /** What is in force for the namespace; the ExternalSecret itself has been judged already. */
+  readonly policies: NamespacePolicies;
   /** Runs `use` with a connection for the store, within the store's limits. */
   withConnection<T>(
     store: ResolvedStore,
@@ -40,6 +45,8 @@ export interface Fetched {
   readonly stores: readonly ResolvedStore[];
   /** Entries that were left out since their secret is gone, as the event about it names them. */
   readonly missing: readonly string[];
+  /** What policies say about it without denying it. */
+  readonly verdicts: readonly Verdict[];
 }
 
 type Outcome<T> = { readonly value: T } | { readonly error: EsaError };
@@ -57,7 +64,7 @@ type StoreSource = Exclude<PlannedRead['source'], { kind: 'generator' }>;
 function readKey({ identity, provider, config }: ResolvedStore, source: StoreSource): string {
   if (source.kind === 'find') {
     const { path, nameRegexp, tags } = source.request;
-    const sorted = Object.entries(tags ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+    const sorted = Object.entries(tags ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1));
     return JSON.stringify([identity, 'find', path, nameRegexp, sorted]);
   }
   const { remote } = source;
@@ -95,21 +102,16 @@ const storeName = ({ kind, name }: StoreReference): string => `${kind}/${name}`;
 
 /**
  * All values of the plan, or the error of the first entry (in the order of the spec) that has none: a sync is
- * all or nothing, but for entries whose secret is gone where the plan says so.
- * @throws SyncError stage `fetch`; with code STORE_OTHER_CLASS the object is not ours to judge
+ * all or nothing, but for entries whose secret is gone where the plan says so. Nothing is read before the
+ * policies have let every store and every key pass; what a find brings is judged by its canonical keys.
+ * @throws SyncError stage `fetch`, POLICY_DENIED among its codes; with code STORE_OTHER_CLASS the object is not ours to judge
  */
 export async function fetchPlan(plan: Plan, context: FetchContext, signal: AbortSignal): Promise<Fetched> {
   const { namespace, controllerClass } = context;
-  const stores = new Map<string, Promise<Outcome<ResolvedStore>>>();
-  const resolved = (reference: StoreReference): Promise<Outcome<ResolvedStore>> => {
-    const name = storeName(reference);
-    let store = stores.get(name);
-    if (store === undefined) {
-      store = settle(resolveStore(reference, namespace, context.reader, controllerClass, signal));
-      stores.set(name, store);
-    }
-    return store;
-  };
+  const stores = await resolveStores(plan, context, signal);
+  const verdicts = [...judgeStores(plan, stores, context)];
+  const resolved = (reference: StoreReference): Outcome<ResolvedStore> =>
+    stores.get(storeName(reference)) ?? { error: new EsaError('INTERNAL', 'a store was not resolved') };
   const bring = async ({ source }: PlannedRead): Promise<Outcome<Brought>> => {
     if (source.kind === 'generator') {
       return settle(
@@ -118,7 +120,7 @@ export async function fetchPlan(plan: Plan, context: FetchContext, signal: Abort
         })),
       );
     }
-    const store = await resolved(source.store);
+    const store = resolved(source.store);
     if ('error' in store) return store;
     const answer = await settle(readShared(store.value, source, context, signal));
     return 'error' in answer ? answer : { value: { store: store.value, answer: answer.value } };
@@ -139,7 +141,10 @@ export async function fetchPlan(plan: Plan, context: FetchContext, signal: Abort
     try {
       if ('error' in outcome) throw outcome.error;
       const { value } = outcome;
-      if ('store' in value) used.add(value.store);
+      if ('store' in value) {
+        used.add(value.store);
+        verdicts.push(...judgeFound(read, value.answer, context.policies));
+      }
       for (const [key, one] of entryValues(read, 'store' in value ? value.answer : value.generated)) {
         data.set(key, one);
         if ('store' in value) generated.delete(key);
@@ -149,14 +154,56 @@ export async function fetchPlan(plan: Plan, context: FetchContext, signal: Abort
       const error = toEsaError(thrown);
       if (plan.skipsMissing && error.code === 'PROVIDER_NOT_FOUND' && read.source.kind !== 'generator') {
         missing.push(read.missing);
-        const store = await resolved(read.source.store);
+        const store = resolved(read.source.store);
         if ('value' in store) used.add(store.value);
         continue;
       }
       throw new SyncError('fetch', error, { location: read.location, path: read.path });
     }
   }
-  return { data, generated, stores: [...used], missing };
+  return { data, generated, stores: [...used], missing, verdicts };
+}
+
+type Stores = ReadonlyMap<string, Outcome<ResolvedStore>>;
+
+/** @throws EsaError STORE_OTHER_CLASS: the whole object is as soon as one of its stores is (eso.md 3.5) */
+async function resolveStores(plan: Plan, context: FetchContext, signal: AbortSignal): Promise<Stores> {
+  const { namespace, reader, controllerClass, policies } = context;
+  const references = new Map(
+    plan.reads.flatMap(({ source }) =>
+      source.kind === 'generator' ? [] : [[storeName(source.store), source.store] as const],
+    ),
+  );
+  const resolved = new Map(
+    await Promise.all(
+      [...references].map(async ([key, reference]) => {
+        const store = resolveStore(reference, namespace, reader, controllerClass, signal, policies.guard);
+        return [key, await settle(store)] as const;
+      }),
+    ),
+  );
+  for (const outcome of resolved.values()) {
+    if ('error' in outcome && outcome.error.code === 'STORE_OTHER_CLASS') throw outcome.error;
+  }
+  return resolved;
+}
+
+/** @throws SyncError POLICY_DENIED */
+function judgeStores(plan: Plan, stores: Stores, { policies }: FetchContext): readonly Verdict[] {
+  if (!policies.needsStores) return [];
+  const uses = [...stores.values()].flatMap((outcome) => {
+    if ('error' in outcome) return [];
+    const { object } = outcome.value;
+    return useOf({ kind: object.kind, name: object.metadata.name ?? '' }, object, plan.reads) ?? [];
+  });
+  return enforce(policies.judge({ stores: uses }), true);
+}
+
+/** @throws SyncError POLICY_DENIED if one of the results may not be read: then none is used */
+function judgeFound(read: PlannedRead, answer: Answer, policies: NamespacePolicies): readonly Verdict[] {
+  if (read.source.kind !== 'find' || !policies.needsStores) return [];
+  const keys = (answer as readonly FoundObject[]).map(({ canonicalKey }) => canonicalKey);
+  return enforce(policies.judge({ found: { path: read.path, keys } }), false);
 }
 
 /**

@@ -10,6 +10,7 @@ import { type Answer, type FetchContext, type Fetched, fetchPlan } from './fetch
 import { FreshReads } from './fresh-reads.ts';
 import { type GeneratorReader, generate } from './generators.ts';
 import { plan } from './plan.ts';
+import { NO_POLICIES } from './policies.ts';
 
 const { signal } = new AbortController();
 const nothing = async (): Promise<never> => {
@@ -56,6 +57,7 @@ const context: FetchContext = {
     namespaceLabels: nothing,
   },
   generators: reader,
+  policies: NO_POLICIES,
   withConnection: async (store, limit, use) =>
     use(await store.provider.connect(store.config, store.context, ports, limit)),
   reads: new FreshReads<Answer>({ clock: systemClock, keepMs: 1_000 }),

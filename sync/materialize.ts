@@ -31,6 +31,8 @@ import { type MarkerKey, signMarker, specHash } from './marker.ts';
 import type { MarkerKeys } from './marker-keys.ts';
 import { type Ownership, ownership } from './ownership.ts';
 import { creationPolicyOf, deletionPolicyOf, plan } from './plan.ts';
+import type { PolicyGate } from './policies.ts';
+import { enforce, objectOf, PolicyDenied } from './policy-gate.ts';
 import { decodeData, revealData } from './secret-data.ts';
 import { newSecret } from './secret-patch.ts';
 import { type DesiredSecret, mergesKeys } from './shape.ts';
@@ -52,6 +54,9 @@ export interface MaterializeDeps {
   readonly access: AccessReviews;
   readonly connections: Connections;
   readonly reads: FreshReads<Answer>;
+  readonly policies: PolicyGate;
+  /** May the caller do what the validating hook will ask of him beside creating the object? */
+  readonly callerMay: (es: ExternalSecret, user: UserInfo, signal: AbortSignal) => Promise<boolean>;
   /** How many creates are served at a time; who comes beyond that is left to the poller at once. */
   readonly room: Room;
   readonly controllerClass: string;
@@ -124,15 +129,18 @@ export async function materialize(
       { group: GROUP, version: HUB_VERSION, resource: 'externalsecrets', namespace },
       until,
     );
+    const permitted = deps.callerMay(es, user, until);
     const wanted = fetchDesired(es, deps, until);
-    wanted.catch(() => {});
-    allowed.catch(() => {});
+    for (const one of [wanted, allowed, permitted]) one.catch(() => {});
     if (await exists) return skipped('exists');
     if (!(await allowed)) return skipped('caller-may-not-create');
+    if (!(await permitted)) return skipped('caller-not-authorized');
     const work = await wanted;
     return work === undefined ? skipped('nothing-to-write') : await write(es, work, deps, until);
   } catch (thrown) {
     const error = toSyncError('apply', thrown);
+    // The validating hook says the same, and words it.
+    if (error.cause instanceof PolicyDenied && error.cause.foreseen) return skipped('denied-by-policy');
     // A store of another controller class: not ours to judge. A namespace on its way out: nobody waits for it.
     if (error.code === 'STORE_OTHER_CLASS') return skipped('other-class');
     if (isNamespaceTerminating(error.cause)) return skipped('namespace-terminating');
@@ -176,12 +184,16 @@ async function fetchDesired(
   deps: MaterializeDeps,
   signal: AbortSignal,
 ): Promise<Work | undefined> {
+  const namespace = es.metadata.namespace ?? '';
+  const policies = await deps.policies(namespace, signal);
+  enforce(policies.judge({ object: objectOf(es) }), true);
   const notBefore = deps.clock.monotonic();
   const ports = deps.live.ports(() => notBefore);
   const fetched = await fetchPlan(
     plan(es),
     {
-      namespace: es.metadata.namespace ?? '',
+      namespace,
+      policies,
       controllerClass: deps.controllerClass,
       reader: deps.live.reader(notBefore),
       generators: deps.live.generators(() => notBefore),
@@ -194,8 +206,8 @@ async function fetchDesired(
   );
   // Everything is gone at the provider: only deletionPolicy Merge wants a Secret then, an empty one.
   if (fetched.data.size === 0 && deletionPolicyOf(es.spec) !== 'Merge') return undefined;
-  const redo = (values: Fetched['data']): Promise<DesiredSecret> =>
-    desire(es, values, deps.live.templates(notBefore), deps.clock, signal);
+  const redo = async (values: Fetched['data']): Promise<DesiredSecret> =>
+    (await desire(es, values, deps.live.templates(notBefore), deps.clock, policies, signal)).secret;
   return { fetched, desired: await redo(fetched.data), redo };
 }
 

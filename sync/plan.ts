@@ -28,6 +28,12 @@ export interface GeneratorReference {
   readonly name: string;
 }
 
+interface StoreSource {
+  readonly store: StoreReference;
+  /** The field that names the store. */
+  readonly storePath: FieldPath;
+}
+
 /** One entry of spec.dataFrom or spec.data. */
 export interface PlannedRead {
   /** Where it stands, as ESO words it in its errors: `spec.data[0] (key: path/of/secret)`. */
@@ -36,8 +42,8 @@ export interface PlannedRead {
   readonly missing: string;
   readonly path: FieldPath;
   readonly source:
-    | { readonly kind: 'read'; readonly store: StoreReference; readonly remote: RemoteRef }
-    | { readonly kind: 'find'; readonly store: StoreReference; readonly request: FindRequest }
+    | (StoreSource & { readonly kind: 'read'; readonly remote: RemoteRef })
+    | (StoreSource & { readonly kind: 'find'; readonly request: FindRequest })
     | { readonly kind: 'generator'; readonly ref: GeneratorReference };
   readonly into:
     | { readonly kind: 'key'; readonly secretKey: string }
@@ -102,6 +108,12 @@ const storeReference = (ref: StoreRef | undefined): StoreReference => ({
   name: ref?.name ?? '',
 });
 
+const storeSource = (spec: ExternalSecretSpec, entry: FieldPath, own: StoreRef | undefined): StoreSource => ({
+  store: storeReference(own ?? spec.secretStoreRef),
+  storePath:
+    own === undefined ? ['spec', 'secretStoreRef', 'name'] : [...entry, 'sourceRef', 'storeRef', 'name'],
+});
+
 /**
  * @param es an ExternalSecret in the hub version that passed validation: what the engine cannot do was
  *   refused there, so every entry here names a generator or a store, its own or the object's
@@ -124,7 +136,7 @@ export function plan(es: ExternalSecret): Plan {
       });
       continue;
     }
-    const store = storeReference(sourceRef?.storeRef ?? spec.secretStoreRef);
+    const from = storeSource(spec, ['spec', 'dataFrom', index], sourceRef?.storeRef);
     const what = extract ?? find;
     if (what === undefined) continue;
     const rest = {
@@ -138,7 +150,7 @@ export function plan(es: ExternalSecret): Plan {
         ...rest,
         location: `spec.dataFrom[${index}].extract`,
         path: ['spec', 'dataFrom', index, 'extract', 'key'],
-        source: { kind: 'read', store, remote: remoteRef(extract) },
+        source: { kind: 'read', ...from, remote: remoteRef(extract) },
       });
     } else if (find !== undefined) {
       reads.push({
@@ -146,7 +158,7 @@ export function plan(es: ExternalSecret): Plan {
         ...rest,
         location: `spec.dataFrom[${index}].find`,
         path: ['spec', 'dataFrom', index, 'find'],
-        source: { kind: 'find', store, request: findRequest(find) },
+        source: { kind: 'find', ...from, request: findRequest(find) },
       });
     }
   }
@@ -157,7 +169,7 @@ export function plan(es: ExternalSecret): Plan {
       path: ['spec', 'data', index, 'remoteRef', 'key'],
       source: {
         kind: 'read',
-        store: storeReference(sourceRef?.storeRef ?? spec.secretStoreRef),
+        ...storeSource(spec, ['spec', 'data', index], sourceRef?.storeRef),
         remote: remoteRef(remote),
       },
       into: { kind: 'key', secretKey },

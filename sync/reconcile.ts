@@ -11,6 +11,7 @@ import { dataHash } from '../api/go-hash.ts';
 import { formatProblem } from '../api/problem.ts';
 import type { SecretObject } from '../kube/objects.ts';
 import { checkExternalSecret } from '../policy/check-object.ts';
+import type { Verdict } from '../policy/policy-subject.ts';
 import {
   type ApplyDeps,
   adopt,
@@ -26,6 +27,8 @@ import { SyncError, toSyncError } from './errors.ts';
 import { type FetchContext, type Fetched, fetchPlan } from './fetch.ts';
 import { asksToKeep, keepGenerated } from './keep-generated.ts';
 import { creationPolicyOf, deletionPolicyOf, plan, targetName } from './plan.ts';
+import type { PolicyGate } from './policies.ts';
+import { enforce, objectOf } from './policy-gate.ts';
 import { decodeData } from './secret-data.ts';
 import { heldHash } from './secret-patch.ts';
 import { type DesiredSecret, mergesKeys } from './shape.ts';
@@ -43,11 +46,14 @@ export interface Memory {
   secretVersion?: string | undefined;
   /** Entries that were left out the last time since their secret is gone at the provider. */
   missing?: readonly string[];
+  /** What policies said the last time without denying it. */
+  verdicts?: readonly Verdict[];
 }
 
 export interface ReconcileDeps extends ApplyDeps {
   readonly clock: Clock;
-  readonly fetch: Omit<FetchContext, 'namespace' | 'notBefore'>;
+  readonly fetch: Omit<FetchContext, 'namespace' | 'notBefore' | 'policies'>;
+  readonly policies: PolicyGate;
   /** The objects that templateFrom names, at least as new as that moment (monotonic milliseconds). */
   readonly templates: (notBefore: number) => TemplateReader;
   /** Key of the digests; random for each process. */
@@ -69,6 +75,8 @@ export type Reconciled =
       readonly stores: readonly ResolvedStore[];
       /** Entries that were left out since their secret is gone at the provider. */
       readonly missing: readonly string[];
+      /** What policies say about it without denying it. */
+      readonly verdicts: readonly Verdict[];
       /** True if the Secret of an earlier target name was deleted. */
       readonly orphanDeleted: boolean;
     }
@@ -120,7 +128,11 @@ async function sync(input: ReconcileInput, deps: ReconcileDeps, signal: AbortSig
     if (adopted !== undefined) return afterAdoption(es, adopted, deps, signal);
   }
   const refreshedAt = deps.clock.now();
-  const fetched = await fetchPlan(work, { ...deps.fetch, namespace, notBefore: input.notBefore }, signal);
+  const policies = await deps.policies(namespace, signal);
+  const verdicts = [...enforce(policies.judge({ object: objectOf(es) }), true)];
+  const { notBefore } = input;
+  const fetched = await fetchPlan(work, { ...deps.fetch, namespace, notBefore, policies }, signal);
+  verdicts.push(...fetched.verdicts);
   const done = (
     outcome: SyncedOutcome,
     rest: { action?: SecretAction; memory?: Memory; orphanDeleted?: boolean } = {},
@@ -134,6 +146,7 @@ async function sync(input: ReconcileInput, deps: ReconcileDeps, signal: AbortSig
     refreshedAt,
     stores: fetched.stores,
     missing: fetched.missing,
+    verdicts,
   });
   if (isGone(fetched)) {
     const deletion = deletionPolicyOf(es.spec);
@@ -149,7 +162,10 @@ async function sync(input: ReconcileInput, deps: ReconcileDeps, signal: AbortSig
     live ??= await readTarget(deps.kube, namespace, work.target, signal);
     values = await keptValues(input, fetched, live, deps, signal);
   }
-  const desired = await desire(es, values, deps.templates(input.notBefore), deps.clock, signal);
+  const templates = deps.templates(notBefore);
+  const wanted = await desire(es, values, templates, deps.clock, policies, signal);
+  const desired = wanted.secret;
+  verdicts.push(...wanted.verdicts);
   const digest = digestOf(deps.digestKey, desired, uid);
   if (digest === memory.digest && memory.secretVersion !== undefined) return done('synced', { memory });
   const applied = await apply(es, desired, live, deps, signal);
@@ -203,6 +219,7 @@ async function afterAdoption(
     refreshedAt: Date.parse(secret.metadata.creationTimestamp ?? '') || deps.clock.now(),
     stores: [],
     missing: [],
+    verdicts: [],
     orphanDeleted: await deleteOrphan(es, secret.metadata.name ?? '', deps, signal),
   };
 }

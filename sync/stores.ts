@@ -4,7 +4,7 @@ import { GROUP, type StoreKind } from '../api/external-secrets/names.ts';
 import type { SecretStore } from '../api/external-secrets/v1/index.ts';
 import { formatProblem } from '../api/problem.ts';
 import { needsNamespaceLabels, offersNamespace } from '../policy/store-conditions.ts';
-import type { Provider, StoreContext } from '../providers/contract.ts';
+import type { Provider, ServerGuard, StoreContext } from '../providers/contract.ts';
 import { providerOf } from '../providers/registry.ts';
 import type { StoreReference } from './plan.ts';
 
@@ -27,7 +27,7 @@ export interface ResolvedStore {
   readonly context: StoreContext;
   readonly provider: Provider<unknown>;
   readonly config: unknown;
-  /** See Provider.identity; prefixed with the provider's name. */
+  /** See Provider.identity; with the provider's name before it and the guard, if there is one, behind it. */
   readonly identity: string;
 }
 
@@ -35,8 +35,15 @@ export interface ResolvedStore {
 export const storeLabel = (kind: StoreKind, namespace: string | undefined, name: string): string =>
   kind === 'SecretStore' ? `SecretStore ${namespace ?? ''}/${name}` : `ClusterSecretStore ${name}`;
 
-/** Binds a store to the namespace it is used from. @throws EsaError PROVIDER_INVALID_CONFIG */
-export function bindStore(object: StoreObject, callerNamespace: string | undefined): ResolvedStore {
+/**
+ * Binds a store to the namespace it is used from, and to what the policies of that namespace say about servers.
+ * @throws EsaError PROVIDER_INVALID_CONFIG
+ */
+export function bindStore(
+  object: StoreObject,
+  callerNamespace: string | undefined,
+  guard?: ServerGuard,
+): ResolvedStore {
   const context: StoreContext = {
     kind: object.kind,
     name: object.metadata.name ?? '',
@@ -44,6 +51,7 @@ export function bindStore(object: StoreObject, callerNamespace: string | undefin
     uid: object.metadata.uid ?? '',
     generation: object.metadata.generation ?? 0,
     callerNamespace: object.kind === 'SecretStore' ? object.metadata.namespace : callerNamespace,
+    guard,
   };
   const choice = providerOf(object.spec.provider);
   // The rules are checked here again: the store may predate the webhook, or have come in while it was off.
@@ -58,7 +66,8 @@ export function bindStore(object: StoreObject, callerNamespace: string | undefin
     context,
     provider,
     config,
-    identity: `${provider.name}|${provider.identity(config, context)}`,
+    // What was connected or read for one namespace is no answer for another that may not reach the server.
+    identity: `${provider.name}|${provider.identity(config, context)}${guard === undefined ? '' : `|${guard.id}`}`,
   };
 }
 
@@ -72,6 +81,7 @@ export async function resolveStore(
   reader: StoreReader,
   controllerClass: string,
   signal: AbortSignal,
+  guard?: ServerGuard,
 ): Promise<ResolvedStore> {
   const { kind, name } = reference;
   const object = await reader.store(kind, kind === 'SecretStore' ? namespace : undefined, name, signal);
@@ -100,5 +110,5 @@ export async function resolveStore(
       );
     }
   }
-  return bindStore(object, namespace);
+  return bindStore(object, namespace, guard);
 }

@@ -16,6 +16,7 @@ export interface AdmissionObject {
     readonly name?: string;
     readonly namespace?: string;
     readonly generateName?: string;
+    readonly annotations?: Readonly<Record<string, string>>;
     readonly deletionTimestamp?: string;
   };
   readonly spec?: unknown;
@@ -109,19 +110,25 @@ export function allow(
   };
 }
 
-/**
- * A refusal as the API server words its own: 422 Invalid. kubectl prints the causes if one object of an apply
- * fails and the message if several do, so both hold every problem.
- */
-export function refuseInvalid(request: AdmissionRequest, problems: readonly Problem[]): AdmissionAnswer {
-  const name = request.name || request.object?.metadata?.name || request.object?.metadata?.generateName || '';
-  const head = `${request.kind.kind}${name === '' ? '' : ` "${name}"`} is invalid: `;
+/** The object as kubectl names it: kind, and the name if it has one yet. */
+function nameIn({ name, object }: AdmissionRequest): string {
+  return name || object?.metadata?.name || object?.metadata?.generateName || '';
+}
+
+/** kubectl prints the causes if one object of an apply fails and the message if several do, so both hold everything. */
+function refuse(
+  request: AdmissionRequest,
+  problems: readonly Problem[],
+  as: { readonly code: number; readonly reason: string; readonly word: string },
+): AdmissionAnswer {
+  const name = nameIn(request);
+  const head = `${request.kind.kind}${name === '' ? '' : ` "${name}"`} is ${as.word}: `;
   return {
     allowed: false,
     status: {
       status: 'Failure',
-      code: 422,
-      reason: 'Invalid',
+      code: as.code,
+      reason: as.reason,
       message:
         head +
         (problems.length === 1
@@ -140,6 +147,14 @@ export function refuseInvalid(request: AdmissionRequest, problems: readonly Prob
     },
   };
 }
+
+/** A refusal of what is wrong in itself, as the API server words its own. */
+export const refuseInvalid = (request: AdmissionRequest, problems: readonly Problem[]): AdmissionAnswer =>
+  refuse(request, problems, { code: 422, reason: 'Invalid', word: 'invalid' });
+
+/** A refusal of what an administrator does not allow. */
+export const refuseForbidden = (request: AdmissionRequest, problems: readonly Problem[]): AdmissionAnswer =>
+  refuse(request, problems, { code: 403, reason: 'Forbidden', word: 'forbidden' });
 
 /** A refusal that may not be one the next time: 503, so that clients and GitOps tools try again. */
 export function refuseForNow(message: string): AdmissionAnswer {

@@ -8,14 +8,22 @@ import { CertificateManager } from '../certs/manager.ts';
 import { pause } from '../kube/backoff.ts';
 import { KubeClient } from '../kube/client.ts';
 import { loadClusterConfig } from '../kube/config.ts';
+import type { Verdict } from '../policy/policy-subject.ts';
 import { takeAwsEnvironment } from '../providers/aws/environment.ts';
 import { configureOutbound } from '../providers/http.ts';
 import { scrubVaultEnvironment } from '../providers/vault/client.ts';
 import { COMMON_FLAGS } from '../runtime/flags.ts';
 import { serveOperational } from '../runtime/http.ts';
 import { createLog, type Log } from '../runtime/log.ts';
-import { createRegistry, providerMetrics, webhookMetrics } from '../runtime/metrics.ts';
-import { integerFlag, logLevelFlag, ownNamespace, readFlags, runProgram } from '../runtime/program.ts';
+import { createRegistry, policyMetrics, providerMetrics, webhookMetrics } from '../runtime/metrics.ts';
+import {
+  integerFlag,
+  logLevelFlag,
+  ownNamespace,
+  readFlags,
+  runProgram,
+  wordFlag,
+} from '../runtime/program.ts';
 import { AccessReviews } from '../sync/access-reviews.ts';
 import { Connections } from '../sync/connections.ts';
 import type { Answer } from '../sync/fetch.ts';
@@ -30,8 +38,10 @@ import {
   refuseInternal,
   reviewOf,
 } from './admission.ts';
+import { AUTHORIZE_MODES, CallerAuthorizer } from './authorize.ts';
 import { convertReview } from './convert.ts';
 import { mutate, mutateFailed } from './mutate.ts';
+import { Policies } from './policies.ts';
 import { type Hook, type HookCall, WebhookServer } from './server.ts';
 import { validate } from './validate.ts';
 
@@ -46,6 +56,10 @@ const FLAGS = {
   'max-in-flight': {
     help: 'Creates whose Secret is made at a time; those beyond are left to the poller.',
     default: '256',
+  },
+  'authorize-callers': {
+    help: 'Whether who creates an ExternalSecret has to have the right to create Secrets and to use its ClusterSecretStores: off, warn or enforce.',
+    default: 'off',
   },
   'lame-duck': { help: 'How long requests are still served after SIGTERM.', default: '10s' },
 } as const;
@@ -82,6 +96,8 @@ await runProgram(
     const metricsPort = integerFlag('metrics-port', flags['metrics-port'], 0, 65_535);
     const budgetMs = durationFlag('budget', flags.budget, 100, 25_000);
     const lameDuckMs = durationFlag('lame-duck', flags['lame-duck'], 0, 60_000);
+    const policyDefault = wordFlag('policy-default', flags['policy-default'], ['allow', 'deny']);
+    const authorizeMode = wordFlag('authorize-callers', flags['authorize-callers'], AUTHORIZE_MODES);
     scrubVaultEnvironment();
     takeAwsEnvironment({ ambient: flags['aws-ambient-credentials'] });
     configureOutbound({ allowLoopback: flags['allow-loopback'] });
@@ -92,12 +108,27 @@ await runProgram(
     const { calls } = providerMetrics(registry);
     const kube = new KubeClient(loadClusterConfig({ kubeconfig: flags.kubeconfig }));
     const keys = new MarkerKeys(kube, namespace);
+    const live = new LiveCluster(kube, systemClock);
+    const access = new AccessReviews(kube);
+    const callers = new CallerAuthorizer(authorizeMode, access);
+    const policies = new Policies({ kube, live, clock: systemClock, log: logger, policyDefault });
+    const { violations } = policyMetrics(registry, () => policies.brokenMs / 1000);
+    const validating = {
+      policies: policies.gate,
+      live,
+      clock: systemClock,
+      callers,
+      log: logger,
+      onViolation: ({ policy, rule, effect }: Verdict) => violations.inc({ policy, rule, effect }),
+    };
     const mutating = {
       kube,
       clock: systemClock,
-      live: new LiveCluster(kube, systemClock),
+      live,
       keys,
-      access: new AccessReviews(kube),
+      access,
+      policies: policies.gate,
+      callerMay: callers.may,
       connections: new Connections({
         perStore: PER_STORE,
         onCall: (provider, error) =>
@@ -138,6 +169,7 @@ await runProgram(
       healthz: () => undefined,
       readyz: () => {
         if (state !== 'serving') return state;
+        if (!policies.listed) return 'the ClusterSecretPolicies are not listed yet (is their CRD installed?)';
         if (!certificates.ready()) return 'the certificate is not valid or not injected';
         return systemClock.monotonic() - apiServerSeen > API_SERVER_SILENCE_MS
           ? 'the API server does not answer'
@@ -145,6 +177,7 @@ await runProgram(
       },
     });
 
+    policies.start();
     await certificates.start(stop);
     const credentials = certificates.current();
     if (credentials === undefined) {
@@ -175,11 +208,11 @@ await runProgram(
     const hooks: Hook[] = [
       {
         path: () => certificates.paths()?.validate,
-        handle: async ({ body }: HookCall) => {
+        handle: async ({ body, timeoutMs, signal }: HookCall) => {
           const request = readReview(body);
           let answer: AdmissionAnswer;
           try {
-            answer = validate(request);
+            answer = await validate({ request, timeoutMs, signal }, validating);
           } catch (error) {
             logger.error({ err: error, uid: request.uid }, 'validating hook failed');
             answer = refuseInternal();
@@ -246,7 +279,7 @@ await runProgram(
     }
     state = 'stopping';
     await server.stop();
-    await certificates.stop();
+    await Promise.all([certificates.stop(), policies.stop()]);
     await http.close();
     await kube.close();
   },

@@ -1,17 +1,62 @@
-/** The validating hook: pure judgement, no I/O (the cross-object checks are the mutating hook's and the poller's). */
+/**
+ * The validating hook. What is wrong with the object itself is judged without I/O; policies and the rights of the
+ * caller are asked for only of an object that is sound (what else crosses objects is the mutating hook's and the
+ * poller's).
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { toEsaError } from '../api/errors.ts';
+import {
+  ANNOTATION_CONVERSION,
+  HUB_VERSION,
+  SERVED_VERSIONS,
+  type ServedVersion,
+} from '../api/external-secrets/names.ts';
+import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { GENERATOR_REF_KINDS, generatorResource } from '../api/generators/names.ts';
+import { POLICY_KIND } from '../api/policy/cluster-secret-policy.ts';
 import { formatProblem, type Problem } from '../api/problem.ts';
 import { checkGenerator } from '../policy/check-generator.ts';
 import { type Checked, checkExternalSecret, checkStore } from '../policy/check-object.ts';
+import { sourceOf } from '../policy/cluster-policy.ts';
+import type { Verdict } from '../policy/policy-subject.ts';
+import { validateClusterPolicy } from '../policy/validate-cluster-policy.ts';
+import type { Log } from '../runtime/log.ts';
+import { describeVerdict } from '../sync/policy-gate.ts';
 import {
   type AdmissionAnswer,
   type AdmissionObject,
   type AdmissionRequest,
   allow,
+  refuseForbidden,
+  refuseForNow,
   refuseInvalid,
 } from './admission.ts';
+import type { CallerAuthorizer } from './authorize.ts';
+import { type Judged, type PolicyDeps, policyVerdicts } from './judge-policies.ts';
 
-type Judgement = Pick<Checked<unknown>, 'problems' | 'warnings'>;
+export interface ValidateDeps extends PolicyDeps {
+  readonly callers: CallerAuthorizer;
+  readonly log: Log;
+  /** Called for each violation of a policy that is new with this request. */
+  readonly onViolation: (verdict: Verdict) => void;
+}
+
+export interface ValidateCall {
+  readonly request: AdmissionRequest;
+  /** The API server's limit, milliseconds. */
+  readonly timeoutMs: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Our own limit for what is asked of the API server. */
+const BUDGET_MS = 3_000;
+/** The API server needs a moment to read the answer before its own limit. */
+const MARGIN_MS = 1_000;
+
+interface Judgement extends Pick<Checked<unknown>, 'problems' | 'warnings'> {
+  /** What policies are asked about, if they are. */
+  readonly judged?: Judged;
+}
 
 function judge(request: AdmissionRequest, object: AdmissionObject): Judgement {
   // The namespace may be left out of the object; the request always has it.
@@ -22,11 +67,18 @@ function judge(request: AdmissionRequest, object: AdmissionObject): Judgement {
   const generator = GENERATOR_REF_KINDS.find((one) => one === kind && generatorResource(one).group === group);
   if (generator !== undefined) return checkGenerator(generator, complete.spec);
   switch (kind) {
-    case 'ExternalSecret':
-      return checkExternalSecret(complete);
-    case 'SecretStore':
+    case 'ExternalSecret': {
+      const checked = checkExternalSecret(complete);
+      return { ...checked, judged: { kind, hub: checked.hub } };
+    }
+    case 'SecretStore': {
+      const checked = checkStore(complete, kind);
+      return { ...checked, judged: { kind, hub: checked.hub } };
+    }
     case 'ClusterSecretStore':
       return checkStore(complete, kind);
+    case POLICY_KIND:
+      return { problems: validateClusterPolicy(object.spec ?? {}), warnings: [] };
     default:
       return { problems: [], warnings: [] };
   }
@@ -34,20 +86,120 @@ function judge(request: AdmissionRequest, object: AdmissionObject): Judgement {
 
 const same = (a: Problem, b: Problem): boolean => formatProblem(a) === formatProblem(b);
 
+const sameSpec = (a: AdmissionObject, b: AdmissionObject): boolean =>
+  isDeepStrictEqual(a.spec, b.spec) &&
+  a.metadata?.annotations?.[ANNOTATION_CONVERSION] === b.metadata?.annotations?.[ANNOTATION_CONVERSION];
+
 /**
  * On UPDATE a problem that the stored object already has is only warned of: a rule that came later must not
  * keep people from changing something else, or from mending the object step by step.
  */
-export function validate(request: AdmissionRequest): AdmissionAnswer {
-  const { object, oldObject } = request;
-  if (object === null || (request.operation !== 'CREATE' && request.operation !== 'UPDATE')) return allow();
-  if (request.operation === 'UPDATE' && object.metadata?.deletionTimestamp !== undefined) return allow();
-  const { problems, warnings } = judge(request, object);
-  const before =
-    problems.length > 0 && request.operation === 'UPDATE' && oldObject
-      ? judge(request, oldObject).problems
-      : [];
-  const fresh = problems.filter((problem) => !before.some((old) => same(old, problem)));
+export async function validate(call: ValidateCall, deps: ValidateDeps): Promise<AdmissionAnswer> {
+  const { request } = call;
+  const { object, oldObject, operation } = request;
+  if (object === null || (operation !== 'CREATE' && operation !== 'UPDATE')) return allow();
+  if (operation === 'UPDATE' && object.metadata?.deletionTimestamp !== undefined) return allow();
+  const { problems, warnings, judged } = judge(request, object);
+  const old = operation === 'UPDATE' && oldObject ? oldObject : undefined;
+  const before = problems.length > 0 && old ? judge(request, old).problems : [];
+  const fresh = problems.filter((problem) => !before.some((one) => same(one, problem)));
   if (fresh.length > 0) return refuseInvalid(request, fresh);
-  return allow({ warnings: [...problems, ...warnings].map(formatProblem) });
+  // Who changes a label is not told what has been wrong with the spec all along.
+  const said = old && sameSpec(object, old) ? [] : [...problems, ...warnings].map(formatProblem);
+  if (judged === undefined) return allow({ warnings: said });
+
+  const budget = Math.max(1, Math.min(BUDGET_MS, (call.timeoutMs ?? BUDGET_MS + MARGIN_MS) - MARGIN_MS));
+  const signal = AbortSignal.any([call.signal, AbortSignal.timeout(budget)]);
+  const oldJudged = old?.spec === undefined ? undefined : judge(request, old).judged;
+  const [policy, rights] = await Promise.all([
+    askPolicies(request, judged, oldJudged, deps, signal),
+    askRights(request, judged, oldJudged, deps, signal),
+  ]);
+  if (policy.refusals.length > 0 || rights.refusals.length > 0)
+    return refuseForbidden(request, [...policy.refusals, ...rights.refusals]);
+  if (rights.unknown !== undefined) return refuseForNow(rights.unknown);
+  return allow({
+    warnings: [...policy.warnings, ...rights.warnings, ...said],
+    ...(policy.audit.length === 0 ? {} : { audit: { 'policy-violations': policy.audit.join('; ') } }),
+  });
 }
+
+/** As `same`, but the path may have moved. */
+const sameVerdict = (a: Verdict, b: Verdict): boolean =>
+  a.policy === b.policy && a.rule === b.rule && a.message === b.message;
+
+interface PolicySaid {
+  readonly refusals: readonly Problem[];
+  readonly warnings: readonly string[];
+  readonly audit: readonly string[];
+}
+
+async function askPolicies(
+  request: AdmissionRequest,
+  judged: Judged,
+  old: Judged | undefined,
+  deps: ValidateDeps,
+  signal: AbortSignal,
+): Promise<PolicySaid> {
+  const { version } = request.kind;
+  try {
+    const verdicts = await policyVerdicts(judged, version, deps, signal);
+    if (verdicts.length === 0) return { refusals: [], warnings: [], audit: [] };
+    const before = old === undefined ? [] : await policyVerdicts(old, version, deps, signal);
+    const isOld = (verdict: Verdict): boolean => before.some((one) => sameVerdict(one, verdict));
+    const fresh = verdicts.filter((verdict) => !isOld(verdict));
+    for (const verdict of fresh) deps.onViolation(verdict);
+    const denies = ({ effect }: Verdict): boolean => effect === 'Deny';
+    return {
+      refusals: fresh.filter(denies).map((verdict) => ({
+        path: verdict.path,
+        reason: 'FieldValueForbidden',
+        message: `${verdict.message} (${sourceOf(verdict)})`,
+      })),
+      warnings: verdicts
+        .filter((verdict) => verdict.effect === 'Warn' || (denies(verdict) && isOld(verdict)))
+        .map(describeVerdict),
+      audit: verdicts.map(describeVerdict),
+    };
+  } catch (error) {
+    // Nothing slips through: the engine asks again before it reads.
+    deps.log.warn({ err: toEsaError(error), uid: request.uid }, 'policies not judged');
+    const warning = 'policies could not be judged now; nothing is read before they are';
+    return { refusals: [], warnings: [warning], audit: ['not judged'] };
+  }
+}
+
+interface RightsSaid {
+  readonly refusals: readonly Problem[];
+  readonly warnings: readonly string[];
+  /** Set if nobody could say, and somebody has to. */
+  readonly unknown?: string;
+}
+
+async function askRights(
+  request: AdmissionRequest,
+  judged: Judged,
+  old: Judged | undefined,
+  { callers, log }: ValidateDeps,
+  signal: AbortSignal,
+): Promise<RightsSaid> {
+  if (judged.kind !== 'ExternalSecret') return { refusals: [], warnings: [] };
+  const enforced = callers.mode === 'enforce';
+  try {
+    const before = old?.hub as ExternalSecret | undefined;
+    const version = servedVersion(request.kind.version);
+    const problems = await callers.problems(judged.hub, before, version, request.userInfo, signal);
+    return enforced
+      ? { refusals: problems, warnings: [] }
+      : { refusals: [], warnings: problems.map(formatProblem) };
+  } catch (error) {
+    log.warn({ err: toEsaError(error), uid: request.uid }, 'rights of the caller not reviewed');
+    const unknown = 'the rights of the caller could not be reviewed';
+    return enforced
+      ? { refusals: [], warnings: [], unknown: `${unknown} (try again)` }
+      : { refusals: [], warnings: [unknown] };
+  }
+}
+
+const servedVersion = (text: string): ServedVersion =>
+  SERVED_VERSIONS.find((served) => served === text) ?? HUB_VERSION;

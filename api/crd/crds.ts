@@ -21,7 +21,7 @@ export interface CustomResourceVersion {
   readonly served: boolean;
   readonly storage: boolean;
   readonly schema: { readonly openAPIV3Schema: StructuralSchema };
-  readonly subresources: { readonly status: Record<string, never> };
+  readonly subresources?: { readonly status: Record<string, never> };
   readonly additionalPrinterColumns: readonly PrinterColumn[];
   readonly selectableFields?: readonly { readonly jsonPath: string }[];
 }

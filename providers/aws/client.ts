@@ -5,9 +5,9 @@
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { STSClient } from '@aws-sdk/client-sts';
 import type { SecretValue } from '../../api/secret-value.ts';
-import { ProviderError } from '../contract.ts';
+import { ProviderError, type ServerGuard } from '../contract.ts';
 import { type AwsService, endpointOverride } from './environment.ts';
-import { sharedHandler } from './handler.ts';
+import { handlerFor } from './handler.ts';
 
 export interface AwsCredentials {
   readonly accessKeyId: string;
@@ -26,7 +26,6 @@ const FIXED = {
   useFipsEndpoint: false,
   userAgentAppId: async () => undefined,
   authSchemePreference: [] as string[],
-  requestHandler: sharedHandler,
 } as const;
 
 const noCredentials = async (): Promise<never> => {
@@ -49,21 +48,47 @@ function endpointOf(service: AwsService): { endpoint?: string } {
   );
 }
 
-export function secretsManager(region: string, credentials: AwsCredentials): SecretsManagerClient {
+/** Region, and what policies say about servers. */
+export interface Reach {
+  readonly region: string;
+  readonly guard?: ServerGuard | undefined;
+}
+
+export function secretsManager({ region, guard }: Reach, credentials: AwsCredentials): SecretsManagerClient {
   return new SecretsManagerClient({
     ...FIXED,
     ...endpointOf('SecretsManager'),
+    requestHandler: handlerFor(guard),
     region,
     credentials: reveal(credentials),
   });
 }
 
 /** STS of a region; without credentials it can only exchange tokens. */
-export function sts(region: string, credentials?: AwsCredentials): STSClient {
+export function sts({ region, guard }: Reach, credentials?: AwsCredentials): STSClient {
   return new STSClient({
     ...FIXED,
     ...endpointOf('STS'),
+    requestHandler: handlerFor(guard),
     region,
     credentials: credentials === undefined ? noCredentials : reveal(credentials),
+  });
+}
+
+/** Where the services of a region are, STS only where a login needs it. Nothing is asked for it. */
+export function serversOf(region: string, withSts: boolean): URL[] {
+  const options = { ...FIXED, region, credentials: noCredentials };
+  const parameters = { Region: region, UseDualStack: false, UseFIPS: false };
+  const clients = [
+    { service: 'SecretsManager' as const, make: () => new SecretsManagerClient(options) },
+    ...(withSts ? [{ service: 'STS' as const, make: () => new STSClient(options) }] : []),
+  ];
+  return clients.map(({ service, make }) => {
+    const { endpoint } = endpointOf(service);
+    if (endpoint !== undefined) return new URL(endpoint);
+    const client = make();
+    const { url } = client.config.endpointProvider(parameters);
+    client.destroy();
+    return url;
   });
 }

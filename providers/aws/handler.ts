@@ -1,6 +1,7 @@
 /** The SDK's transport: our own HTTP, with its address guard, pool, proxies, limits and cancellation. */
 import type { SecretsManagerClientConfig } from '@aws-sdk/client-secrets-manager';
 import { LRUCache } from 'lru-cache';
+import type { ServerGuard } from '../contract.ts';
 import { type HttpTarget, httpRequest } from '../http.ts';
 
 type RequestHandler = Extract<
@@ -20,15 +21,16 @@ interface SdkRequest {
   readonly body?: unknown;
 }
 
-/** One object a server, so that its description is made once. */
+/** One object a server and guard, so that its description is made once. */
 const targets = new LRUCache<string, HttpTarget>({ max: 256 });
 
-function targetOf({ protocol, hostname, port }: SdkRequest): HttpTarget {
+function targetOf({ protocol, hostname, port }: SdkRequest, guard: ServerGuard | undefined): HttpTarget {
   const { origin } = new URL(`${protocol}//${hostname}${port === undefined ? '' : `:${port}`}`);
-  const known = targets.get(origin);
+  const key = `${origin} ${guard?.id ?? ''}`;
+  const known = targets.get(key);
   if (known !== undefined) return known;
-  const target = { origin };
-  targets.set(origin, target);
+  const target = { origin, guard };
+  targets.set(key, target);
   return target;
 }
 
@@ -57,8 +59,12 @@ const flatten = (headers: Readonly<Record<string, string | string[] | undefined>
     ),
   );
 
-async function handle(request: SdkRequest, options: { abortSignal?: unknown } = {}) {
-  const target = targetOf(request);
+async function handle(
+  guard: ServerGuard | undefined,
+  request: SdkRequest,
+  options: { abortSignal?: unknown } = {},
+) {
+  const target = targetOf(request, guard);
   const { abortSignal } = options;
   const answer = await httpRequest(target, {
     method: request.method,
@@ -79,11 +85,11 @@ async function handle(request: SdkRequest, options: { abortSignal?: unknown } = 
   };
 }
 
-/** Shared by every client of the process; it holds nothing that would have to be closed. */
-export const sharedHandler = {
+/** A transport under a guard. It holds nothing that would have to be closed. */
+export const handlerFor = (guard: ServerGuard | undefined): RequestHandler => ({
   metadata: { handlerProtocol: 'http/1.1' },
-  handle,
+  handle: (request: SdkRequest, options?: { abortSignal?: unknown }) => handle(guard, request, options),
   destroy: () => undefined,
   updateHttpClientConfig: () => undefined,
   httpHandlerConfigs: () => ({}),
-} as unknown as RequestHandler;
+});

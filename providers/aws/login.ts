@@ -2,7 +2,7 @@
 import { AssumeRoleCommand, AssumeRoleWithWebIdentityCommand, type Credentials } from '@aws-sdk/client-sts';
 import { SecretValue } from '../../api/secret-value.ts';
 import type { ProviderPorts, StoreContext } from '../contract.ts';
-import { type AwsCredentials, sts } from './client.ts';
+import { type AwsCredentials, type Reach, sts } from './client.ts';
 import type { AwsConfig } from './config.ts';
 import type { CredentialSource } from './credentials.ts';
 import { readTokenFile } from './environment.ts';
@@ -54,15 +54,16 @@ function credentialsIn(answer: Credentials | undefined, asked: Asked): AwsCreden
 }
 
 async function exchangeToken(
-  region: string,
+  reach: Reach,
   roleArn: string,
   whose: string,
   token: SecretValue,
   signal: AbortSignal,
 ): Promise<AwsCredentials> {
+  const { region } = reach;
   const asked: Asked = { service: 'STS', region, what: `assume role ${roleArn} with the token of ${whose}` };
   try {
-    const answer = await sts(region).send(
+    const answer = await sts(reach).send(
       new AssumeRoleWithWebIdentityCommand({
         RoleArn: roleArn,
         RoleSessionName: SESSION_NAME,
@@ -79,15 +80,15 @@ async function exchangeToken(
 type RoleOptions = Omit<ConstructorParameters<typeof AssumeRoleCommand>[0], 'RoleArn' | 'RoleSessionName'>;
 
 async function assumeRole(
-  region: string,
+  reach: Reach,
   roleArn: string,
   options: RoleOptions,
   credentials: AwsCredentials,
   signal: AbortSignal,
 ): Promise<AwsCredentials> {
-  const asked: Asked = { service: 'STS', region, what: `assume role ${roleArn}` };
+  const asked: Asked = { service: 'STS', region: reach.region, what: `assume role ${roleArn}` };
   try {
-    const answer = await sts(region, credentials).send(
+    const answer = await sts(reach, credentials).send(
       new AssumeRoleCommand({ RoleArn: roleArn, RoleSessionName: SESSION_NAME, ...options }),
       { abortSignal: signal },
     );
@@ -99,7 +100,7 @@ async function assumeRole(
 
 async function firstCredentials(
   source: CredentialSource,
-  region: string,
+  reach: Reach,
   ports: ProviderPorts,
   signal: AbortSignal,
 ): Promise<AwsCredentials> {
@@ -107,14 +108,14 @@ async function firstCredentials(
     case 'keys':
       return source.credentials;
     case 'tokenFile':
-      return exchangeToken(region, source.roleArn, 'this Pod', await readTokenFile(source.path), signal);
+      return exchangeToken(reach, source.roleArn, 'this Pod', await readTokenFile(source.path), signal);
     case 'serviceAccount': {
       const { namespace, name, audiences, roleArn } = source;
       const { token } = await ports.serviceAccountToken(
         { namespace, name, audiences, expirationSeconds: TOKEN_SECONDS },
         signal,
       );
-      return exchangeToken(region, roleArn, `ServiceAccount ${namespace}/${name}`, token, signal);
+      return exchangeToken(reach, roleArn, `ServiceAccount ${namespace}/${name}`, token, signal);
     }
   }
 }
@@ -128,13 +129,14 @@ export function awsLogin(
 ): AwsLogin {
   const { region, role, additionalRoles = [], externalID, transitiveTagKeys = [] } = config;
   const asked: Asked = { service: 'STS', region, what: 'get credentials' };
+  const reach: Reach = { region, guard: store.guard };
   return {
     label: labelOf(asked),
-    region,
+    reach,
     async credentials(signal) {
-      let credentials = await firstCredentials(source, region, ports, signal);
+      let credentials = await firstCredentials(source, reach, ports, signal);
       for (const arn of additionalRoles) {
-        credentials = await assumeRole(region, arn, {}, credentials, signal);
+        credentials = await assumeRole(reach, arn, {}, credentials, signal);
       }
       if (role === undefined || role === '') return credentials;
       const tags = sessionTagsOf(config, store);
@@ -143,7 +145,7 @@ export function awsLogin(
         ...(tags.length === 0 ? {} : { Tags: tags }),
         ...(transitiveTagKeys.length === 0 ? {} : { TransitiveTagKeys: transitiveTagKeys }),
       };
-      return assumeRole(region, role, options, credentials, signal);
+      return assumeRole(reach, role, options, credentials, signal);
     },
   };
 }

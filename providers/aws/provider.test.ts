@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { StoreContext } from '../contract.ts';
+import type { ServerGuard, StoreContext } from '../contract.ts';
 import { MemoryCluster } from '../testing/cluster.ts';
 import { type AwsConfig, awsConfigSchema } from './config.ts';
 import { sessionTagsOf } from './login.ts';
@@ -145,4 +145,49 @@ describe('what stops a connection before AWS is asked', () => {
   test('a block that no webhook has seen', async () => {
     await assert.rejects(connect({ region: 'evil.example.com/' }), /aws\.region: region not found/);
   });
+});
+
+test('the servers of a region, STS only where credentials come from it', () => {
+  const servers = (more: object): string[] => awsProvider.servers(parse(more)).map(({ origin }) => origin);
+  const manager = 'https://secretsmanager.us-west-2.amazonaws.com';
+  const sts = 'https://sts.us-west-2.amazonaws.com';
+  assert.deepEqual(servers({}), [manager, sts]);
+  assert.deepEqual(servers({ auth: KEYS }), [manager]);
+  assert.deepEqual(servers({ auth: KEYS, role: ROLE }), [manager, sts]);
+  assert.deepEqual(servers({ auth: KEYS, additionalRoles: [ROLE] }), [manager, sts]);
+  assert.deepEqual(servers({ auth: undefined }), [manager]);
+  assert.deepEqual(servers({ auth: KEYS, region: 'cn-north-1' }), [
+    'https://secretsmanager.cn-north-1.amazonaws.com.cn',
+  ]);
+});
+
+test('what policies say about servers holds for logins and reads', async () => {
+  const asked: string[] = [];
+  const guard: ServerGuard = {
+    id: 'g',
+    needsAddress: false,
+    refusesServer: ({ origin }) => {
+      asked.push(origin);
+      return 'is not allowed here';
+    },
+    refusesAddress: () => undefined,
+  };
+  const cluster = new MemoryCluster().set('Secret', 'team/a', { id: 'AKIA', secret: 'SENTINEL' });
+  cluster.objects.set('Annotations team/sa', { 'eks.amazonaws.com/role-arn': ROLE });
+  cluster.objects.set('ServiceAccount team/sa', { token: 'jwt' });
+  const never = new AbortController().signal;
+  const connect = (more: object) =>
+    awsProvider.connect(parse(more), { ...namespaced, guard }, cluster.ports, never);
+  const denied = { code: 'POLICY_DENIED', message: /the server is not allowed here$/ };
+  await assert.rejects(connect({}), denied);
+  const keys = { name: 'a', key: 'id' };
+  const auth = {
+    secretRef: { accessKeyIDSecretRef: keys, secretAccessKeySecretRef: { name: 'a', key: 'secret' } },
+  };
+  const connection = await connect({ auth });
+  await assert.rejects(connection.read({ key: 'k' }, never), denied);
+  assert.deepEqual(asked, [
+    'https://sts.us-west-2.amazonaws.com',
+    'https://secretsmanager.us-west-2.amazonaws.com',
+  ]);
 });

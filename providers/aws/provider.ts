@@ -10,10 +10,11 @@ import {
   type StoreDependency,
 } from '../contract.ts';
 import { namespaceOf } from '../references.ts';
+import { serversOf } from './client.ts';
 import { type AwsConfig, awsConfigSchema, resolveAwsAuth } from './config.ts';
 import { AwsConnection, secretIdOf } from './connection.ts';
 import { fingerprintOf, readSource } from './credentials.ts';
-import { endpointOverride } from './environment.ts';
+import { ambientCredentials, endpointOverride } from './environment.ts';
 import { validateAwsFind } from './find.ts';
 import { awsLogin } from './login.ts';
 import { AwsSession } from './session.ts';
@@ -41,6 +42,16 @@ function sessionFor(key: string, ports: ProviderPorts): AwsSession {
 /** The references of the block with the namespaces they have for this use; the caller's where none is named. */
 const followed = (config: AwsConfig, store: StoreContext) =>
   referencesOf(config).map((one) => ({ ...one, namespace: namespaceOf(store, one.reference) }));
+
+/** True if credentials come from STS, and not from where the store or the program keeps them. */
+function usesSts(config: AwsConfig): boolean {
+  if ((config.role ?? '') !== '' || (config.additionalRoles ?? []).length > 0) return true;
+  const { method } = resolveAwsAuth(config);
+  return (
+    method === 'serviceAccount' ||
+    (method === 'environment' && ambientCredentials()?.method === 'webIdentity')
+  );
+}
 
 /** True if the session tags say which ExternalSecret's namespace is served. */
 const tagsCaller = (config: AwsConfig): boolean =>
@@ -84,7 +95,8 @@ async function connect(
   }
   const source = await readSource(config, store, ports, signal);
   const endpoints = [endpointOverride('SecretsManager'), endpointOverride('STS')];
-  const session = sessionFor(digest([loginIdentity(config, store), endpoints, fingerprintOf(source)]), ports);
+  const parts = [loginIdentity(config, store), endpoints, fingerprintOf(source), store.guard?.id];
+  const session = sessionFor(digest(parts), ports);
   const login = awsLogin(config, store, source, ports);
   await session.client(login, signal);
   return new AwsConnection({ config, session, login });
@@ -106,6 +118,8 @@ export const awsProvider: Provider<AwsConfig> = {
   },
 
   identity: (config, store) => JSON.stringify(['aws', loginIdentity(config, store), config.prefix ?? '']),
+
+  servers: (config) => serversOf(config.region, usesSts(config)),
 
   dependencies(config, store) {
     return followed(config, store).flatMap(({ kind, namespace, reference: { name } }): StoreDependency[] =>

@@ -12,7 +12,7 @@ function bed(lifeMs: number | undefined = LIFE_MS) {
   const log = { logins: 0, fail: false };
   const login: AwsLogin = {
     label: 'AWS STS us-west-2: get credentials',
-    region: 'us-west-2',
+    reach: { region: 'us-west-2' },
     async credentials() {
       await setImmediate();
       if (log.fail) throw new Error('down');

@@ -6,13 +6,13 @@ import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { Clock } from '../../api/clock.ts';
 import { cancelled } from '../http-errors.ts';
 import { SharedFlight } from '../shared-flight.ts';
-import { type AwsCredentials, secretsManager } from './client.ts';
+import { type AwsCredentials, type Reach, secretsManager } from './client.ts';
 
 /** How to get credentials; a connection brings it along, for it knows the ports and the configuration. */
 export interface AwsLogin {
   /** How errors begin: service and purpose. */
   readonly label: string;
-  readonly region: string;
+  readonly reach: Reach;
   credentials(signal: AbortSignal): Promise<AwsCredentials>;
 }
 
@@ -71,7 +71,7 @@ export class AwsSession {
     const { expiresAt } = credentials;
     const life =
       expiresAt === undefined ? Number.POSITIVE_INFINITY : Math.max(0, expiresAt - this.#clock.now());
-    const client = secretsManager(login.region, credentials);
+    const client = secretsManager(login.reach, credentials);
     this.#held?.client.destroy();
     this.#held = { client, since, renewAt: since + life * RENEW_AT, expiresAt: since + life };
     return client;

@@ -153,6 +153,7 @@ export const fakeProvider: Provider<FakeConfig> = {
     return JSON.stringify(['fake', store.kind, store.namespace, store.name, store.uid, store.generation]);
   },
 
+  servers: () => [],
   dependencies: () => [],
   canValidate: () => true,
 

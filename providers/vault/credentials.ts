@@ -116,12 +116,13 @@ export async function readTarget(
   ports: ProviderPorts,
   signal: AbortSignal,
 ): Promise<HttpTarget> {
-  if (server.protocol !== 'https:') return { origin: server.origin };
+  const { guard } = store;
+  if (server.protocol !== 'https:') return { origin: server.origin, guard };
   const [ca, clientCertificate] = await Promise.all([
     readCa(config, store, ports, signal),
     readClientCertificate(config, store, ports, signal),
   ]);
-  return { origin: server.origin, ca, clientCertificate };
+  return { origin: server.origin, ca, clientCertificate, guard };
 }
 
 /** The JWT of a kubernetes login. A requested token lives as long as ESO asks for: 10 minutes. */

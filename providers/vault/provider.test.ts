@@ -5,7 +5,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { inspect } from 'node:util';
-import type { Connection, ProviderError, StoreContext } from '../contract.ts';
+import type { Connection, ProviderError, ServerGuard, StoreContext } from '../contract.ts';
 import { closeOutbound, configureOutbound } from '../http.ts';
 import { MemoryCluster } from '../testing/cluster.ts';
 import { selfSigned } from '../testing/self-signed.ts';
@@ -436,4 +436,35 @@ describe('credentials', () => {
     ]);
     assert.deepEqual(cluster.asked, ['token a/sa vault 600']);
   });
+});
+
+test('what policies say about servers holds for every request', async () => {
+  const server = vaultConfigSchema.parse({ server: 'https://vault.test:8200/base', path: 'secret' });
+  assert.deepEqual(vaultProvider.servers(server).map(String), ['https://vault.test:8200/base']);
+  assert.deepEqual(vaultProvider.servers(vaultConfigSchema.parse({ server: 'no url' })), []);
+  withToken();
+  const guard: ServerGuard = {
+    id: 'g',
+    needsAddress: false,
+    refusesServer: ({ origin }) => (origin === 'https://vault.test:8200' ? 'is not allowed here' : undefined),
+    refusesAddress: () => undefined,
+  };
+  const auth = { tokenSecretRef: { name: 'vault-token', key: 'token' } };
+  const config = vaultConfigSchema.parse({ server: 'https://vault.test:8200', path: 'secret', auth });
+  const connection = await vaultProvider.connect(config, { ...store, guard }, cluster.ports, signal);
+  await assert.rejects(
+    connection.read({ key: 'k' }, signal),
+    fails('POLICY_DENIED', /the server is not allowed here/),
+  );
+  // A login is a request like any other.
+  cluster.objects.set('ServiceAccount a/sa', { token: 'jwt' });
+  const login = vaultConfigSchema.parse({
+    server: 'https://vault.test:8200',
+    path: 'secret',
+    auth: kubernetes,
+  });
+  await assert.rejects(
+    vaultProvider.connect(login, { ...store, guard }, cluster.ports, signal),
+    fails('POLICY_DENIED', /the server is not allowed here/),
+  );
 });

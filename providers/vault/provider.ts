@@ -152,6 +152,11 @@ export const vaultProvider: Provider<VaultConfig> = {
   identity: (config, store) =>
     JSON.stringify(['vault', loginIdentity(config, store), config.path ?? '', config.version]),
 
+  servers({ server }) {
+    const url = parseServer(server);
+    return typeof url === 'string' ? [] : [url];
+  },
+
   dependencies(config, store) {
     return followed(config, store).flatMap(({ kind, namespace, reference: { name } }): StoreDependency[] =>
       namespace === undefined || name === undefined ? [] : [{ kind, namespace, name }],

@@ -212,15 +212,18 @@ describe("an object that today's rules refuse", () => {
     assert.equal(stderr, '');
   });
 
-  test('can be labelled, annotated, given a status, released and deleted, and the hook is not asked', async () => {
-    const asked = await reviews();
+  test('can be labelled, annotated, given a status, released and deleted, and the hook is asked about labels alone', async () => {
     const quietly = async (...args: string[]): Promise<void> => {
       const { code, stderr } = await kubectl(...args);
       assert.equal(code, 0, `${args.join(' ')}: ${stderr}`);
       assert.equal(stderr, '');
     };
     const merge = (patch: object): string[] => ['--type=merge', '-p', JSON.stringify(patch)];
+    // Policies may be about labels.
+    const before = await reviews();
     await quietly('label', 'es', 'old-metadata', 'team=shop');
+    const asked = await reviews();
+    assert.equal(asked, before + 1);
     await quietly('annotate', 'es', 'old-metadata', 'force-sync=1');
     await quietly('annotate', `${V1ALPHA1}/old-metadata`, 'force-sync=2', '--overwrite');
     const status = { conditions: [{ type: 'Ready', status: 'False', reason: 'SecretSyncedError' }] };

@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { GENERATOR_REF_KINDS } from '../../generators/names.ts';
 import type { ObjectMeta } from '../../meta.ts';
+import { DATA_FROM_RULES, SPEC_RULES, TARGET_RULES, TEMPLATE_RULES } from '../cel.ts';
 import { STORE_KINDS } from '../names.ts';
 import { dataKey, dateTime, exactlyOne, objectName, statusCondition } from '../shared.ts';
 
@@ -123,12 +124,14 @@ const rewriteStep = exactlyOne({
     .describe('Makes every key anew from a template.'),
 });
 
-const dataFromEntry = z.strictObject({
-  extract: remoteRef.optional().describe('Reads one secret; each of its members becomes a key.'),
-  find: find.optional().describe('Reads every secret that matches; each becomes a key.'),
-  rewrite: z.array(rewriteStep).optional().describe('Changes the keys, step by step.'),
-  sourceRef: sourceRef.optional(),
-});
+const dataFromEntry = z
+  .strictObject({
+    extract: remoteRef.optional().describe('Reads one secret; each of its members becomes a key.'),
+    find: find.optional().describe('Reads every secret that matches; each becomes a key.'),
+    rewrite: z.array(rewriteStep).optional().describe('Changes the keys, step by step.'),
+    sourceRef: sourceRef.optional(),
+  })
+  .meta(DATA_FROM_RULES);
 
 const templateItem = z.strictObject({
   key: dataKey().describe('Key of the ConfigMap or Secret.'),
@@ -158,38 +161,45 @@ const templateFromEntry = z.strictObject({
     .describe('How rendered values are decoded. Absent means None.'),
 });
 
-const template = z.strictObject({
-  type: z
-    .string()
-    .optional()
-    .describe('Type of the Secret. Absent means Opaque. It cannot be changed later.'),
-  engineVersion: z
-    .enum(['v2'], {
-      error: 'only template engine v2 is supported: port the templates to it, then set engineVersion: v2',
-    })
-    .default('v2')
-    .describe('Version of the template language.'),
-  mergePolicy: z
-    .enum(['Replace', 'Merge'])
-    .default('Replace')
-    .describe('Replace: only rendered keys go into the Secret. Merge: the keys that were read go there too.'),
-  metadata: z
-    .strictObject({
-      annotations: z
-        .record(z.string(), z.string())
-        .optional()
-        .describe('Annotations; each value is a template.'),
-      labels: z.record(z.string(), z.string()).optional().describe('Labels; each value is a template.'),
-      finalizers: z.array(z.string()).optional().describe('Finalizers that are added and never removed.'),
-    })
-    .optional()
-    .describe('Metadata of the Secret. With a template, nothing is copied from the ExternalSecret.'),
-  data: z.record(z.string(), z.string()).optional().describe('Keys of the Secret; each value is a template.'),
-  templateFrom: z
-    .array(templateFromEntry)
-    .optional()
-    .describe('More templates, from elsewhere; later ones win.'),
-});
+const template = z
+  .strictObject({
+    type: z
+      .string()
+      .optional()
+      .describe('Type of the Secret. Absent means Opaque. It cannot be changed later.'),
+    engineVersion: z
+      .enum(['v2'], {
+        error: 'only template engine v2 is supported: port the templates to it, then set engineVersion: v2',
+      })
+      .default('v2')
+      .describe('Version of the template language.'),
+    mergePolicy: z
+      .enum(['Replace', 'Merge'])
+      .default('Replace')
+      .describe(
+        'Replace: only rendered keys go into the Secret. Merge: the keys that were read go there too.',
+      ),
+    metadata: z
+      .strictObject({
+        annotations: z
+          .record(z.string(), z.string())
+          .optional()
+          .describe('Annotations; each value is a template.'),
+        labels: z.record(z.string(), z.string()).optional().describe('Labels; each value is a template.'),
+        finalizers: z.array(z.string()).optional().describe('Finalizers that are added and never removed.'),
+      })
+      .optional()
+      .describe('Metadata of the Secret. With a template, nothing is copied from the ExternalSecret.'),
+    data: z
+      .record(z.string(), z.string())
+      .optional()
+      .describe('Keys of the Secret; each value is a template.'),
+    templateFrom: z
+      .array(templateFromEntry)
+      .optional()
+      .describe('More templates, from elsewhere; later ones win.'),
+  })
+  .meta(TEMPLATE_RULES);
 
 const CREATION_POLICIES = ['Owner', 'Orphan', 'Merge', 'None', 'CreateOrMerge'] as const;
 export const creationPolicy = z
@@ -207,26 +217,28 @@ export const immutable = z
   .optional()
   .describe('Makes the Secret immutable; later changes are not written.');
 
-const target = z.strictObject({
-  name: targetName,
-  creationPolicy,
-  deletionPolicy: z
-    .enum(['Delete', 'Merge', 'Retain'])
-    .default('Retain')
-    .describe(
-      'When the provider says that its secrets are gone. Delete: delete the Secret. Merge: remove the keys. ' +
-        'Retain: keep it and report an error.',
-    ),
-  immutable,
-  template: template.optional().describe('Blueprint of the Secret.'),
-  manifest: z
-    .strictObject({
-      apiVersion: z.string().min(1).describe('API version of the object.'),
-      kind: z.string().min(1).describe('Kind of the object.'),
-    })
-    .optional()
-    .describe('Makes an object of another kind than Secret.'),
-});
+const target = z
+  .strictObject({
+    name: targetName,
+    creationPolicy,
+    deletionPolicy: z
+      .enum(['Delete', 'Merge', 'Retain'])
+      .default('Retain')
+      .describe(
+        'When the provider says that its secrets are gone. Delete: delete the Secret. Merge: remove the keys. ' +
+          'Retain: keep it and report an error.',
+      ),
+    immutable,
+    template: template.optional().describe('Blueprint of the Secret.'),
+    manifest: z
+      .strictObject({
+        apiVersion: z.string().min(1).describe('API version of the object.'),
+        kind: z.string().min(1).describe('Kind of the object.'),
+      })
+      .optional()
+      .describe('Makes an object of another kind than Secret.'),
+  })
+  .meta(TARGET_RULES);
 
 const syncWindows = z.strictObject({
   kind: z
@@ -247,32 +259,38 @@ const syncWindows = z.strictObject({
     .describe('The windows.'),
 });
 
-export const externalSecretSpec = z.strictObject({
-  secretStoreRef: storeRef.optional(),
-  target: target
-    .default({ creationPolicy: 'Owner', deletionPolicy: 'Retain' })
-    .describe('The Secret that is made.'),
-  refreshPolicy: z
-    .enum(['CreatedOnce', 'Periodic', 'OnChange'])
-    .optional()
-    .describe(
-      'Periodic (when absent): read again each refreshInterval. OnChange: only when this object changes. ' +
-        'CreatedOnce: only the first time.',
-    ),
-  refreshInterval: z
-    .string()
-    .default('1h0m0s')
-    .describe('How often values are read again (Go duration, e.g. 90s or 1h30m). 0 means once.'),
-  syncWindows: syncWindows.optional().describe('Times at which the refresh by interval may or may not run.'),
-  data: z
-    .array(dataEntry)
-    .optional()
-    .describe('Single values: each names a key of the Secret and what to read for it.'),
-  dataFrom: z
-    .array(dataFromEntry)
-    .optional()
-    .describe('Many values at once. Later entries win over earlier ones, and `data` wins over all of them.'),
-});
+export const externalSecretSpec = z
+  .strictObject({
+    secretStoreRef: storeRef.optional(),
+    target: target
+      .default({ creationPolicy: 'Owner', deletionPolicy: 'Retain' })
+      .describe('The Secret that is made.'),
+    refreshPolicy: z
+      .enum(['CreatedOnce', 'Periodic', 'OnChange'])
+      .optional()
+      .describe(
+        'Periodic (when absent): read again each refreshInterval. OnChange: only when this object changes. ' +
+          'CreatedOnce: only the first time.',
+      ),
+    refreshInterval: z
+      .string()
+      .default('1h0m0s')
+      .describe('How often values are read again (Go duration, e.g. 90s or 1h30m). 0 means once.'),
+    syncWindows: syncWindows
+      .optional()
+      .describe('Times at which the refresh by interval may or may not run.'),
+    data: z
+      .array(dataEntry)
+      .optional()
+      .describe('Single values: each names a key of the Secret and what to read for it.'),
+    dataFrom: z
+      .array(dataFromEntry)
+      .optional()
+      .describe(
+        'Many values at once. Later entries win over earlier ones, and `data` wins over all of them.',
+      ),
+  })
+  .meta(SPEC_RULES);
 
 export const externalSecretStatus = z.strictObject({
   refreshTime: dateTime().nullable().optional().describe('When the last successful refresh began.'),

@@ -1,0 +1,95 @@
+/**
+ * Whether the caller could have made the Secret himself, and may use the stores of the cluster that it is read
+ * from (`--authorize-callers`). Only admission knows the caller; later syncs are nobody's.
+ */
+import { GROUP, HUB_VERSION } from '../api/external-secrets/names.ts';
+import { pathInVersion } from '../api/external-secrets/paths.ts';
+import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import type { Problem } from '../api/problem.ts';
+import type { UserInfo } from '../kube/objects.ts';
+import { namedStores } from '../policy/policy-rules.ts';
+import type { AccessReviews } from '../sync/access-reviews.ts';
+import { creationPolicyOf, targetName } from '../sync/plan.ts';
+
+export const AUTHORIZE_MODES = ['off', 'warn', 'enforce'] as const;
+export type AuthorizeMode = (typeof AUTHORIZE_MODES)[number];
+
+const makesSecret = (es: ExternalSecret): boolean => creationPolicyOf(es.spec) !== 'None';
+
+/** True if the Secret that `es` is about is another one than before, or nobody made one before. */
+const isNewTarget = (es: ExternalSecret, before: ExternalSecret | undefined): boolean =>
+  makesSecret(es) && (before === undefined || !makesSecret(before) || targetName(es) !== targetName(before));
+
+/**
+ * What the caller may not do, one problem each, all questions asked side by side; in the hub version.
+ * @param before the stored object on UPDATE: only what is new is asked for
+ * @throws KubeError if the API server cannot say
+ */
+async function missingRights(
+  es: ExternalSecret,
+  before: ExternalSecret | undefined,
+  user: UserInfo,
+  access: AccessReviews,
+  signal: AbortSignal,
+): Promise<readonly Problem[]> {
+  const namespace = es.metadata.namespace ?? '';
+  const who = `user "${user.username ?? ''}"`;
+  const questions: { readonly allowed: Promise<boolean>; readonly problem: Problem }[] = [];
+  if (isNewTarget(es, before)) {
+    questions.push({
+      allowed: access.mayCreate(user, { group: '', version: 'v1', resource: 'secrets', namespace }, signal),
+      problem: {
+        path: ['spec', 'target', 'name'],
+        reason: 'FieldValueForbidden',
+        message: `${who} may not create secrets in namespace "${namespace}", so not through an ExternalSecret either; ask for that right`,
+      },
+    });
+  }
+  const known = new Set(
+    before === undefined ? [] : namedStores(before.spec).map(({ kind, name }) => `${kind}/${name}`),
+  );
+  for (const { kind, name, path } of namedStores(es.spec)) {
+    if (kind !== 'ClusterSecretStore' || known.has(`${kind}/${name}`)) continue;
+    const resource = { group: GROUP, version: HUB_VERSION, resource: 'clustersecretstores', name };
+    questions.push({
+      allowed: access.may(user, { verb: 'use', ...resource }, signal),
+      problem: {
+        path,
+        reason: 'FieldValueForbidden',
+        message: `${who} may not use ClusterSecretStore "${name}"; ask for the verb use on it`,
+      },
+    });
+  }
+  const answers = await Promise.all(questions.map(({ allowed }) => allowed));
+  return questions.flatMap(({ problem }, index) => (answers[index] === true ? [] : [problem]));
+}
+
+export class CallerAuthorizer {
+  readonly mode: AuthorizeMode;
+  readonly #access: AccessReviews;
+
+  constructor(mode: AuthorizeMode, access: AccessReviews) {
+    this.mode = mode;
+    this.#access = access;
+  }
+
+  /** @returns what the caller may not do, in the user's version; nothing if the mode is off @throws KubeError */
+  async problems(
+    es: ExternalSecret,
+    before: ExternalSecret | undefined,
+    version: Parameters<typeof pathInVersion>[0],
+    user: UserInfo,
+    signal: AbortSignal,
+  ): Promise<readonly Problem[]> {
+    if (this.mode === 'off') return [];
+    const problems = await missingRights(es, before, user, this.#access, signal);
+    return problems.map((problem) => ({
+      ...problem,
+      path: pathInVersion(version, 'ExternalSecret', problem.path),
+    }));
+  }
+
+  /** False where the validating hook will refuse the create of this object. @throws KubeError */
+  readonly may = async (es: ExternalSecret, user: UserInfo, signal: AbortSignal): Promise<boolean> =>
+    this.mode !== 'enforce' || (await missingRights(es, undefined, user, this.#access, signal)).length === 0;
+}
