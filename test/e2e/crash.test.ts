@@ -16,7 +16,7 @@ after(() => bed.stop());
 
 test('what was acknowledged comes out right, nothing extra, nothing half', {
   ...needsGarbageCollection(),
-  timeout: 840_000,
+  timeout: 1_400_000,
 }, async (t) => {
   const run = new CrashRun(bed, { operations: 300, random: seeded(SEED) });
   await run.prepare();
