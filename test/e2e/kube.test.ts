@@ -118,6 +118,12 @@ describe('refusals of a real API server', () => {
       await kube.request('POST', `/api/v1/namespaces/${namespace}/resourcequotas`, {
         body: { metadata: { name: 'few' }, spec: { hard: { secrets: '0' } } },
       });
+      // Before it is looked after it lets everything through, and then it counts what got in.
+      await eventually(async () => {
+        const path = `/api/v1/namespaces/${namespace}/resourcequotas/few`;
+        const { status } = await kube.request<{ status?: { used?: Record<string, string> } }>('GET', path);
+        return status?.used?.['secrets'] === '0';
+      });
       const quota = await eventually(async () => {
         const error = await refusal(createSecret(kube, secretOf(namespace, 'q'), manager));
         return isQuotaExceeded(error) ? error : undefined;
