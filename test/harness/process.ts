@@ -52,7 +52,7 @@ export interface RunningProcess {
 
 // A developer's own VAULT_ADDR, AWS_* or KUBECONFIG must never leak into a test, so children get an
 // allow-listed environment.
-const INHERITED = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR'];
+const INHERITED = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_COMPILE_CACHE'];
 /** Between two looks at whether it is ready: short while it should be, then sparing the processor. */
 const POLL_MS = 15;
 const SLOW_POLL_MS = 200;
