@@ -134,9 +134,14 @@ describe('OpenBao', () => {
 
   test('paused it hangs, resumed it answers', async () => {
     bao.pause();
-    const answer = bao.request('GET', 'sys/health').then(({ status }) => status);
-    assert.equal(await Promise.race([answer, sleep(300, 'silence')]), 'silence');
-    bao.resume();
+    let answer: Promise<number>;
+    try {
+      answer = bao.request('GET', 'sys/health').then(({ status }) => status);
+      assert.equal(await Promise.race([answer, sleep(300, 'silence')]), 'silence');
+    } finally {
+      // Or the tests after a failure of this one would wait for ever.
+      bao.resume();
+    }
     assert.equal(await answer, 200);
   });
 
