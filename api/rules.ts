@@ -60,7 +60,6 @@ export const RULES = {
   'es-generator-in-data': unsupported(ES, 'Generators stand in `dataFrom`, not in `data`.'),
   'es-one-source': invalid(ES, 'An entry of `dataFrom` has one of extract, find and generatorRef.'),
   'es-entry-source': required(ES, 'An entry of `dataFrom` has extract, find or sourceRef.'),
-  'es-source-ref': required(ES, 'A `sourceRef` in `dataFrom` has generatorRef or storeRef.'),
   'es-store-ref-alone': required(ES, 'A `sourceRef.storeRef` in `dataFrom` stands beside extract or find.'),
   'es-find-regexp': invalid(ES, '`find.name.regexp` is a regular expression (RE2).'),
   'es-rewrite-regexp': invalid(ES, '`rewrite.regexp.source` is a regular expression (RE2).'),

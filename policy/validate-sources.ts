@@ -86,18 +86,8 @@ function validateDataFrom(entry: DataFromEntry, path: FieldPath, report: Report)
       path,
       'either extract, find, or sourceRef must be set to dataFrom; name a secret with extract.key',
     );
-  } else if (
-    sourceRef !== undefined &&
-    sourceRef.generatorRef === undefined &&
-    sourceRef.storeRef === undefined
-  ) {
-    // 10
-    report(
-      'es-source-ref',
-      [...path, 'sourceRef'],
-      'generatorRef or storeRef must be set when using sourceRef in dataFrom',
-    );
   } else if (sources.length === 0) {
+    // Rule 10, a sourceRef without anything, is the schema's.
     report('es-store-ref-alone', path, 'sourceRef.storeRef alone fetches nothing; add extract or find');
   }
   validateStoreRef(sourceRef?.storeRef, [...path, 'sourceRef', 'storeRef'], report);

@@ -23,7 +23,7 @@ const FILE_TIMEOUT = { unit: 120_000, e2e: 1_500_000 };
 type Stage = 'check' | 'unit' | 'e2e';
 const STAGES: readonly Stage[] = ['check', 'unit', 'e2e'];
 
-const isEndToEnd = (file: string): boolean => file.startsWith('test/');
+const isEndToEnd = (file: string): boolean => file.startsWith('test/e2e/');
 
 function testFiles(stage: 'unit' | 'e2e'): string[] {
   const files = globSync('**/*.test.ts', {
