@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-helm setup-node setup-control-plane demo dev check test unit e2e generate soak fuzz fuzz-gjson bench
+.PHONY: help setup setup-helm setup-node setup-control-plane demo dev check test unit e2e generate soak mutants fuzz fuzz-gjson bench
 
 # demo and dev on a cluster of your own. Only the command line names one: a CONTEXT of the environment is there
 # for other reasons.
@@ -56,12 +56,15 @@ unit: setup-node ## Only the tests beside the code.
 e2e: setup ## Only the end-to-end tests.
 	@node tools/test.ts e2e
 
-generate: setup-node ## Write the generated files anew: CRDs, docs/errors.md.
+generate: setup-node ## Write the generated files anew: CRDs, docs/errors.md, docs/rules.md.
 	@node deploy/generate.ts
 	@node tools/generate-docs.ts
 
 soak: setup ## Crash rounds for MINUTES (20): webhook, poller, API server and etcd killed at random under load.
 	@node test/soak/run.ts --minutes $(or $(MINUTES),20)
+
+mutants: setup-node ## Each validation rule is switched off in turn, and its table of cases has to notice.
+	@node --import ./test/mutants/hooks.ts test/mutants/run.ts
 
 fuzz: setup-node ## Random templates against Go for MINUTES (10) from SEED; what differs becomes a case.
 	@node test/fuzz/template.ts --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1) --without fromYaml

@@ -5,7 +5,7 @@ import { systemClock } from '../api/clock.ts';
 import { EsaError } from '../api/errors.ts';
 import { GROUP } from '../api/external-secrets/names.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
-import { type FieldPath, formatProblem, type Problem } from '../api/problem.ts';
+import { collector, type FieldPath, formatProblem, type Problem } from '../api/problem.ts';
 import type { SecretValue } from '../api/secret-value.ts';
 import type { SecretObject } from '../kube/objects.ts';
 import { checkExternalSecret } from '../policy/check-object.ts';
@@ -156,17 +156,17 @@ function check(
 }
 
 function metadataProblems(metadata: Readonly<Record<string, unknown>>): Problem[] {
-  const problems: Problem[] = [];
+  const { report, problems } = collector(['metadata']);
   if (typeof metadata['name'] !== 'string' || metadata['name'] === '') {
     const message =
       'a name is needed: the label created-by is made of it (generateName is known to the cluster only)';
-    problems.push({ path: ['metadata', 'name'], reason: 'FieldValueRequired', message });
+    report('schema-required', ['name'], message);
   }
   for (const field of ['labels', 'annotations']) {
     for (const [key, value] of Object.entries(isRecord(metadata[field]) ? metadata[field] : {})) {
       if (typeof value === 'string') continue;
       const message = 'the value has to be a string; put it in quotes';
-      problems.push({ path: ['metadata', field, key], reason: 'FieldValueInvalid', message });
+      report('schema-type', [field, key], message);
     }
   }
   return problems;

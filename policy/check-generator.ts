@@ -1,6 +1,6 @@
 /** The judgement on an object that is a generator. */
 import type { GeneratorRefKind } from '../api/generators/names.ts';
-import type { Problem } from '../api/problem.ts';
+import { below, type Problem } from '../api/problem.ts';
 import { generatorOf } from '../providers/generators/registry.ts';
 
 /**
@@ -14,6 +14,6 @@ export function checkGenerator(
 ): { readonly problems: readonly Problem[]; readonly warnings: readonly Problem[] } {
   const choice = generatorOf(kind, spec);
   if (choice.ok) return { problems: [], warnings: [] };
-  const problems = choice.problems.map((problem) => ({ ...problem, path: ['spec', ...problem.path] }));
+  const problems = below(['spec'], choice.problems);
   return choice.unsupported ? { problems: [], warnings: problems } : { problems, warnings: [] };
 }

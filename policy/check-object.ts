@@ -17,7 +17,8 @@ import {
   externalSecretSpec,
   type SecretStore,
 } from '../api/external-secrets/v1/index.ts';
-import type { Problem } from '../api/problem.ts';
+import { below, collector, type Problem } from '../api/problem.ts';
+import type { RuleId } from '../api/rules.ts';
 import { parseWith } from '../providers/schema-problems.ts';
 import { externalSecretWarnings, validateExternalSecretSpec } from './validate-external-secret.ts';
 import { storeWarnings, validateStoreSpec } from './validate-store.ts';
@@ -56,21 +57,22 @@ function inVersion(
     : problems.map((problem) => ({ ...problem, path: pathInVersion(version, kind, problem.path) }));
 }
 
-const specMissing: Problem = {
-  path: ['spec'],
-  reason: 'FieldValueRequired',
-  message: 'the spec is missing; say what to fetch',
-};
+function specMissing(rule: RuleId, remedy: string): readonly Problem[] {
+  const { report, problems } = collector();
+  report(rule, ['spec'], `the spec is missing; ${remedy}`);
+  return problems;
+}
 
 export function checkExternalSecret(object: unknown): Checked<ExternalSecret> {
   const hub = convertObject(object as JsonObject, HUB) as unknown as ExternalSecret;
-  if (!isRecord(hub.spec)) return { hub, problems: [specMissing], warnings: [] };
+  if (!isRecord(hub.spec))
+    return { hub, problems: specMissing('es-spec', 'say what to fetch'), warnings: [] };
   const version = versionOf(object);
   const parsed = parseWith(externalSecretSpec, hub.spec);
   if (!parsed.ok) {
     // Rules only make sense of what has the right shape.
-    const problems = parsed.problems.map((problem) => ({ ...problem, path: ['spec', ...problem.path] }));
-    return { hub, problems: inVersion(version, 'ExternalSecret', problems), warnings: [] };
+    const problems = inVersion(version, 'ExternalSecret', below(['spec'], parsed.problems));
+    return { hub, problems, warnings: [] };
   }
   // With the hub's defaults, as the API server will store it: an older version could not say some of them.
   const spec = parsed.value;
@@ -84,11 +86,7 @@ export function checkExternalSecret(object: unknown): Checked<ExternalSecret> {
 export function checkStore(object: unknown, kind: StoreKind): Checked<SecretStore> {
   const hub = convertObject(object as JsonObject, HUB) as unknown as SecretStore;
   if (!isRecord(hub.spec))
-    return {
-      hub,
-      problems: [{ ...specMissing, message: 'the spec is missing; name a provider' }],
-      warnings: [],
-    };
+    return { hub, problems: specMissing('store-spec', 'name a provider'), warnings: [] };
   const problems = validateStoreSpec(
     kind,
     kind === 'SecretStore' ? hub.metadata?.namespace : undefined,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ExternalSecretSpec } from '../api/external-secrets/v1/index.ts';
-import type { ClusterSecretPolicySpec, RuleId } from '../api/policy/cluster-secret-policy.ts';
+import type { ClusterSecretPolicySpec, PolicyRule } from '../api/policy/cluster-secret-policy.ts';
 import { formatFieldPath } from '../api/problem.ts';
 import { effectOf, evaluate, needsLabels, needsStores, selects, sourceOf } from './cluster-policy.ts';
 import type { PolicySubject, StoreUse } from './policy-subject.ts';
@@ -43,7 +43,7 @@ interface Cases {
   readonly refuses: readonly (readonly [Subject, string, RegExp])[];
 }
 
-const CASES: Readonly<Record<RuleId, readonly Cases[]>> = {
+const CASES: Readonly<Record<PolicyRule, readonly Cases[]>> = {
   stores: [
     {
       rule: { stores: [{ kind: 'ClusterSecretStore', name: 'vault*' }, { name: 'local' }] },

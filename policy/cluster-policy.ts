@@ -5,6 +5,8 @@
 import { HUB_VERSION, type ServedVersion } from '../api/external-secrets/names.ts';
 import { pathInVersion } from '../api/external-secrets/paths.ts';
 import type { ClusterSecretPolicy, Effect } from '../api/policy/cluster-secret-policy.ts';
+import { collector, type Problem } from '../api/problem.ts';
+import type { RuleId } from '../api/rules.ts';
 import { type Finding, RULES } from './policy-rules.ts';
 import type { PolicySubject, Verdict } from './policy-subject.ts';
 import { type LabelSelector, matchesSelector } from './store-conditions.ts';
@@ -69,6 +71,29 @@ export function evaluate(
 
 function located({ path, message }: Finding, version: ServedVersion = HUB_VERSION): Finding {
   return { path: pathInVersion(version, 'ExternalSecret', path), message };
+}
+
+const RULE_IDS: Readonly<Record<Verdict['rule'], RuleId>> = {
+  stores: 'policy-allows-stores',
+  providers: 'policy-allows-providers',
+  keys: 'policy-allows-keys',
+  servers: 'policy-allows-servers',
+  refreshInterval: 'policy-allows-refresh-interval',
+  creationPolicies: 'policy-allows-creation-policies',
+  deletionPolicies: 'policy-allows-deletion-policies',
+  secretTypes: 'policy-allows-secret-types',
+  requiredLabels: 'policy-allows-required-labels',
+  maximumKeys: 'policy-allows-maximum-keys',
+  forbiddenTemplateFunctions: 'policy-allows-forbidden-template-functions',
+  policyDefault: 'policy-allows-namespace',
+};
+
+/** Verdicts that deny, as what is wrong with the object; each names its policy. */
+export function verdictProblems(verdicts: readonly Verdict[]): readonly Problem[] {
+  const { report, problems } = collector();
+  for (const verdict of verdicts)
+    report(RULE_IDS[verdict.rule], verdict.path, `${verdict.message} (${sourceOf(verdict)})`);
+  return problems;
 }
 
 /** `policy "name", rule keys`, for messages. */

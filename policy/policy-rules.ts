@@ -2,7 +2,7 @@
 import { parseGoDuration } from '../api/duration.ts';
 import type { StoreKind } from '../api/external-secrets/names.ts';
 import type { ExternalSecretSpec, StoreRef } from '../api/external-secrets/v1/index.ts';
-import type { ClusterSecretPolicySpec, RuleId } from '../api/policy/cluster-secret-policy.ts';
+import type { ClusterSecretPolicySpec, PolicyRule } from '../api/policy/cluster-secret-policy.ts';
 import type { FieldPath } from '../api/problem.ts';
 import { matchesGlob, matchesKey, showKeyPattern } from './patterns.ts';
 import type { PolicySubject } from './policy-subject.ts';
@@ -16,7 +16,7 @@ export interface Finding {
 }
 
 interface Rule {
-  readonly id: RuleId;
+  readonly id: PolicyRule;
   readonly judge: (spec: ClusterSecretPolicySpec, subject: PolicySubject) => readonly Finding[];
 }
 

@@ -1,7 +1,7 @@
 /** What policies judge, and what they say about it. */
 import type { ServedVersion, StoreKind } from '../api/external-secrets/names.ts';
 import type { ExternalSecretSpec } from '../api/external-secrets/v1/index.ts';
-import type { Effect, RuleId } from '../api/policy/cluster-secret-policy.ts';
+import type { Effect, PolicyRule } from '../api/policy/cluster-secret-policy.ts';
 import type { FieldPath } from '../api/problem.ts';
 
 /** A store that is used, as far as it is known without asking its server. */
@@ -40,7 +40,7 @@ export interface PolicySubject {
 export interface Verdict {
   /** Name of the policy; empty where no policy is about the namespace (`--policy-default=deny`). */
   readonly policy: string;
-  readonly rule: RuleId | 'policyDefault';
+  readonly rule: PolicyRule | 'policyDefault';
   readonly effect: Effect;
   readonly path: FieldPath;
   /** What is not allowed and what is; never a value of a secret. */

@@ -1,11 +1,11 @@
 /** What is wrong with the text of a template, shown as compilers do: the line of the source, and marks below it. */
 import { EsaError } from '../api/errors.ts';
-import type { FieldPath } from '../api/problem.ts';
+import type { FieldPath, Report } from '../api/problem.ts';
+import type { RuleId } from '../api/rules.ts';
 import { parseTemplate, type Template } from '../template/engine.ts';
 import { TemplateError } from '../template/errors.ts';
 import { FUNCTIONS } from '../template/functions/index.ts';
 import { toUtf8 } from '../template/value.ts';
-import type { Report } from './report.ts';
 
 /** More of a line than this helps nobody. */
 const SHOWN = 100;
@@ -30,11 +30,11 @@ export function checkTemplateText(
     if (!(error instanceof EsaError)) throw error;
     const position = error instanceof TemplateError ? error.position : undefined;
     const reason = error.message.replace(/^template: (template:\d+:(\d+:)? ?)?/, '');
-    report(path, 'FieldValueInvalid', show(text, reason, position?.offset, position?.line));
+    report(ruleOf(error, reason), path, show(text, reason, position?.offset, position?.line));
     return;
   }
   for (const { message, offset } of template.callProblems())
-    report(path, 'FieldValueInvalid', show(text, message, offset));
+    report('template-arguments', path, show(text, message, offset));
   if (keys === undefined) return;
   const unknown = new Set<string>();
   for (const { key, how, offset, certain } of template.fields().reads) {
@@ -44,8 +44,13 @@ export function checkTemplateText(
     unknown.add(name);
     const known = [...keys].sort().map((one) => `.${one}`);
     const instead = known.length === 0 ? 'there is none' : `there is ${known.join(', ')}`;
-    report(path, 'FieldValueInvalid', show(text, `no key "${name}" is fetched; ${instead}`, offset));
+    report('template-key', path, show(text, `no key "${name}" is fetched; ${instead}`, offset));
   }
+}
+
+function ruleOf({ code }: EsaError, reason: string): RuleId {
+  if (code === 'TEMPLATE_BUDGET') return 'template-budget';
+  return /^function "\w+" not defined$/.test(reason) ? 'template-function' : 'template-syntax';
 }
 
 /**

@@ -86,11 +86,6 @@ const cases: [string, ExternalSecretSpec, string[]][] = [
   ],
   ['rule 9: an empty entry', { ...good, dataFrom: [{}] }, ['FieldValueRequired spec.dataFrom[0]']],
   [
-    'rule 10: an empty sourceRef',
-    { ...good, dataFrom: [{ sourceRef: {} }] },
-    ['FieldValueRequired spec.dataFrom[0].sourceRef'],
-  ],
-  [
     'rule 11: a key twice',
     { ...good, data: [...(good.data ?? []), { secretKey: 'a', remoteRef: { key: 'other' } }] },
     ['FieldValueDuplicate spec.data[1].secretKey'],

@@ -5,16 +5,15 @@
 import { ANNOTATION_KEEP_GENERATED } from '../api/external-secrets/names.ts';
 import type { ExternalSecretSpec } from '../api/external-secrets/v1/index.ts';
 import type { ObjectMeta } from '../api/meta.ts';
-import type { Problem } from '../api/problem.ts';
+import { collector, type Problem } from '../api/problem.ts';
 import { passesKey } from './passed-keys.ts';
-import { collector } from './report.ts';
 import { validateRefresh } from './validate-refresh.ts';
 import { validateSources } from './validate-sources.ts';
 import { validateTarget, warnTarget } from './validate-target.ts';
 
 /** @param spec in the hub version and valid by its schema */
 export function validateExternalSecretSpec(spec: ExternalSecretSpec): readonly Problem[] {
-  const { report, problems } = collector();
+  const { report, problems } = collector(['spec']);
   validateSources(spec, report);
   validateTarget(spec, report);
   validateRefresh(spec, report);
@@ -26,7 +25,7 @@ export function externalSecretWarnings(
   spec: ExternalSecretSpec,
   annotations: ObjectMeta['annotations'],
 ): readonly Problem[] {
-  const { report, problems } = collector();
+  const { report, problems } = collector(['spec']);
   warnTarget(spec, report);
   return [...problems, ...keepWarnings(spec, annotations)];
 }
@@ -39,11 +38,7 @@ function keepWarnings(spec: ExternalSecretSpec, annotations: ObjectMeta['annotat
   const generates = (spec.dataFrom ?? []).some(({ sourceRef }) => sourceRef?.generatorRef !== undefined);
   const keys = [UNNAMED, ...Object.keys(spec.target?.template?.data ?? {})];
   if (!generates || keys.some((key) => passesKey(spec, key))) return [];
-  return [
-    {
-      path: ['metadata', 'annotations', ANNOTATION_KEEP_GENERATED],
-      reason: 'FieldValueInvalid',
-      message: 'the template passes no generated value on',
-    },
-  ];
+  const { report, problems } = collector(['metadata', 'annotations']);
+  report('es-keep-generated', [ANNOTATION_KEEP_GENERATED], 'the template passes no generated value on');
+  return problems;
 }

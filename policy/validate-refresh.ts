@@ -2,7 +2,7 @@
 import { CronError, parseCron } from '../api/cron.ts';
 import { parseGoDuration } from '../api/duration.ts';
 import type { ExternalSecretSpec } from '../api/external-secrets/v1/index.ts';
-import type { Report } from './report.ts';
+import type { Report } from '../api/problem.ts';
 
 /** @param spec in the hub version and valid by its schema */
 export function validateRefresh(spec: ExternalSecretSpec, report: Report): void {
@@ -13,8 +13,8 @@ export function validateRefresh(spec: ExternalSecretSpec, report: Report): void 
     parseGoDuration(refreshInterval) === undefined
   ) {
     report(
+      'es-refresh-interval',
       ['refreshInterval'],
-      'FieldValueInvalid',
       `"${refreshInterval}" is not a duration; write it like 30s, 5m or 1h30m (0 fetches once)`,
     );
   }
@@ -22,16 +22,16 @@ export function validateRefresh(spec: ExternalSecretSpec, report: Report): void 
     const reason = scheduleError(schedule);
     if (reason !== undefined) {
       report(
+        'es-window-schedule',
         ['syncWindows', 'windows', index, 'schedule'],
-        'FieldValueInvalid',
         `"${schedule}" is not a schedule: ${reason}; write five fields of cron in UTC, or a word such as @daily`,
       );
     }
     const length = parseGoDuration(duration);
     if (length === undefined || length <= 0) {
       report(
+        'es-window-duration',
         ['syncWindows', 'windows', index, 'duration'],
-        'FieldValueInvalid',
         `"${duration}" is not a time for which a window can be open; write it like 30m or 8h`,
       );
     }

@@ -3,7 +3,7 @@ import { RE2JS, RE2JSSyntaxException } from 're2js';
 import { parseGoDuration } from '../api/duration.ts';
 import type { StoreKind } from '../api/external-secrets/names.ts';
 import type { SecretStoreSpec } from '../api/external-secrets/v1/index.ts';
-import type { Problem } from '../api/problem.ts';
+import { below, collector, type Problem } from '../api/problem.ts';
 import { providerProblems, providerWarnings } from '../providers/registry.ts';
 
 /** @param spec in the hub version and valid by its schema */
@@ -12,49 +12,42 @@ export function validateStoreSpec(
   namespace: string | undefined,
   spec: SecretStoreSpec,
 ): readonly Problem[] {
-  const problems: Problem[] = providerProblems(spec.provider, { kind, namespace }).map((problem) => ({
-    ...problem,
-    path: ['spec', 'provider', ...problem.path],
-  }));
-
+  const { report, problems } = collector(['spec']);
   const { refreshInterval } = spec;
   if (typeof refreshInterval === 'number' && refreshInterval < 0) {
-    problems.push({
-      path: ['spec', 'refreshInterval'],
-      reason: 'FieldValueInvalid',
-      message: 'must not be negative; it is how often the store is validated',
-    });
+    report(
+      'store-refresh-interval',
+      ['refreshInterval'],
+      'must not be negative; it is how often the store is validated',
+    );
   }
   if (typeof refreshInterval === 'string' && refreshInterval !== '') {
     const parsed = parseGoDuration(refreshInterval);
     if (parsed === undefined || parsed < 0) {
-      problems.push({
-        path: ['spec', 'refreshInterval'],
-        reason: 'FieldValueInvalid',
-        message: `"${refreshInterval}" is not a duration; write it like 30s, 5m or 1h30m`,
-      });
+      report(
+        'store-refresh-interval',
+        ['refreshInterval'],
+        `"${refreshInterval}" is not a duration; write it like 30s, 5m or 1h30m`,
+      );
     }
   }
   for (const [index, condition] of (spec.conditions ?? []).entries()) {
     for (const [position, pattern] of (condition.namespaceRegexes ?? []).entries()) {
       const reason = regexError(pattern);
       if (reason === undefined) continue;
-      problems.push({
-        path: ['spec', 'conditions', index, 'namespaceRegexes', position],
-        reason: 'FieldValueInvalid',
-        message: `must be a regular expression (RE2): ${reason}`,
-      });
+      report(
+        'store-namespace-regexp',
+        ['conditions', index, 'namespaceRegexes', position],
+        `must be a regular expression (RE2): ${reason}`,
+      );
     }
   }
-  return problems;
+  return [...below(['spec', 'provider'], providerProblems(spec.provider, { kind, namespace })), ...problems];
 }
 
 /** What may be admitted and yet deserves a word (a warning of the webhook); paths in the hub version. */
 export function storeWarnings(spec: SecretStoreSpec): readonly Problem[] {
-  return providerWarnings(spec.provider).map((problem) => ({
-    ...problem,
-    path: ['spec', 'provider', ...problem.path],
-  }));
+  return below(['spec', 'provider'], providerWarnings(spec.provider));
 }
 
 function regexError(pattern: string): string | undefined {

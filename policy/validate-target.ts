@@ -1,8 +1,7 @@
 /** Rules on spec.target. Numbers in comments are the rules of eso.md 7.2. */
 
 import type { ExternalSecretSpec, TemplateSpec } from '../api/external-secrets/v1/index.ts';
-import type { FieldPath } from '../api/problem.ts';
-import type { Report } from './report.ts';
+import type { FieldPath, Report } from '../api/problem.ts';
 import { FORBIDDEN_SECRET_TYPES } from './secret-types.ts';
 import { validateTemplates } from './validate-templates.ts';
 
@@ -14,23 +13,23 @@ export function validateTarget(spec: ExternalSecretSpec, report: Report): void {
   // 1
   if (deletionPolicy === 'Delete' && ['Merge', 'None', 'CreateOrMerge'].includes(creationPolicy)) {
     report(
+      'es-delete-without-owner',
       ['target', 'deletionPolicy'],
-      'FieldValueInvalid',
       "deletionPolicy=Delete must not be used when the controller doesn't own the secret. Please set creationPolicy=Owner",
     );
   }
   // 2
   if (deletionPolicy === 'Merge' && creationPolicy === 'None') {
     report(
+      'es-merge-without-secret',
       ['target', 'deletionPolicy'],
-      'FieldValueInvalid',
       'deletionPolicy=Merge must not be used with creationPolicy=None. There is no Secret to merge with',
     );
   }
   if (target.manifest !== undefined) {
     report(
+      'es-manifest',
       ['target', 'manifest'],
-      'FieldValueNotSupported',
       'a target other than a Secret is not supported; leave manifest out',
     );
   }
@@ -44,8 +43,8 @@ function validateTemplateTargets(template: TemplateSpec, otherKind: boolean, rep
   // 4 and 6, and stricter than ESO: without the annotation the type has no use either.
   if (FORBIDDEN_SECRET_TYPES.has(type)) {
     report(
+      'es-secret-type',
       ['target', 'template', 'type'],
-      'FieldValueForbidden',
       `template.type=${type} is not allowed: it would make credentials of the cluster itself; use another type`,
     );
   }
@@ -55,21 +54,21 @@ function validateTemplateTargets(template: TemplateSpec, otherKind: boolean, rep
     // 7
     if (!otherKind && !['', 'data', 'annotations', 'labels'].includes(into.toLowerCase())) {
       report(
+        'es-template-target',
         [...path, 'target'],
-        'FieldValueInvalid',
         `templateFrom target=${into} is not allowed when targeting a Secret, must be one of "Data", "Annotations" or "Labels"`,
       );
     }
     // 5
     if (type === 'kubernetes.io/service-account-token' && into.toLowerCase() === 'annotations') {
       report(
+        'es-token-annotations',
         [...path, 'target'],
-        'FieldValueForbidden',
         `template.type=${type} with templateFrom target=${into} is not allowed; use another type`,
       );
     }
     if (from.configMap === undefined && from.secret === undefined && from.literal === undefined) {
-      report(path, 'FieldValueRequired', 'no template is named; set configMap, secret or literal');
+      report('es-template-from', path, 'no template is named; set configMap, secret or literal');
     }
   }
 }
@@ -80,8 +79,8 @@ export function warnTarget(spec: ExternalSecretSpec, report: Report): void {
   // ESO admits it and fails when the day comes.
   if (creationPolicy === 'Orphan' && deletionPolicy === 'Delete') {
     report(
+      'es-orphan-delete',
       ['target', 'deletionPolicy'],
-      'FieldValueInvalid',
       'Delete will fail: with creationPolicy Orphan the Secret is not owned',
     );
   }

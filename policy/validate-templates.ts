@@ -1,7 +1,6 @@
 /** Rules on the texts of target.template, as far as they stand in the ExternalSecret itself. */
 import type { ExternalSecretSpec, TemplateSpec } from '../api/external-secrets/v1/index.ts';
-import type { FieldPath } from '../api/problem.ts';
-import type { Report } from './report.ts';
+import type { FieldPath, Report } from '../api/problem.ts';
 import { checkTemplateText } from './template-text.ts';
 
 /** The keys that templates will find; undefined if a dataFrom decides that. */

@@ -64,12 +64,6 @@ const CASES: readonly [name: string, spec: ExternalSecretSpec, path?: string, wo
     /^extract, find, or generatorRef cannot be set at the same time/,
   ],
   ['empty dataFrom entry', from({}), 'spec.dataFrom[0]', /^either extract, find, or sourceRef must be set/],
-  [
-    'empty sourceRef',
-    from({ sourceRef: {} }),
-    'spec.dataFrom[0].sourceRef',
-    /^generatorRef or storeRef must be set when using sourceRef in dataFrom/,
-  ],
   ['duplicate keys with Retain', twice, 'spec.data[1].secretKey', /^duplicate secretKey found: a/],
   ['duplicate keys with Delete', { ...twice, target: { deletionPolicy: 'Delete' } }],
   [

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { collector, type Problem } from '../api/problem.ts';
 import type { StoreContext } from './contract.ts';
-import { checkReference, isReferent, resolveReference } from './references.ts';
+import {
+  checkReference,
+  isReferent,
+  type ReferenceOptions,
+  resolveReference,
+  type StoreReference,
+} from './references.ts';
 
 const common = { name: 'store', uid: 'u', generation: 1 };
 const namespaced: StoreContext = {
@@ -18,6 +25,16 @@ const cluster: StoreContext = {
 };
 const alone: StoreContext = { ...cluster, callerNamespace: undefined };
 const path = ['auth', 'tokenSecretRef'];
+
+function problemsOf(
+  store: Pick<StoreContext, 'kind' | 'namespace'>,
+  reference: StoreReference,
+  options: ReferenceOptions = {},
+): readonly Problem[] {
+  const { report, problems } = collector();
+  checkReference(store, reference, path, report, options);
+  return problems;
+}
 
 describe('9.4 ValidateSecretSelector, ValidateServiceAccountSelector: a namespaced store', () => {
   test('reaches its own namespace, named or not', () => {
@@ -38,7 +55,7 @@ describe('9.4 ValidateSecretSelector, ValidateServiceAccountSelector: a namespac
         message:
           /SecretStore store: auth\.tokenSecretRef\.namespace: namespace should either be empty or match/,
       });
-      const problem = checkReference(namespaced, reference, path, options);
+      const [problem] = problemsOf(namespaced, reference, options);
       assert.equal(problem?.reason, 'FieldValueForbidden');
       assert.deepEqual(problem?.path, ['auth', 'tokenSecretRef', 'namespace']);
     });
@@ -54,11 +71,8 @@ describe('9.4 ValidateSecretSelector, ValidateServiceAccountSelector: a namespac
 
   test('without a namespace of its own (a manifest on a desk) any named one is refused', () => {
     const manifest = { kind: 'SecretStore', namespace: undefined } as const;
-    assert.equal(
-      checkReference(manifest, { name: 'x', namespace: 'a' }, path)?.reason,
-      'FieldValueForbidden',
-    );
-    assert.equal(checkReference(manifest, { name: 'x' }, path), undefined);
+    assert.equal(problemsOf(manifest, { name: 'x', namespace: 'a' })[0]?.reason, 'FieldValueForbidden');
+    assert.deepEqual(problemsOf(manifest, { name: 'x' }), []);
   });
 });
 
@@ -108,7 +122,7 @@ describe('names that would lead elsewhere in a URL are refused', () => {
     { name: 'x', namespace: 'A' },
   ]) {
     test(JSON.stringify(reference), () => {
-      assert.notEqual(checkReference(cluster, reference, path), undefined);
+      assert.equal(problemsOf(cluster, reference).length, 1);
       assert.throws(() => resolveReference(cluster, reference, path));
     });
   }

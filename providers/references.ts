@@ -8,7 +8,7 @@
  * may build such a name.
  */
 import { EsaError } from '../api/errors.ts';
-import { type FieldPath, formatFieldPath, type Problem } from '../api/problem.ts';
+import { collector, type FieldPath, formatFieldPath, type Report } from '../api/problem.ts';
 import { ProviderError, type StoreContext } from './contract.ts';
 
 /** A reference as it stands in a store; the name is optional in some of ESO's shapes. */
@@ -31,46 +31,50 @@ const NAMESPACE = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const FOREIGN_NAMESPACE =
   'namespace should either be empty or match the namespace of the SecretStore for a namespaced SecretStore; leave it out, or use a ClusterSecretStore';
 
-/** The first thing wrong with a reference, without I/O; undefined if nothing is, or there is no reference. */
+/** Reports the first thing wrong with a reference, if there is one; without I/O. */
 export function checkReference(
   store: StoreScope,
   reference: StoreReference | undefined,
   path: FieldPath,
+  report: Report,
   options: ReferenceOptions = {},
-): Problem | undefined {
-  if (reference === undefined) return undefined;
+): void {
+  if (reference === undefined) return;
   const { name, namespace } = reference;
   if (name === undefined || name === '') {
-    return { path: [...path, 'name'], reason: 'FieldValueRequired', message: 'name the object to read' };
+    report('store-ref-name', [...path, 'name'], 'name the object to read');
+    return;
   }
   if (name.length > 253 || !NAME.test(name)) {
-    return {
-      path: [...path, 'name'],
-      reason: 'FieldValueInvalid',
-      message: 'must be a lowercase DNS subdomain: letters, digits, "-" and "."',
-    };
+    report(
+      'store-ref-name-format',
+      [...path, 'name'],
+      'must be a lowercase DNS subdomain: letters, digits, "-" and "."',
+    );
+    return;
   }
   if (namespace === undefined || namespace === '') {
-    if (store.kind !== 'ClusterSecretStore' || options.namespaceRequired !== true) return undefined;
-    return {
-      path: [...path, 'namespace'],
-      reason: 'FieldValueRequired',
-      message: 'a ClusterSecretStore has to name the namespace here',
-    };
+    if (store.kind !== 'ClusterSecretStore' || options.namespaceRequired !== true) return;
+    report(
+      'store-ref-namespace',
+      [...path, 'namespace'],
+      'a ClusterSecretStore has to name the namespace here',
+    );
+    return;
   }
   if (namespace.length > 63 || !NAMESPACE.test(namespace)) {
-    return {
-      path: [...path, 'namespace'],
-      reason: 'FieldValueInvalid',
-      message: 'must be the name of a namespace: lowercase letters, digits and "-"',
-    };
+    report(
+      'store-ref-namespace-format',
+      [...path, 'namespace'],
+      'must be the name of a namespace: lowercase letters, digits and "-"',
+    );
+    return;
   }
   // An offline check (a manifest without metadata.namespace) cannot know the store's namespace: only an
   // equal one could be right, so any is refused then.
   if (store.kind === 'SecretStore' && namespace !== store.namespace) {
-    return { path: [...path, 'namespace'], reason: 'FieldValueForbidden', message: FOREIGN_NAMESPACE };
+    report('store-ref-own-namespace', [...path, 'namespace'], FOREIGN_NAMESPACE);
   }
-  return undefined;
 }
 
 /** True if the reference means the namespace of whichever ExternalSecret is served. */
@@ -103,7 +107,9 @@ export function resolveReference(
   path: FieldPath,
   options: ReferenceOptions = {},
 ): { namespace: string; name: string } {
-  const problem = checkReference(store, reference, path, options);
+  const { report, problems } = collector();
+  checkReference(store, reference, path, report, options);
+  const [problem] = problems;
   if (problem !== undefined) {
     const text = `${store.kind} ${store.name}: ${formatFieldPath(problem.path)}: ${problem.message}`;
     if (problem.reason === 'FieldValueForbidden') throw new EsaError('REFERENCE_FORBIDDEN', text);

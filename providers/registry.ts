@@ -3,7 +3,8 @@
  * line in `registered`.
  */
 import type { z } from 'zod';
-import type { Problem } from '../api/problem.ts';
+import { below, collector, type Problem } from '../api/problem.ts';
+import type { RuleId } from '../api/rules.ts';
 import { awsProvider } from './aws/provider.ts';
 import type { Provider, StoreContext } from './contract.ts';
 import { fakeProvider } from './fake/provider.ts';
@@ -42,7 +43,11 @@ function namesIn(block: unknown): string[] {
   );
 }
 
-const refuse = (problem: Problem): ProviderChoice => ({ ok: false, problems: [problem] });
+function refuse(rule: RuleId, path: readonly string[], message: string): ProviderChoice {
+  const { report, problems } = collector();
+  report(rule, path, message);
+  return { ok: false, problems };
+}
 
 /**
  * Picks the provider out of spec.provider and parses its block. Pure; the rules that go beyond the schema
@@ -52,46 +57,42 @@ export function providerOf(block: unknown): ProviderChoice {
   const names = namesIn(block);
   const [name] = names;
   if (name === undefined) {
-    return refuse({
-      path: [],
-      reason: 'FieldValueRequired',
-      message: `a store needs exactly one provider, found none; supported: ${supportedNames()}`,
-    });
+    return refuse(
+      'store-provider',
+      [],
+      `a store needs exactly one provider, found none; supported: ${supportedNames()}`,
+    );
   }
   if (names.length > 1) {
-    return refuse({
-      path: [],
-      reason: 'FieldValueInvalid',
-      message: `a store needs exactly one provider, found ${names.length} (${names.sort().join(', ')})`,
-    });
+    return refuse(
+      'store-one-provider',
+      [],
+      `a store needs exactly one provider, found ${names.length} (${names.sort().join(', ')})`,
+    );
   }
   const provider = providers.get(name);
   if (provider === undefined) {
-    return refuse({
-      path: [name],
-      reason: 'FieldValueNotSupported',
-      message: `provider ${name} is not supported yet; supported: ${supportedNames()}`,
-    });
+    return refuse(
+      'store-provider-kind',
+      [name],
+      `provider ${name} is not supported yet; supported: ${supportedNames()}`,
+    );
   }
   const parsed = parseWith(provider.schema, (block as Record<string, unknown>)[name]);
   if (parsed.ok) return { ok: true, name, config: parsed.value, provider };
-  return { ok: false, problems: parsed.problems.map((problem) => prefixed(name, problem)) };
+  return { ok: false, problems: below([name], parsed.problems) };
 }
-
-const prefixed = (name: string, problem: Problem): Problem => ({ ...problem, path: [name, ...problem.path] });
 
 /** Everything that is wrong with spec.provider of this store, without I/O; empty if it may be admitted. */
 export function providerProblems(block: unknown, store: StoreScope): Problem[] {
   const choice = providerOf(block);
   if (!choice.ok) return [...choice.problems];
-  return choice.provider
-    .validateConfig(choice.config, store)
-    .map((problem) => prefixed(choice.name, problem));
+  return below([choice.name], choice.provider.validateConfig(choice.config, store));
 }
 
 /** What deserves a word although it may be admitted: fields of its provider that do nothing here. */
 export function providerWarnings(block: unknown): Problem[] {
   const choice = providerOf(block);
   if (!choice.ok) return [];
-  return (choice.provider.warnConfig?.(choice.config) ?? []).map((problem) => prefixed(choice.name, problem));
+  return below([choice.name], choice.provider.warnConfig?.(choice.config) ?? []);
 }

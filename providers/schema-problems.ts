@@ -1,43 +1,38 @@
 /** What a zod schema says about a provider's block, in the words of the API server. */
 import type { z } from 'zod';
-import type { FieldPath, Problem } from '../api/problem.ts';
+import { collector, type FieldPath, type Problem, type Report } from '../api/problem.ts';
+import type { RuleId } from '../api/rules.ts';
 
 const pathOf = (issue: { path: PropertyKey[] }): FieldPath =>
   issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
 
-const required = (path: FieldPath, what: string): Problem => ({
-  path,
-  reason: 'FieldValueRequired',
-  message: `set this field (${what})`,
-});
-
-function toProblems(issue: z.core.$ZodIssue): Problem[] {
+function reportIssue(issue: z.core.$ZodIssue, report: Report): void {
   const path = pathOf(issue);
+  if (issue.code === 'unrecognized_keys') {
+    for (const key of issue.keys)
+      report('schema-unknown-field', [...path, key], 'no such field; remove it or correct its name');
+    return;
+  }
+  const [rule, message] = wordsFor(issue);
+  report(rule, path, message);
+}
+
+function wordsFor(issue: z.core.$ZodIssue): readonly [rule: RuleId, message: string] {
   switch (issue.code) {
-    case 'unrecognized_keys':
-      return issue.keys.map((key) => ({
-        path: [...path, key],
-        reason: 'FieldValueForbidden',
-        message: 'no such field; remove it or correct its name',
-      }));
     case 'invalid_type':
       return issue.input === undefined
-        ? [required(path, issue.expected)]
-        : [{ path, reason: 'FieldValueInvalid', message: `must be of type ${issue.expected}` }];
-    case 'invalid_value':
-      if (issue.input === undefined) return [required(path, 'one of the supported values')];
+        ? ['schema-required', `set this field (${issue.expected})`]
+        : ['schema-type', `must be of type ${issue.expected}`];
+    case 'invalid_value': {
+      if (issue.input === undefined)
+        return ['schema-required', 'set this field (one of the supported values)'];
       // A sentence of the schema's own says more than the list of values.
-      if (!issue.message.startsWith('Invalid '))
-        return [{ path, reason: 'FieldValueNotSupported', message: issue.message }];
-      return [
-        {
-          path,
-          reason: 'FieldValueNotSupported',
-          message: `supported values: ${issue.values.map((value) => JSON.stringify(value)).join(', ')}`,
-        },
-      ];
+      if (!issue.message.startsWith('Invalid ')) return ['schema-enum', issue.message];
+      const values = issue.values.map((value) => JSON.stringify(value)).join(', ');
+      return ['schema-enum', `supported values: ${values}`];
+    }
     default:
-      return [{ path, reason: 'FieldValueInvalid', message: issue.message }];
+      return ['schema-format', issue.message];
   }
 }
 
@@ -48,7 +43,8 @@ export function parseWith<T>(
 ): { ok: true; value: T } | { ok: false; problems: Problem[] } {
   // reportInput tells a missing field from one of the wrong type; the input itself goes no further.
   const result = schema.safeParse(value, { reportInput: true });
-  return result.success
-    ? { ok: true, value: result.data }
-    : { ok: false, problems: result.error.issues.flatMap(toProblems) };
+  if (result.success) return { ok: true, value: result.data };
+  const { report, problems } = collector();
+  for (const issue of result.error.issues) reportIssue(issue, report);
+  return { ok: false, problems };
 }

@@ -50,6 +50,12 @@ export function webhookMetrics(registry: Registry, inFlight: () => number) {
       labelNames: ['hook', 'answer'] as const,
       registers: [registry],
     }),
+    refusals: new Counter({
+      name: 'esa_refusals_total',
+      help: 'Refusals by the rule that the object breaks (docs/rules.md); one that breaks several counts for each.',
+      labelNames: ['rule'] as const,
+      registers: [registry],
+    }),
     materialized: new Counter({
       name: 'esa_materialize_total',
       help: 'Creates of ExternalSecrets seen by the mutating hook, by what became of their Secret.',

@@ -1,13 +1,18 @@
-/** Writes docs/errors.md from the catalogue of errors; with --check only says whether it is up to date. */
+/** Writes docs/errors.md and docs/rules.md from their catalogues; with --check only says whether they are up to date. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ERROR_CATALOGUE } from '../api/errors.ts';
+import { RULES } from '../api/rules.ts';
 import { ROOT } from './setup/paths.mjs';
 
-const FILE = 'docs/errors.md';
+/** Pages by file, and what each is made from. */
+const PAGES = [
+  { file: 'docs/errors.md', source: 'api/errors.ts', render: () => renderErrors(ERROR_CATALOGUE) },
+  { file: 'docs/rules.md', source: 'api/rules.ts', render: () => renderRules(RULES) },
+] as const;
 
 /** The whole page; codes are in alphabetical order, because people come with one from a log. */
-export function renderErrors(
+function renderErrors(
   catalogue: Readonly<Record<string, { readonly meaning: string; readonly remedy: string }>>,
 ): string {
   const codes = Object.keys(catalogue).toSorted((a, b) => (a < b ? -1 : 1));
@@ -24,6 +29,58 @@ export function renderErrors(
   ].join('\n');
 }
 
+interface RuleEntry {
+  readonly demand: string;
+  readonly kinds: readonly string[];
+  readonly reason: string;
+  readonly warns?: true;
+}
+
+/** First word of an id, and what rules of that area are about. */
+const AREAS: Readonly<Record<string, string>> = {
+  schema:
+    'The shape of an object. The API server words these itself, before it asks the webhook; the webhook where a schema cannot (objects of old versions, annotations), and `esa` offline.',
+  es: 'ExternalSecrets.',
+  template: 'Templates in an ExternalSecret.',
+  store: 'SecretStores and ClusterSecretStores, whatever their provider.',
+  vault: 'The provider `vault`.',
+  aws: 'The provider `aws`.',
+  fake: 'The provider `fake`.',
+  generator: 'Generators.',
+  policy:
+    'ClusterSecretPolicies: what is wrong with one, and (`policy-allows-...`) what one does not allow to others.',
+  caller: 'Whoever creates or changes the object.',
+};
+
+/** The whole page: the areas in the order of the catalogue, a table each. */
+function renderRules(catalogue: Readonly<Record<string, RuleEntry>>): string {
+  const areas = Map.groupBy(Object.entries(catalogue), ([id]) => id.split('-')[0] ?? '');
+  const sections = [...areas].map(([area, rules]) => {
+    const about = AREAS[area];
+    if (about === undefined) throw new Error(`say in AREAS what rules "${area}-..." are about`);
+    const rows = rules.map(
+      ([id, { demand, kinds, reason, warns }]) =>
+        `| \`${id}\` | ${demand.replaceAll('|', '\\|')} | ${kinds.join(', ')} | ${reason}${warns ? ' (only a warning)' : ''} |`,
+    );
+    return [
+      `## ${area}\n`,
+      `${about}\n`,
+      '| rule | demands | kinds | reason |',
+      '|---|---|---|---|',
+      ...rows,
+      '',
+    ];
+  });
+  return [
+    '# Rules\n',
+    'Everything that an object can be refused for. The id of a rule is in the metric `esa_refusals_total{rule}`,',
+    "in the log line `refused`, and in the API server's audit log (annotation `.../rules`, of refusals and of",
+    'warnings). The refusal itself names the field and says how to mend it. On an update a problem that the stored',
+    'object already has is only warned of. This page is generated from `api/rules.ts` (`make generate`).\n',
+    ...sections.flat(),
+  ].join('\n');
+}
+
 function isCurrent(path: string, wanted: string): boolean {
   try {
     return readFileSync(path, 'utf8') === wanted;
@@ -33,11 +90,13 @@ function isCurrent(path: string, wanted: string): boolean {
 }
 
 if (import.meta.main) {
-  const path = join(ROOT, FILE);
-  const wanted = renderErrors(ERROR_CATALOGUE);
-  if (!process.argv.includes('--check')) writeFileSync(path, wanted);
-  else if (!isCurrent(path, wanted)) {
-    console.error(`${FILE} is not what api/errors.ts says: run \`make generate\` and commit it.`);
-    process.exitCode = 1;
+  for (const { file, source, render } of PAGES) {
+    const path = join(ROOT, file);
+    const wanted = render();
+    if (!process.argv.includes('--check')) writeFileSync(path, wanted);
+    else if (!isCurrent(path, wanted)) {
+      console.error(`${file} is not what ${source} says: run \`make generate\` and commit it.`);
+      process.exitCode = 1;
+    }
   }
 }

@@ -27,7 +27,7 @@ const STAGES: readonly Stage[] = ['check', 'unit', 'e2e'];
 // Half of what a process of ours needs to start is compiling; the tests start some hundreds of them.
 process.env['NODE_COMPILE_CACHE'] ??= join(ROOT, '.cache/node');
 
-const isEndToEnd = (file: string): boolean => file.startsWith('test/');
+const isEndToEnd = (file: string): boolean => file.startsWith('test/e2e/');
 
 function testFiles(stage: 'unit' | 'e2e'): string[] {
   const files = globSync('**/*.test.ts', {

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { collector } from '../api/problem.ts';
 import {
   type AdmissionRequest,
   allow,
   MAX_WARNING,
   refuseInvalid,
+  reviewOf,
   shorten,
   shortenFront,
 } from './admission.ts';
@@ -33,14 +35,31 @@ const request: AdmissionRequest = {
 };
 
 test('message and causes of a refusal both hold every problem', () => {
-  const one = { path: ['spec', 'data', 0], reason: 'FieldValueInvalid', message: 'bad' } as const;
-  const other = { path: ['spec'], reason: 'FieldValueRequired', message: 'missing' } as const;
-  const single = refuseInvalid({ ...request, name: 'app' }, [one]).status;
+  const { report, problems } = collector(['spec']);
+  report('es-one-source', ['data', 0], 'bad');
+  report('es-source', [], 'missing');
+  const single = refuseInvalid({ ...request, name: 'app' }, problems.slice(0, 1)).status;
   assert.equal(single?.message, 'ExternalSecret "app" is invalid: spec.data[0]: bad');
-  const both = refuseInvalid(request, [one, other]).status;
+  const both = refuseInvalid(request, problems).status;
   assert.equal(both?.message, 'ExternalSecret "app-" is invalid: \n* spec.data[0]: bad\n* spec: missing');
   assert.deepEqual(both.details?.causes, [
     { reason: 'FieldValueInvalid', field: 'spec.data[0]', message: 'bad' },
     { reason: 'FieldValueRequired', field: 'spec', message: 'missing' },
   ]);
+});
+
+test('a refusal tells the audit log its rules, each once, and keeps them off the wire otherwise', () => {
+  const { report, problems } = collector(['spec']);
+  report('es-one-source', ['data', 0], 'bad');
+  report('es-source', [], 'missing');
+  report('es-one-source', ['data', 1], 'bad');
+  const answer = refuseInvalid(request, problems);
+  assert.deepEqual(answer.refusedFor, ['es-one-source', 'es-source']);
+  assert.deepEqual(answer.auditAnnotations, { rules: 'es-one-source,es-source' });
+  const { refusedFor: _, ...wire } = answer;
+  assert.deepEqual(reviewOf('u', answer), {
+    apiVersion: 'admission.k8s.io/v1',
+    kind: 'AdmissionReview',
+    response: { uid: 'u', ...wire },
+  });
 });

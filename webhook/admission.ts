@@ -1,6 +1,7 @@
 /** The wire of admission.k8s.io/v1, and the only ways to build an answer. */
 import { EsaError } from '../api/errors.ts';
 import { formatFieldPath, formatProblem, type Problem } from '../api/problem.ts';
+import type { RuleId } from '../api/rules.ts';
 
 export interface UserInfo {
   readonly username?: string;
@@ -53,6 +54,8 @@ export interface AdmissionAnswer {
   readonly warnings?: readonly string[];
   /** Values-free; the API server writes them into its audit log. */
   readonly auditAnnotations?: Readonly<Record<string, string>>;
+  /** Rules that a refusal is for, each once; for our own metric, not for the wire. */
+  readonly refusedFor?: readonly RuleId[];
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
@@ -75,11 +78,19 @@ export function readReview(body: unknown): AdmissionRequest {
   return { userInfo: {}, object: null, ...request } as unknown as AdmissionRequest;
 }
 
-export const reviewOf = (uid: string, answer: AdmissionAnswer): unknown => ({
-  apiVersion: 'admission.k8s.io/v1',
-  kind: 'AdmissionReview',
-  response: { uid, ...answer },
-});
+export function reviewOf(uid: string, answer: AdmissionAnswer): unknown {
+  const { refusedFor: _, ...wire } = answer;
+  return { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response: { uid, ...wire } };
+}
+
+/** The rules that problems break, each once. */
+const rulesOf = (problems: readonly Problem[]): readonly RuleId[] => [
+  ...new Set(problems.map(({ rule }) => rule)),
+];
+
+/** For the audit log: which rules an object breaks, whether it is refused for them or only warned of. */
+export const rulesAudit = (problems: readonly Problem[]): Readonly<Record<string, string>> =>
+  problems.length === 0 ? {} : { rules: rulesOf(problems).join(',') };
 
 /** The API server shows 256 characters of a warning, its documentation asks for 120. */
 export const MAX_WARNING = 120;
@@ -106,7 +117,7 @@ export function allow(
     ...(extra.warnings === undefined || extra.warnings.length === 0
       ? {}
       : { warnings: extra.warnings.map((text) => shorten(text, MAX_WARNING)) }),
-    ...(extra.audit === undefined ? {} : { auditAnnotations: extra.audit }),
+    ...(Object.keys(extra.audit ?? {}).length === 0 ? {} : { auditAnnotations: extra.audit }),
   };
 }
 
@@ -125,6 +136,8 @@ function refuse(
   const head = `${request.kind.kind}${name === '' ? '' : ` "${name}"`} is ${as.word}: `;
   return {
     allowed: false,
+    refusedFor: rulesOf(problems),
+    auditAnnotations: rulesAudit(problems),
     status: {
       status: 'Failure',
       code: as.code,

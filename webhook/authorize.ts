@@ -5,7 +5,8 @@
 import { GROUP, HUB_VERSION } from '../api/external-secrets/names.ts';
 import { pathInVersion } from '../api/external-secrets/paths.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
-import type { Problem } from '../api/problem.ts';
+import { collector, type FieldPath, type Problem } from '../api/problem.ts';
+import type { RuleId } from '../api/rules.ts';
 import type { UserInfo } from '../kube/objects.ts';
 import { namedStores } from '../policy/policy-rules.ts';
 import type { AccessReviews } from '../sync/access-reviews.ts';
@@ -34,15 +35,18 @@ async function missingRights(
 ): Promise<readonly Problem[]> {
   const namespace = es.metadata.namespace ?? '';
   const who = `user "${user.username ?? ''}"`;
-  const questions: { readonly allowed: Promise<boolean>; readonly problem: Problem }[] = [];
+  const questions: {
+    readonly allowed: Promise<boolean>;
+    readonly rule: RuleId;
+    readonly path: FieldPath;
+    readonly message: string;
+  }[] = [];
   if (isNewTarget(es, before)) {
     questions.push({
       allowed: access.mayCreate(user, { group: '', version: 'v1', resource: 'secrets', namespace }, signal),
-      problem: {
-        path: ['spec', 'target', 'name'],
-        reason: 'FieldValueForbidden',
-        message: `${who} may not create secrets in namespace "${namespace}", so not through an ExternalSecret either; ask for that right`,
-      },
+      rule: 'caller-creates-secrets',
+      path: ['spec', 'target', 'name'],
+      message: `${who} may not create secrets in namespace "${namespace}", so not through an ExternalSecret either; ask for that right`,
     });
   }
   const known = new Set(
@@ -53,15 +57,17 @@ async function missingRights(
     const resource = { group: GROUP, version: HUB_VERSION, resource: 'clustersecretstores', name };
     questions.push({
       allowed: access.may(user, { verb: 'use', ...resource }, signal),
-      problem: {
-        path,
-        reason: 'FieldValueForbidden',
-        message: `${who} may not use ClusterSecretStore "${name}"; ask for the verb use on it`,
-      },
+      rule: 'caller-uses-store',
+      path,
+      message: `${who} may not use ClusterSecretStore "${name}"; ask for the verb use on it`,
     });
   }
   const answers = await Promise.all(questions.map(({ allowed }) => allowed));
-  return questions.flatMap(({ problem }, index) => (answers[index] === true ? [] : [problem]));
+  const { report, problems } = collector();
+  for (const [index, { rule, path, message }] of questions.entries()) {
+    if (answers[index] !== true) report(rule, path, message);
+  }
+  return problems;
 }
 
 export class CallerAuthorizer {

@@ -190,6 +190,7 @@ await runProgram(
         hook,
         answer: !answer.allowed ? 'refused' : answer.warnings ? 'warned' : 'allowed',
       });
+      for (const rule of answer.refusedFor ?? []) metrics.refusals.inc({ rule });
       if (!answer.allowed) {
         logger.info(
           {
@@ -198,6 +199,7 @@ await runProgram(
             namespace: request.namespace,
             name: request.name,
             user: request.userInfo.username,
+            rules: answer.refusedFor,
             refusal: answer.status?.message,
           },
           'refused',

@@ -3,7 +3,7 @@ import { toEsaError } from '../api/errors.ts';
 import { ANNOTATION_REQUIRE_SYNC, SERVED_VERSIONS } from '../api/external-secrets/names.ts';
 import { pathInVersion } from '../api/external-secrets/paths.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
-import type { FieldPath } from '../api/problem.ts';
+import { collector, type FieldPath } from '../api/problem.ts';
 import { checkExternalSecret } from '../policy/check-object.ts';
 import type { Log } from '../runtime/log.ts';
 import { isTransient, type SyncError } from '../sync/errors.ts';
@@ -118,7 +118,9 @@ function refuseUnsynced(request: AdmissionRequest, target: string, error: SyncEr
   if (isTransient(error.code)) return refuseForNow(`${message} (try again)`);
   const version = SERVED_VERSIONS.find((served) => served === request.kind.version) ?? 'v1';
   const path = pathInVersion(version, 'ExternalSecret', fieldOf(error));
-  return refuseInvalid(request, [{ path, reason: 'FieldValueInvalid', message }]);
+  const { report, problems } = collector();
+  report('es-require-sync', path, message);
+  return refuseInvalid(request, problems);
 }
 
 /** The field, in the hub version, that leads to what went wrong. */

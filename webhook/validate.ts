@@ -17,7 +17,7 @@ import { POLICY_KIND } from '../api/policy/cluster-secret-policy.ts';
 import { formatProblem, type Problem } from '../api/problem.ts';
 import { checkGenerator } from '../policy/check-generator.ts';
 import { type Checked, checkExternalSecret, checkStore } from '../policy/check-object.ts';
-import { sourceOf } from '../policy/cluster-policy.ts';
+import { verdictProblems } from '../policy/cluster-policy.ts';
 import type { Verdict } from '../policy/policy-subject.ts';
 import { validateClusterPolicy } from '../policy/validate-cluster-policy.ts';
 import type { Log } from '../runtime/log.ts';
@@ -30,6 +30,7 @@ import {
   refuseForbidden,
   refuseForNow,
   refuseInvalid,
+  rulesAudit,
 } from './admission.ts';
 import type { CallerAuthorizer } from './authorize.ts';
 import { type Judged, type PolicyDeps, policyVerdicts } from './judge-policies.ts';
@@ -105,8 +106,8 @@ export async function validate(call: ValidateCall, deps: ValidateDeps): Promise<
   const fresh = problems.filter((problem) => !before.some((one) => same(one, problem)));
   if (fresh.length > 0) return refuseInvalid(request, fresh);
   // Who changes a label is not told what has been wrong with the spec all along.
-  const said = old && sameSpec(object, old) ? [] : [...problems, ...warnings].map(formatProblem);
-  if (judged === undefined) return allow({ warnings: said });
+  const said = old && sameSpec(object, old) ? [] : [...problems, ...warnings];
+  if (judged === undefined) return allow({ warnings: said.map(formatProblem), audit: rulesAudit(said) });
 
   const budget = Math.max(1, Math.min(BUDGET_MS, (call.timeoutMs ?? BUDGET_MS + MARGIN_MS) - MARGIN_MS));
   const signal = AbortSignal.any([call.signal, AbortSignal.timeout(budget)]);
@@ -119,8 +120,11 @@ export async function validate(call: ValidateCall, deps: ValidateDeps): Promise<
     return refuseForbidden(request, [...policy.refusals, ...rights.refusals]);
   if (rights.unknown !== undefined) return refuseForNow(rights.unknown);
   return allow({
-    warnings: [...policy.warnings, ...rights.warnings, ...said],
-    ...(policy.audit.length === 0 ? {} : { audit: { 'policy-violations': policy.audit.join('; ') } }),
+    warnings: [...policy.warnings, ...rights.notes, ...[...rights.warnings, ...said].map(formatProblem)],
+    audit: {
+      ...rulesAudit([...rights.warnings, ...said]),
+      ...(policy.audit.length === 0 ? {} : { 'policy-violations': policy.audit.join('; ') }),
+    },
   });
 }
 
@@ -151,11 +155,7 @@ async function askPolicies(
     for (const verdict of fresh) deps.onViolation(verdict);
     const denies = ({ effect }: Verdict): boolean => effect === 'Deny';
     return {
-      refusals: fresh.filter(denies).map((verdict) => ({
-        path: verdict.path,
-        reason: 'FieldValueForbidden',
-        message: `${verdict.message} (${sourceOf(verdict)})`,
-      })),
+      refusals: verdictProblems(fresh.filter(denies)),
       warnings: verdicts
         .filter((verdict) => verdict.effect === 'Warn' || (denies(verdict) && isOld(verdict)))
         .map(describeVerdict),
@@ -171,7 +171,9 @@ async function askPolicies(
 
 interface RightsSaid {
   readonly refusals: readonly Problem[];
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Problem[];
+  /** Warnings that are about no rule. */
+  readonly notes: readonly string[];
   /** Set if nobody could say, and somebody has to. */
   readonly unknown?: string;
 }
@@ -183,21 +185,18 @@ async function askRights(
   { callers, log }: ValidateDeps,
   signal: AbortSignal,
 ): Promise<RightsSaid> {
-  if (judged.kind !== 'ExternalSecret') return { refusals: [], warnings: [] };
+  const nothing: RightsSaid = { refusals: [], warnings: [], notes: [] };
+  if (judged.kind !== 'ExternalSecret') return nothing;
   const enforced = callers.mode === 'enforce';
   try {
     const before = old?.hub as ExternalSecret | undefined;
     const version = servedVersion(request.kind.version);
     const problems = await callers.problems(judged.hub, before, version, request.userInfo, signal);
-    return enforced
-      ? { refusals: problems, warnings: [] }
-      : { refusals: [], warnings: problems.map(formatProblem) };
+    return { ...nothing, [enforced ? 'refusals' : 'warnings']: problems };
   } catch (error) {
     log.warn({ err: toEsaError(error), uid: request.uid }, 'rights of the caller not reviewed');
     const unknown = 'the rights of the caller could not be reviewed';
-    return enforced
-      ? { refusals: [], warnings: [], unknown: `${unknown} (try again)` }
-      : { refusals: [], warnings: [unknown] };
+    return enforced ? { ...nothing, unknown: `${unknown} (try again)` } : { ...nothing, notes: [unknown] };
   }
 }
 

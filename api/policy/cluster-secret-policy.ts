@@ -133,7 +133,7 @@ export type KeyPattern = z.input<typeof keyPattern>;
 export type ServerPattern = z.input<typeof serverPattern>;
 
 /** The rules, in the order of the spec. */
-export type RuleId = Exclude<keyof ClusterSecretPolicySpec, 'namespaceSelector' | 'effect'>;
+export type PolicyRule = Exclude<keyof ClusterSecretPolicySpec, 'namespaceSelector' | 'effect'>;
 
 export interface ClusterSecretPolicy {
   readonly apiVersion: 'external-secrets-admission.io/v1alpha1';

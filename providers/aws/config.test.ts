@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { formatFieldPath } from '../../api/problem.ts';
+import { collector, formatFieldPath } from '../../api/problem.ts';
 import { type AwsConfig, awsConfigSchema, resolveAwsAuth, validateAwsConfig } from './config.ts';
 
 const parse = (auth: unknown): AwsConfig =>
   awsConfigSchema.parse({ service: 'SecretsManager', region: 'us-west-2', auth });
 const store = { kind: 'SecretStore', namespace: 'default' } as const;
-const problems = (auth: unknown): string[] =>
-  validateAwsConfig(parse(auth), store).map(({ path }) => formatFieldPath(path));
+function problems(auth: unknown): string[] {
+  const { report, problems } = collector();
+  validateAwsConfig(parse(auth), store, report);
+  return problems.map(({ path }) => formatFieldPath(path));
+}
 
 describe('auth.serviceAccount is another spelling of auth.jwt.serviceAccountRef', () => {
   const account = { name: 'external-secrets-sa' };

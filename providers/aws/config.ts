@@ -10,7 +10,7 @@ import {
   secretKeySelector,
   serviceAccountSelector,
 } from '../../api/external-secrets/shared.ts';
-import type { Problem } from '../../api/problem.ts';
+import type { Report } from '../../api/problem.ts';
 import type { StoreContext } from '../contract.ts';
 import { checkReference } from '../references.ts';
 
@@ -137,27 +137,25 @@ export function resolveAwsAuth(config: AwsConfig): AwsAuth {
 export function validateAwsConfig(
   config: AwsConfig,
   store: Pick<StoreContext, 'kind' | 'namespace'>,
-): Problem[] {
-  const problems: (Problem | undefined)[] = [];
+  report: Report,
+): void {
   const { auth } = config;
   const jwt = auth?.jwt?.serviceAccountRef;
   const alias = auth?.serviceAccount;
   if (jwt !== undefined && alias !== undefined && !isDeepStrictEqual(jwt, alias)) {
-    problems.push({
-      path: ['auth', 'serviceAccount'],
-      reason: 'FieldValueInvalid',
-      message:
-        'is another spelling of auth.jwt.serviceAccountRef, and the two differ; keep one of them, or make them equal',
-    });
+    report(
+      'aws-auth-spelling',
+      ['auth', 'serviceAccount'],
+      'is another spelling of auth.jwt.serviceAccountRef, and the two differ; keep one of them, or make them equal',
+    );
   }
-  problems.push(checkReference(store, jwt, ['auth', 'jwt', 'serviceAccountRef']));
-  problems.push(checkReference(store, alias, ['auth', 'serviceAccount']));
+  checkReference(store, jwt, ['auth', 'jwt', 'serviceAccountRef'], report);
+  checkReference(store, alias, ['auth', 'serviceAccount'], report);
   for (const field of [
     'accessKeyIDSecretRef',
     'secretAccessKeySecretRef',
     'sessionTokenSecretRef',
   ] as const) {
-    problems.push(checkReference(store, auth?.secretRef?.[field], ['auth', 'secretRef', field]));
+    checkReference(store, auth?.secretRef?.[field], ['auth', 'secretRef', field], report);
   }
-  return problems.filter((problem) => problem !== undefined);
 }

@@ -1,5 +1,5 @@
 /** Rules on an aws block that its schema cannot say, without I/O. */
-import type { FieldPath, Problem } from '../../api/problem.ts';
+import { collector, type FieldPath, type Problem, type Report } from '../../api/problem.ts';
 import type { RemoteRef, StoreContext } from '../contract.ts';
 import type { StoreReference } from '../references.ts';
 import { type AwsConfig, resolveAwsAuth, validateAwsConfig } from './config.ts';
@@ -43,14 +43,9 @@ const REGION =
 
 const ROLE = /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/;
 
-function serviceProblems({ service, region, secretsManager }: AwsConfig): Problem[] {
-  const problems: Problem[] = [];
+function checkService({ service, region, secretsManager }: AwsConfig, report: Report): void {
   if (service !== 'SecretsManager') {
-    problems.push({
-      path: ['service'],
-      reason: 'FieldValueNotSupported',
-      message: `service ${service} is not supported yet; supported: SecretsManager`,
-    });
+    report('aws-service', ['service'], `service ${service} is not supported yet; supported: SecretsManager`);
   }
   const { forceDeleteWithoutRecovery, recoveryWindowInDays } = secretsManager ?? {};
   // The API of Secrets Manager refuses both (DeleteSecret), and ESO at admission (eso.md 7.3).
@@ -59,92 +54,71 @@ function serviceProblems({ service, region, secretsManager }: AwsConfig): Proble
     recoveryWindowInDays !== undefined &&
     recoveryWindowInDays !== 0
   ) {
-    problems.push({
-      path: ['secretsManager'],
-      reason: 'FieldValueInvalid',
-      message:
-        'forceDeleteWithoutRecovery and recoveryWindowInDays exclude each other; leave one of them out',
-    });
+    report(
+      'aws-deletion',
+      ['secretsManager'],
+      'forceDeleteWithoutRecovery and recoveryWindowInDays exclude each other; leave one of them out',
+    );
   }
   if (recoveryWindowInDays !== undefined && recoveryWindowInDays !== 0) {
     if (recoveryWindowInDays < 7 || recoveryWindowInDays > 30) {
-      problems.push({
-        path: ['secretsManager', 'recoveryWindowInDays'],
-        reason: 'FieldValueInvalid',
-        message: 'AWS takes 7 to 30 days',
-      });
+      report('aws-recovery-window', ['secretsManager', 'recoveryWindowInDays'], 'AWS takes 7 to 30 days');
     }
   }
   if (!REGION.test(region)) {
-    problems.push({
-      path: ['region'],
-      reason: 'FieldValueInvalid',
-      message: 'region not found; name an AWS region, such as eu-central-1',
-    });
+    report('aws-region', ['region'], 'region not found; name an AWS region, such as eu-central-1');
   }
-  return problems;
 }
 
-function authProblems(config: AwsConfig, store: StoreScope): Problem[] {
+function checkAuth(config: AwsConfig, store: StoreScope, report: Report): void {
   const auth = resolveAwsAuth(config);
   if (auth.method === 'environment') {
     // What this program can reach in AWS is not for everyone who may write a store into a namespace.
-    if (store.kind === 'ClusterSecretStore') return [];
-    return [
-      {
-        path: ['auth'],
-        reason: 'FieldValueRequired',
-        message:
-          'a SecretStore brings its own credentials: set auth.jwt.serviceAccountRef or auth.secretRef; those of this program are lent to a ClusterSecretStore only',
-      },
-    ];
+    if (store.kind === 'ClusterSecretStore') return;
+    report(
+      'aws-auth',
+      ['auth'],
+      'a SecretStore brings its own credentials: set auth.jwt.serviceAccountRef or auth.secretRef; those of this program are lent to a ClusterSecretStore only',
+    );
+    return;
   }
-  if (auth.method === 'serviceAccount') return [];
-  const problems: Problem[] = [];
+  if (auth.method === 'serviceAccount') return;
   for (const [field, reference] of [
     ['accessKeyIDSecretRef', auth.accessKeyId],
     ['secretAccessKeySecretRef', auth.secretAccessKey],
   ] as const) {
     if (reference === undefined) {
-      problems.push({
-        path: ['auth', 'secretRef', field],
-        reason: 'FieldValueRequired',
-        message: 'static credentials need both accessKeyIDSecretRef and secretAccessKeySecretRef',
-      });
+      report(
+        'aws-static-keys',
+        ['auth', 'secretRef', field],
+        'static credentials need both accessKeyIDSecretRef and secretAccessKeySecretRef',
+      );
     }
   }
   for (const { path, reference } of referencesOf(config)) {
     if (reference.key === undefined || reference.key === '') {
-      problems.push({
-        path: [...path, 'key'],
-        reason: 'FieldValueRequired',
-        message: 'name the key of the Secret',
-      });
+      report('store-ref-key', [...path, 'key'], 'name the key of the Secret');
     }
   }
-  return problems;
 }
 
-function roleProblems({ role, additionalRoles }: AwsConfig): Problem[] {
+function checkRoles({ role, additionalRoles }: AwsConfig, report: Report): void {
   const roles: [FieldPath, string][] = (additionalRoles ?? []).map((arn, i) => [['additionalRoles', i], arn]);
   if (role !== undefined && role !== '') roles.push([['role'], role]);
-  return roles
-    .filter(([, arn]) => !ROLE.test(arn))
-    .map(([path]) => ({
-      path,
-      reason: 'FieldValueInvalid',
-      message: 'must be the ARN of a role: arn:aws:iam::<account>:role/<name>',
-    }));
+  for (const [path, arn] of roles) {
+    if (!ROLE.test(arn))
+      report('aws-role', path, 'must be the ARN of a role: arn:aws:iam::<account>:role/<name>');
+  }
 }
 
 /** Everything that is wrong with the block; paths are relative to it. */
 export function validateAwsBlock(config: AwsConfig, store: StoreScope): Problem[] {
-  return [
-    ...serviceProblems(config),
-    ...validateAwsConfig(config, store),
-    ...authProblems(config, store),
-    ...roleProblems(config),
-  ];
+  const { report, problems } = collector();
+  checkService(config, report);
+  validateAwsConfig(config, store, report);
+  checkAuth(config, store, report);
+  checkRoles(config, report);
+  return problems;
 }
 
 /** The stage or version id that a remoteRef.version means; undefined for `uuid/` without an id. */
@@ -166,13 +140,14 @@ export function validateAwsRef(_config: AwsConfig, ref: RemoteRef): string | und
 }
 
 /** Fields that only matter for pushing secrets, which is not done here. */
-export const warnAwsBlock = (config: AwsConfig): readonly Problem[] =>
-  config.secretsManager === undefined
-    ? []
-    : [
-        {
-          path: ['secretsManager'],
-          reason: 'FieldValueNotSupported',
-          message: 'only pushing secrets uses this, which is not done here; it changes nothing',
-        },
-      ];
+export function warnAwsBlock({ secretsManager }: AwsConfig): readonly Problem[] {
+  const { report, problems } = collector();
+  if (secretsManager !== undefined) {
+    report(
+      'aws-push-only',
+      ['secretsManager'],
+      'only pushing secrets uses this, which is not done here; it changes nothing',
+    );
+  }
+  return problems;
+}

@@ -2,7 +2,7 @@
  * The provider fake: static values from the store. Semantics as ESO's (exact key and version; a missing
  * property counts as a missing secret; find by name only, the highest version of a key wins).
  */
-import type { Problem } from '../../api/problem.ts';
+import { collector, type Problem } from '../../api/problem.ts';
 import { SecretValue } from '../../api/secret-value.ts';
 import {
   type Connection,
@@ -128,20 +128,13 @@ export const fakeProvider: Provider<FakeConfig> = {
   capabilities: 'ReadWrite',
 
   validateConfig(config: FakeConfig): Problem[] {
-    return config.data.flatMap(({ key, value, valueMap }, index): Problem[] => {
-      const problems: Problem[] = [];
-      if (key === '') {
-        problems.push({ path: ['data', index, 'key'], reason: 'FieldValueRequired', message: 'set a key' });
-      }
-      if ((value === undefined || value === '') && valueMap === undefined) {
-        problems.push({
-          path: ['data', index, 'value'],
-          reason: 'FieldValueRequired',
-          message: 'set a value',
-        });
-      }
-      return problems;
-    });
+    const { report, problems } = collector();
+    for (const [index, { key, value, valueMap }] of config.data.entries()) {
+      if (key === '') report('fake-key', ['data', index, 'key'], 'set a key');
+      if ((value === undefined || value === '') && valueMap === undefined)
+        report('fake-value', ['data', index, 'value'], 'set a value');
+    }
+    return problems;
   },
 
   validateRef: (_config, ref) => (ref.metadata === true ? NO_METADATA : undefined),

@@ -6,7 +6,7 @@
 import { randomInt } from 'node:crypto';
 import { EsaError } from '../../api/errors.ts';
 import { type PasswordSpec, passwordSpec } from '../../api/generators/v1alpha1/password.ts';
-import type { Problem } from '../../api/problem.ts';
+import { collector, type Problem, type Report } from '../../api/problem.ts';
 import { SecretValue } from '../../api/secret-value.ts';
 import { encodeBase32 } from '../../template/functions/base64.ts';
 import type { Generator } from './contract.ts';
@@ -45,52 +45,50 @@ function recipeOf(spec: PasswordSpec): Recipe {
 /** The field that mends a number of characters of a class. */
 const FIELDS = { letters: 'length', digits: 'digits', symbols: 'symbols' } as const;
 
-function countProblems(spec: PasswordSpec): Problem[] {
+function checkCounts(spec: PasswordSpec, report: Report): void {
   const recipe = recipeOf(spec);
-  const problems: Problem[] = [];
-  const refuse = (field: string, message: string): void => {
-    problems.push({ path: [field], reason: 'FieldValueInvalid', message });
-  };
-  for (const name of ['digits', 'symbols'] as const) {
-    if (recipe[name].count < 0) refuse(name, 'must not be negative; set it to 0 for none');
-  }
-  if (problems.length > 0) return problems;
+  const negative = (['digits', 'symbols'] as const).filter((name) => recipe[name].count < 0);
+  for (const name of negative)
+    report('generator-password-negative', [name], 'must not be negative; set it to 0 for none');
+  if (negative.length > 0) return;
   if (recipe.letters.count < 0) {
-    refuse(
-      'length',
+    report(
+      'generator-password-length',
+      ['length'],
       `number of digits and symbols must be less than total length: ${lengthOf(spec)} characters cannot hold ${recipe.digits.count} digits and ${recipe.symbols.count} symbols`,
     );
   }
-  if (spec.allowRepeat) return problems;
+  if (spec.allowRepeat) return;
   for (const name of ['letters', 'digits', 'symbols'] as const) {
     const { count, from } = recipe[name];
     const available = new Set(from).size;
     if (count <= available) continue;
-    refuse(
-      FIELDS[name],
+    report(
+      'generator-password-repeats',
+      [FIELDS[name]],
       `number of ${name} exceeds available ${name} and repeats are not allowed: ${count} of ${available}; set allowRepeat, or ask for less`,
     );
   }
-  return problems;
 }
 
 function validateSpec(spec: PasswordSpec): Problem[] {
-  const problems = countProblems(spec);
+  const { report, problems } = collector();
+  checkCounts(spec, report);
   const keys = keysOf(spec);
+  const wanted = 'secretKeys must be non-empty and unique; name each key once';
+  const seen = new Set<string>();
   for (const [index, key] of keys.entries()) {
-    if (key !== '' && keys.indexOf(key) === index) continue;
-    problems.push({
-      path: ['secretKeys', index],
-      reason: key === '' ? 'FieldValueInvalid' : 'FieldValueDuplicate',
-      message: 'secretKeys must be non-empty and unique; name each key once',
-    });
+    const path = ['secretKeys', index];
+    if (key === '') report('generator-password-key', path, wanted);
+    else if (seen.has(key)) report('generator-password-key-twice', path, wanted);
+    seen.add(key);
   }
   if (lengthOf(spec) * keys.length > MAX_CHARACTERS) {
-    problems.push({
-      path: ['length'],
-      reason: 'FieldValueInvalid',
-      message: `no object gives more than ${MAX_CHARACTERS} characters; make the password shorter`,
-    });
+    report(
+      'generator-password-size',
+      ['length'],
+      `no object gives more than ${MAX_CHARACTERS} characters; make the password shorter`,
+    );
   }
   return problems;
 }

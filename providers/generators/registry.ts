@@ -8,7 +8,7 @@ import {
   SECRET_GENERATOR,
 } from '../../api/generators/names.ts';
 import { clusterGeneratorSpec, secretGeneratorSpec } from '../../api/generators/v1alpha1/schemas.ts';
-import type { FieldPath, Problem } from '../../api/problem.ts';
+import { below, collector, type FieldPath, type Problem } from '../../api/problem.ts';
 import { parseWith } from '../schema-problems.ts';
 import type { Generator } from './contract.ts';
 import { fakeGenerator } from './fake.ts';
@@ -82,33 +82,27 @@ export function generatorOf(kind: GeneratorRefKind, spec: unknown): GeneratorCho
     if (!parsed.ok) return refuse(parsed.problems);
   }
   const unwrapped = unwrap(kind, spec);
-  if (unwrapped === undefined) return refuse([mismatch(spec)]);
+  if (unwrapped === undefined) return refuse(mismatch(spec));
   const { path } = unwrapped;
   const generator = generators.get(unwrapped.kind);
   if (generator === undefined) {
-    const message = generatorNotSupported(unwrapped.kind);
-    return {
-      ok: false,
-      unsupported: true,
-      problems: [{ path, reason: 'FieldValueNotSupported', message }],
-    };
+    const { report, problems } = collector(path);
+    report('generator-kind', [], generatorNotSupported(unwrapped.kind));
+    return { ok: false, unsupported: true, problems };
   }
   const parsed = parseWith(generator.schema, unwrapped.spec ?? {});
   const problems = parsed.ok ? generator.validateSpec(parsed.value) : parsed.problems;
-  if (!parsed.ok || problems.length > 0)
-    return refuse(problems.map((problem) => ({ ...problem, path: [...path, ...problem.path] })));
+  if (!parsed.ok || problems.length > 0) return refuse(below(path, problems));
   return { ok: true, generator, spec: parsed.value };
 }
 
 /** A ClusterGenerator whose one member is not that of its kind. */
-function mismatch(spec: unknown): Problem {
+function mismatch(spec: unknown): readonly Problem[] {
   const kind = isRecord(spec) && typeof spec['kind'] === 'string' ? spec['kind'] : '';
   const member = isGeneratorKind(kind) ? GENERATORS[kind].member : '';
-  return {
-    path: ['generator', member],
-    reason: 'FieldValueRequired',
-    message: `when kind is ${kind}, ${member} must be set`,
-  };
+  const { report, problems } = collector(['generator']);
+  report('generator-member', [member], `when kind is ${kind}, ${member} must be set`);
+  return problems;
 }
 
 /** The controller class that an object names, a wrapper through what it holds; '' means any. */

@@ -69,7 +69,7 @@ function loginIdentity(config: VaultConfig, store: StoreContext): string {
   const rest = digest([config.headers, config.caBundle, config.readYourWrites, config.forwardInconsistent]);
   const server = parseServer(config.server);
   return JSON.stringify([
-    typeof server === 'string' ? config.server : server.href.replace(/\/+$/, ''),
+    server instanceof URL ? server.href.replace(/\/+$/, '') : config.server,
     namespaceSegments(config.namespace).join('/'),
     namespaceSegments(auth?.namespace ?? config.namespace).join('/'),
     references,
@@ -85,7 +85,7 @@ async function connect(
   signal: AbortSignal,
 ): Promise<Connection> {
   const url = parseServer(config.server);
-  if (typeof url === 'string') throw invalidStore(store, `server ${url}`);
+  if (!(url instanceof URL)) throw invalidStore(store, `server ${url.message}`);
   const target = await readTarget(url, config, store, ports, signal);
   const server = `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
   const identity = loginIdentity(config, store);
@@ -154,7 +154,7 @@ export const vaultProvider: Provider<VaultConfig> = {
 
   servers({ server }) {
     const url = parseServer(server);
-    return typeof url === 'string' ? [] : [url];
+    return url instanceof URL ? [url] : [];
   },
 
   dependencies(config, store) {

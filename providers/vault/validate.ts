@@ -1,5 +1,6 @@
 /** Rules on a vault block that its schema cannot say, without I/O. */
-import type { FieldPath, Problem } from '../../api/problem.ts';
+import { collector, type FieldPath, type Problem, type Report } from '../../api/problem.ts';
+import type { RuleId } from '../../api/rules.ts';
 import { literalAddress, refusalOf } from '../addresses.ts';
 import { parseCaBundle } from '../ca-bundle.ts';
 import type { RemoteRef, StoreContext } from '../contract.ts';
@@ -61,115 +62,102 @@ export function referencesOf({ auth, caBundle, caProvider, tls }: VaultConfig): 
   return references;
 }
 
-/** The URL of the server without a slash at its end, or a sentence about what is wrong with it. */
-export function parseServer(server: string): URL | string {
-  if (!URL.canParse(server)) return 'must be a URL, such as https://vault.example.com:8200';
+/** Why a server cannot be used. */
+interface ServerRefusal {
+  readonly rule: RuleId;
+  readonly message: string;
+}
+
+const refusal = (rule: RuleId, message: string): ServerRefusal => ({ rule, message });
+
+/** The URL of the server, or what is wrong with it. */
+export function parseServer(server: string): URL | ServerRefusal {
+  if (!URL.canParse(server))
+    return refusal('vault-server-url', 'must be a URL, such as https://vault.example.com:8200');
   const url = new URL(server);
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'must start with https:// or http://';
-  if (url.username !== '' || url.password !== '') return 'must not hold a user name or password; use auth';
-  if (url.search !== '' || url.hash !== '') return 'must not have a query or a fragment';
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    return refusal('vault-server-scheme', 'must start with https:// or http://');
+  if (url.username !== '' || url.password !== '')
+    return refusal('vault-server-credentials', 'must not hold a user name or password; use auth');
+  if (url.search !== '' || url.hash !== '')
+    return refusal('vault-server-query', 'must not have a query or a fragment');
   const literal = literalAddress(url);
   // Whether loopback is allowed is a setting of the running program, so that is said when it connects.
-  const refusal = literal === undefined ? undefined : refusalOf(literal, true);
-  return refusal === undefined ? url : `${literal} ${refusal}; name the server of Vault`;
+  const why = literal === undefined ? undefined : refusalOf(literal, true);
+  if (why === undefined) return url;
+  return refusal('vault-server-address', `${literal} ${why}; name the server of Vault`);
 }
 
-function serverProblems(config: VaultConfig): Problem[] {
-  const parsed = parseServer(config.server);
-  return typeof parsed === 'string'
-    ? [{ path: ['server'], reason: 'FieldValueInvalid', message: parsed }]
-    : [];
+function checkServer({ server }: VaultConfig, report: Report): void {
+  const parsed = parseServer(server);
+  if (!(parsed instanceof URL)) report(parsed.rule, ['server'], parsed.message);
 }
 
-function authProblems(config: VaultConfig): Problem[] {
+function checkAuth(config: VaultConfig, report: Report): void {
   const methods = authMethods(config);
   const [method] = methods;
   if (method === undefined) {
-    return [
-      {
-        path: ['auth'],
-        reason: 'FieldValueRequired',
-        message: `set one auth method; supported: ${SUPPORTED_AUTH.join(', ')}`,
-      },
-    ];
+    report('vault-auth', ['auth'], `set one auth method; supported: ${SUPPORTED_AUTH.join(', ')}`);
+    return;
   }
   if (methods.length > 1) {
-    return [
-      {
-        path: ['auth'],
-        reason: 'FieldValueInvalid',
-        message: `set exactly one auth method, found ${methods.length} (${methods.join(', ')})`,
-      },
-    ];
+    report(
+      'vault-one-auth',
+      ['auth'],
+      `set exactly one auth method, found ${methods.length} (${methods.join(', ')})`,
+    );
+    return;
   }
   if (!SUPPORTED_AUTH.some((supported) => supported === method)) {
-    return [
-      {
-        path: ['auth', method],
-        reason: 'FieldValueNotSupported',
-        message: `auth method ${method} is not supported yet; supported: ${SUPPORTED_AUTH.join(', ')}`,
-      },
-    ];
+    report(
+      'vault-auth-kind',
+      ['auth', method],
+      `auth method ${method} is not supported yet; supported: ${SUPPORTED_AUTH.join(', ')}`,
+    );
+    return;
   }
-  return method === 'kubernetes' ? kubernetesProblems(config.auth?.kubernetes) : [];
+  if (config.auth?.kubernetes !== undefined) checkKubernetes(config.auth.kubernetes, report);
 }
 
-function kubernetesProblems(kubernetes: VaultAuth['kubernetes']): Problem[] {
-  if (kubernetes === undefined) return [];
+function checkKubernetes(kubernetes: NonNullable<VaultAuth['kubernetes']>, report: Report): void {
   const path = ['auth', 'kubernetes'];
-  const problems: Problem[] = [];
   if (kubernetes.role === '') {
-    problems.push({ path: [...path, 'role'], reason: 'FieldValueRequired', message: 'name the role' });
+    report('vault-role', [...path, 'role'], 'name the role');
   }
   const mount = splitSegments(kubernetes.mountPath);
   if (typeof mount === 'string') {
-    problems.push({ path: [...path, 'mountPath'], reason: 'FieldValueInvalid', message: mount });
+    report('vault-auth-mount', [...path, 'mountPath'], mount);
   }
   if (kubernetes.serviceAccountRef === undefined && kubernetes.secretRef === undefined) {
-    problems.push({
+    report(
+      'vault-kubernetes-token',
       path,
-      reason: 'FieldValueRequired',
-      message:
-        "set serviceAccountRef or secretRef; logging in with the controller's own token is not supported yet",
-    });
+      "set serviceAccountRef or secretRef; logging in with the controller's own token is not supported yet",
+    );
   }
-  return problems;
 }
 
-function referenceProblems(config: VaultConfig, store: StoreScope): Problem[] {
-  const problems: Problem[] = [];
+function checkReferences(config: VaultConfig, store: StoreScope, report: Report): void {
   for (const { kind, path, reference, options, defaultKey } of referencesOf(config)) {
-    const problem = checkReference(store, reference, path, options);
-    if (problem !== undefined) problems.push(problem);
+    checkReference(store, reference, path, report, options);
     const key = reference.key ?? defaultKey;
     if (kind !== 'ServiceAccount' && (key === undefined || key === '')) {
-      problems.push({
-        path: [...path, 'key'],
-        reason: 'FieldValueRequired',
-        message: `name the key of the ${kind}`,
-      });
+      report('store-ref-key', [...path, 'key'], `name the key of the ${kind}`);
     }
   }
-  return problems;
 }
 
-function tlsProblems({ tls, caBundle }: VaultConfig): Problem[] {
-  const problems: Problem[] = [];
+function checkTls({ tls, caBundle }: VaultConfig, report: Report): void {
   if (caBundle !== undefined && parseCaBundle(caBundle) === undefined) {
-    problems.push({
-      path: ['caBundle'],
-      reason: 'FieldValueInvalid',
-      message: 'must hold X.509 certificates as PEM, or as PEM in base64',
-    });
+    report('vault-ca-bundle', ['caBundle'], 'must hold X.509 certificates as PEM, or as PEM in base64');
   }
   if ((tls?.certSecretRef === undefined) !== (tls?.keySecretRef === undefined)) {
-    problems.push({
-      path: ['tls', tls?.certSecretRef === undefined ? 'certSecretRef' : 'keySecretRef'],
-      reason: 'FieldValueRequired',
-      message: 'a client certificate needs both certSecretRef and keySecretRef',
-    });
+    report(
+      'vault-client-certificate',
+      ['tls', tls?.certSecretRef === undefined ? 'certSecretRef' : 'keySecretRef'],
+      'a client certificate needs both certSecretRef and keySecretRef',
+    );
   }
-  return problems;
 }
 
 /** Headers that have a field of their own, or belong to the connection. */
@@ -183,28 +171,24 @@ const OWN_HEADERS: Readonly<Record<string, string>> = {
   'transfer-encoding': 'it belongs to the connection',
 };
 
-function headerProblems(config: VaultConfig): Problem[] {
-  return Object.entries(config.headers ?? {}).flatMap(([name, value]): Problem[] => {
+function checkHeaders({ headers = {} }: VaultConfig, report: Report): void {
+  for (const [name, value] of Object.entries(headers)) {
     const path = ['headers', name];
-    const own = OWN_HEADERS[name.toLowerCase()];
+    const lower = name.toLowerCase();
+    const own = Object.hasOwn(OWN_HEADERS, lower) ? OWN_HEADERS[lower] : undefined;
     if (own !== undefined) {
-      return [{ path, reason: 'FieldValueForbidden', message: `this header cannot be set here: ${own}` }];
+      report('vault-own-header', path, `this header cannot be set here: ${own}`);
+    } else if (!/^[!#$%&'*+\-.^_`|~\w]+$/.test(name) || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
+      report('vault-header', path, 'must be a valid HTTP header name and value');
     }
-    if (!/^[!#$%&'*+\-.^_`|~\w]+$/.test(name) || !/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
-      return [{ path, reason: 'FieldValueInvalid', message: 'must be a valid HTTP header name and value' }];
-    }
-    return [];
-  });
+  }
 }
 
 const headerSafe = (text: string): boolean => /^[\x20-\x7e]*$/.test(text);
 
-function engineProblems(config: VaultConfig): Problem[] {
-  const problems: Problem[] = [];
+function checkEngine(config: VaultConfig, report: Report): void {
   const mount = config.path === undefined || config.path === '' ? [] : splitSegments(config.path);
-  if (typeof mount === 'string') {
-    problems.push({ path: ['path'], reason: 'FieldValueInvalid', message: mount });
-  }
+  if (typeof mount === 'string') report('vault-path', ['path'], mount);
   const namespaces: [FieldPath, string | undefined][] = [
     [['namespace'], config.namespace],
     [['auth', 'namespace'], config.auth?.namespace],
@@ -214,28 +198,23 @@ function engineProblems(config: VaultConfig): Problem[] {
     const segments = splitSegments(namespace);
     const message =
       typeof segments === 'string' ? segments : headerSafe(namespace) ? '' : 'must be printable ASCII';
-    if (message !== '') problems.push({ path, reason: 'FieldValueInvalid', message });
+    if (message !== '') report('vault-namespace', path, message);
   }
   if (config.checkAndSet?.required === true && config.version === 'v1') {
-    problems.push({
-      path: ['checkAndSet', 'required'],
-      reason: 'FieldValueInvalid',
-      message: 'check-and-set needs KV version 2',
-    });
+    report('vault-check-and-set', ['checkAndSet', 'required'], 'check-and-set needs KV version 2');
   }
-  return problems;
 }
 
 /** Everything that is wrong with the block; paths are relative to it. */
 export function validateVaultConfig(config: VaultConfig, store: StoreScope): Problem[] {
-  return [
-    ...serverProblems(config),
-    ...engineProblems(config),
-    ...authProblems(config),
-    ...referenceProblems(config, store),
-    ...tlsProblems(config),
-    ...headerProblems(config),
-  ];
+  const { report, problems } = collector();
+  checkServer(config, report);
+  checkEngine(config, report);
+  checkAuth(config, report);
+  checkReferences(config, store, report);
+  checkTls(config, report);
+  checkHeaders(config, report);
+  return problems;
 }
 
 /** Why this remoteRef can never work with this store, or undefined. */

@@ -1,0 +1,233 @@
+/**
+ * The one catalogue of validation rules. Every problem that admission, `esa` and the engine find with an object
+ * names the rule that it breaks; docs/rules.md is generated from here (`make generate`). Ids are stable: metrics
+ * and audit logs hold them.
+ */
+
+/** A machine-readable reason, as in the causes of the API server's own refusals (metav1.CauseType). */
+export type ProblemReason =
+  | 'FieldValueRequired'
+  | 'FieldValueInvalid'
+  | 'FieldValueDuplicate'
+  | 'FieldValueForbidden'
+  | 'FieldValueNotSupported';
+
+interface Rule {
+  /** What it demands, one sentence. */
+  readonly demand: string;
+  /** Kinds of objects that it is about. */
+  readonly kinds: readonly string[];
+  readonly reason: ProblemReason;
+  /** True if it never refuses: breaking it is admitted with a warning. */
+  readonly warns?: true;
+}
+
+const because =
+  (reason: ProblemReason) =>
+  (kinds: readonly string[], demand: string): Rule => ({ demand, kinds, reason });
+
+const required = because('FieldValueRequired');
+const invalid = because('FieldValueInvalid');
+const duplicate = because('FieldValueDuplicate');
+const forbidden = because('FieldValueForbidden');
+const unsupported = because('FieldValueNotSupported');
+const onlyWarns = (rule: Rule): Rule => ({ ...rule, warns: true });
+
+const ES = ['ExternalSecret'];
+const STORE = ['SecretStore', 'ClusterSecretStore'];
+const PASSWORD = ['Password', 'ClusterGenerator'];
+const GENERATOR = ['generators', 'ClusterGenerator'];
+const POLICY = ['ClusterSecretPolicy'];
+const ANY = ['all'];
+
+export const RULES = {
+  // Shapes; the API server words most of these itself, before it asks the webhook.
+  'schema-unknown-field': forbidden(ANY, 'Every field is one that the kind has.'),
+  'schema-required': required(ANY, 'Every field that the kind cannot do without is set.'),
+  'schema-type': invalid(ANY, 'Every field is of the type that the kind gives it.'),
+  'schema-enum': unsupported(ANY, 'A field with a list of values has one of them.'),
+  'schema-format': invalid(ANY, 'A text, number or list has the form and the size that the kind asks for.'),
+
+  'es-spec': required(ES, 'An ExternalSecret has a spec.'),
+  'es-source': required(ES, '`data` or `dataFrom` lists at least one thing to fetch.'),
+  'es-store': required(ES, '`secretStoreRef.name` names a store unless every entry names its own.'),
+  'es-store-ref': required(ES, 'A `sourceRef.storeRef` names its store.'),
+  'es-remote-key': required(ES, '`remoteRef.key` and `extract.key` name a remote secret.'),
+  'es-secret-key-twice': duplicate(
+    ES,
+    'Each `secretKey` stands once in `data` (other deletion policies than Retain let the later one win).',
+  ),
+  'es-generator-in-data': unsupported(ES, 'Generators stand in `dataFrom`, not in `data`.'),
+  'es-one-source': invalid(ES, 'An entry of `dataFrom` has one of extract, find and generatorRef.'),
+  'es-entry-source': required(ES, 'An entry of `dataFrom` has extract, find or sourceRef.'),
+  'es-store-ref-alone': required(ES, 'A `sourceRef.storeRef` in `dataFrom` stands beside extract or find.'),
+  'es-find-regexp': invalid(ES, '`find.name.regexp` is a regular expression (RE2).'),
+  'es-rewrite-regexp': invalid(ES, '`rewrite.regexp.source` is a regular expression (RE2).'),
+  'es-rewrite-merge-into': required(ES, '`rewrite.merge` with strategy JSON says `into` which key.'),
+  'es-generator-kind': unsupported(ES, 'A `generatorRef` is of a kind that is supported.'),
+  'es-generator-api-version': invalid(ES, 'The apiVersion of a `generatorRef` is that of its kind.'),
+  'es-refresh-interval': invalid(ES, '`refreshInterval` is a duration.'),
+  'es-window-schedule': invalid(ES, 'The schedule of a sync window is one of cron.'),
+  'es-window-duration': invalid(ES, 'The duration of a sync window is longer than nothing.'),
+  'es-delete-without-owner': invalid(ES, 'deletionPolicy Delete goes with a Secret that is owned.'),
+  'es-merge-without-secret': invalid(ES, 'deletionPolicy Merge does not go with creationPolicy None.'),
+  'es-orphan-delete': onlyWarns(invalid(ES, 'deletionPolicy Delete does not go with creationPolicy Orphan.')),
+  'es-manifest': unsupported(ES, 'The target is a Secret; `target.manifest` is left out.'),
+  'es-secret-type': forbidden(
+    ES,
+    'The type of the Secret is not one of those that are credentials of the cluster itself.',
+  ),
+  'es-token-annotations': forbidden(
+    ES,
+    'No template writes annotations onto a Secret of type service-account-token.',
+  ),
+  'es-template-target': invalid(ES, 'The target of a `templateFrom` is Data, Annotations or Labels.'),
+  'es-template-from': required(ES, 'A `templateFrom` has configMap, secret or literal.'),
+  'es-keep-generated': onlyWarns(
+    invalid(ES, 'With the annotation keep-generated some generated value stands in the Secret as it is.'),
+  ),
+  'es-require-sync': invalid(
+    ES,
+    'With the annotation require-sync the Secret can be made while the ExternalSecret is created.',
+  ),
+
+  'template-syntax': invalid(ES, 'A template can be parsed.'),
+  'template-function': invalid(ES, 'A template calls functions that there are.'),
+  'template-budget': invalid(ES, 'A template is small enough to be parsed.'),
+  'template-arguments': invalid(ES, 'A function of a template has as many arguments as it takes.'),
+  'template-key': invalid(ES, 'A template reads keys that are fetched.'),
+
+  'store-spec': required(STORE, 'A store has a spec.'),
+  'store-provider': required(STORE, '`spec.provider` names a provider.'),
+  'store-one-provider': invalid(STORE, '`spec.provider` names one provider only.'),
+  'store-provider-kind': unsupported(STORE, 'The provider is one that is supported.'),
+  'store-refresh-interval': invalid(STORE, '`refreshInterval` is a duration that is not negative.'),
+  'store-namespace-regexp': invalid(STORE, '`conditions.namespaceRegexes` are regular expressions (RE2).'),
+  'store-ref-name': required(STORE, 'A reference to an object of the cluster names it.'),
+  'store-ref-name-format': invalid(STORE, 'The name in a reference can be the name of an object.'),
+  'store-ref-key': required(STORE, 'A reference to a Secret or ConfigMap names the key.'),
+  'store-ref-namespace': required(
+    ['ClusterSecretStore'],
+    'The reference to the CA of a ClusterSecretStore names its namespace.',
+  ),
+  'store-ref-namespace-format': invalid(STORE, 'The namespace in a reference can be the name of one.'),
+  'store-ref-own-namespace': forbidden(
+    ['SecretStore'],
+    'References of a SecretStore stay in its own namespace.',
+  ),
+
+  'vault-server-url': invalid(STORE, '`server` is a URL.'),
+  'vault-server-scheme': invalid(STORE, '`server` begins with https or http.'),
+  'vault-server-credentials': invalid(STORE, '`server` holds no user name and no password.'),
+  'vault-server-query': invalid(STORE, '`server` has no query and no fragment.'),
+  'vault-server-address': invalid(STORE, '`server` is not an address that is never connected to.'),
+  'vault-path': invalid(STORE, '`path` is a path without empty, `.` or `..` segments.'),
+  'vault-namespace': invalid(STORE, 'A namespace of Vault is a path that can stand in a header.'),
+  'vault-check-and-set': invalid(STORE, '`checkAndSet.required` goes with version 2 of the KV engine.'),
+  'vault-auth': required(STORE, '`auth` has a method.'),
+  'vault-one-auth': invalid(STORE, '`auth` has one method only.'),
+  'vault-auth-kind': unsupported(STORE, 'The auth method is one that is supported.'),
+  'vault-role': required(STORE, '`auth.kubernetes.role` is named.'),
+  'vault-auth-mount': invalid(
+    STORE,
+    '`auth.kubernetes.mountPath` is a path without empty, `.` or `..` segments.',
+  ),
+  'vault-kubernetes-token': required(
+    STORE,
+    '`auth.kubernetes` has serviceAccountRef or secretRef to take the token from.',
+  ),
+  'vault-ca-bundle': invalid(STORE, '`caBundle` holds certificates as PEM.'),
+  'vault-client-certificate': required(STORE, '`tls` has both the certificate and the key.'),
+  'vault-own-header': forbidden(STORE, '`headers` does not set what has a field of its own.'),
+  'vault-header': invalid(STORE, 'Names and values in `headers` can stand in HTTP.'),
+
+  'aws-service': unsupported(STORE, '`service` is one that is supported.'),
+  'aws-region': invalid(STORE, '`region` has the form of the name of a region.'),
+  'aws-deletion': invalid(STORE, 'forceDeleteWithoutRecovery and recoveryWindowInDays are not both set.'),
+  'aws-recovery-window': invalid(STORE, '`recoveryWindowInDays` is 7 to 30.'),
+  'aws-push-only': onlyWarns(
+    unsupported(STORE, '`secretsManager` is left out: only pushing secrets uses it, which is not done here.'),
+  ),
+  'aws-auth-spelling': invalid(
+    STORE,
+    '`auth.serviceAccount` and `auth.jwt.serviceAccountRef` do not contradict each other.',
+  ),
+  'aws-auth': required(['SecretStore'], 'A SecretStore brings its own credentials.'),
+  'aws-static-keys': required(STORE, '`auth.secretRef` names both the key id and the key.'),
+  'aws-role': invalid(STORE, '`role` and `additionalRoles` are ARNs of roles.'),
+
+  'fake-key': required(STORE, 'An entry of the fake provider has a key.'),
+  'fake-value': required(STORE, 'An entry of the fake provider has a value.'),
+
+  'generator-kind': onlyWarns(unsupported(GENERATOR, 'The generator is of a kind that is supported.')),
+  'generator-member': required(
+    ['ClusterGenerator', 'SecretGenerator'],
+    'A ClusterGenerator holds the member that its kind names.',
+  ),
+  'generator-password-negative': invalid(PASSWORD, '`digits` and `symbols` are not negative.'),
+  'generator-password-length': invalid(PASSWORD, 'The digits and symbols fit into the length.'),
+  'generator-password-repeats': invalid(
+    PASSWORD,
+    'Without repeats no more characters are asked for than there are.',
+  ),
+  'generator-password-size': invalid(
+    PASSWORD,
+    'The passwords of one object are of a reasonable length together.',
+  ),
+  'generator-password-key': invalid(PASSWORD, 'Each of `secretKeys` says something.'),
+  'generator-password-key-twice': duplicate(PASSWORD, 'Each of `secretKeys` stands there once.'),
+
+  'policy-selector-values': required(POLICY, 'A selector with In or NotIn lists values.'),
+  'policy-selector-no-values': invalid(POLICY, 'A selector with Exists or DoesNotExist lists no values.'),
+  'policy-store-glob': invalid(POLICY, 'The name in `stores` holds no wildcards but `*` and `**`.'),
+  'policy-provider': unsupported(POLICY, '`providers` lists providers that there are.'),
+  'policy-key-glob': invalid(
+    POLICY,
+    'A glob in `keys` holds no wildcards but `*`, `**` and `{{namespace}}`.',
+  ),
+  'policy-key-regexp': invalid(POLICY, 'A regexp in `keys` is a regular expression (RE2).'),
+  'policy-host-url': invalid(POLICY, 'The host in `servers` is no URL.'),
+  'policy-host-port': invalid(POLICY, 'The host in `servers` has no port.'),
+  'policy-host-glob': invalid(POLICY, 'The host in `servers` holds no wildcards but `*` and `**`.'),
+  'policy-network': invalid(POLICY, 'The network in `servers` is one in CIDR notation.'),
+  'policy-minimum': invalid(POLICY, '`refreshInterval.minimum` is a duration.'),
+  'policy-secret-type': forbidden(POLICY, '`secretTypes` lists no type that is never written.'),
+  'policy-template-function': invalid(POLICY, '`forbiddenTemplateFunctions` lists functions that there are.'),
+
+  // What a ClusterSecretPolicy does not allow; one for each of its rules.
+  'policy-allows-stores': forbidden(ES, 'The stores are among those that policies allow.'),
+  'policy-allows-providers': forbidden(
+    [...ES, 'SecretStore'],
+    'The providers are among those that policies allow.',
+  ),
+  'policy-allows-keys': forbidden(ES, 'The remote keys are among those that policies allow.'),
+  'policy-allows-servers': forbidden(
+    [...ES, 'SecretStore'],
+    'The servers are among those that policies allow.',
+  ),
+  'policy-allows-refresh-interval': forbidden(ES, '`refreshInterval` is as long as policies ask for.'),
+  'policy-allows-creation-policies': forbidden(ES, 'creationPolicy is among those that policies allow.'),
+  'policy-allows-deletion-policies': forbidden(ES, 'deletionPolicy is among those that policies allow.'),
+  'policy-allows-secret-types': forbidden(ES, 'The type of the Secret is among those that policies allow.'),
+  'policy-allows-required-labels': forbidden(ES, 'The labels that policies ask for are set.'),
+  'policy-allows-maximum-keys': forbidden(ES, 'There are no more keys than policies allow.'),
+  'policy-allows-forbidden-template-functions': forbidden(
+    ES,
+    'Templates call no function that policies forbid.',
+  ),
+  'policy-allows-namespace': forbidden(
+    [...ES, 'SecretStore'],
+    'With --policy-default=deny some policy is about the namespace.',
+  ),
+
+  'caller-creates-secrets': forbidden(
+    ES,
+    'With --authorize-callers the caller may create Secrets in the namespace.',
+  ),
+  'caller-uses-store': forbidden(
+    ES,
+    'With --authorize-callers the caller may use the ClusterSecretStores that are named.',
+  ),
+} satisfies Readonly<Record<string, Rule>>;
+
+export type RuleId = keyof typeof RULES;

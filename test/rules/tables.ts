@@ -1,0 +1,126 @@
+/**
+ * The tables of cases, a file an area: what each rule refuses and what it lets pass. A case is a manifest, written
+ * as what it differs by from one of the `bases` of its file (a JSON merge patch, RFC 7396; the first base unless
+ * `on` names another), with the field or fields that are pointed at.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+
+/** Who judges: without a cluster for `object`, `reference` and `policy`, with the answers of one for the others. */
+export type JudgeName = 'object' | 'reference' | 'policy' | 'caller' | 'create';
+
+interface CaseText {
+  readonly on?: string;
+  readonly at?: string | readonly string[];
+  readonly also?: readonly string[];
+  readonly patch?: unknown;
+  /** A long text at a path: `text`, so many times. */
+  readonly generate?: { readonly path: string; readonly text: string; readonly times: number };
+  readonly policy?: Context['policy'];
+  readonly keyCount?: number;
+  readonly may?: readonly string[];
+}
+
+interface RuleText {
+  readonly judge?: JudgeName;
+  readonly refuse: readonly CaseText[];
+  readonly pass: readonly CaseText[];
+}
+
+interface FileText {
+  readonly judge?: JudgeName;
+  readonly bases: Readonly<Record<string, unknown>>;
+  readonly stores?: Context['stores'];
+  readonly rules: Readonly<Record<string, RuleText>>;
+}
+
+/** What judges other than `object` need beside the manifest. */
+export interface Context {
+  /** Spec of the one ClusterSecretPolicy that there is; none if undefined. */
+  readonly policy: Readonly<Record<string, unknown>> | undefined;
+  /** SecretStores that there are: spec.provider by name. */
+  readonly stores: Readonly<Record<string, unknown>>;
+  readonly keyCount: number | undefined;
+  /** Rights of the caller: `create secrets`, `use <ClusterSecretStore>`. */
+  readonly may: readonly string[];
+}
+
+export interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string } & Readonly<Record<string, unknown>>;
+  readonly spec?: unknown;
+}
+
+export interface Case {
+  readonly rule: string;
+  readonly judge: JudgeName;
+  readonly verdict: 'refuse' | 'pass';
+  /** From 1, among those of the same verdict. */
+  readonly number: number;
+  /** Fields that problems of the rule point at; empty for one that passes. */
+  readonly at: readonly string[];
+  /** Rules that are broken beside. */
+  readonly also: readonly string[];
+  readonly manifest: Manifest;
+  readonly context: Context;
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function merged(base: unknown, patch: unknown): unknown {
+  if (patch === undefined) return base;
+  if (!isObject(patch)) return patch;
+  const from = isObject(base) ? base : {};
+  const keys = new Set([...Object.keys(from), ...Object.keys(patch)]);
+  return Object.fromEntries(
+    [...keys]
+      .map((key) => [key, merged(from[key], patch[key])] as const)
+      .filter(([, value]) => value !== null),
+  );
+}
+
+/** A patch that sets one field. @param path names between dots */
+const setting = (path: string, value: unknown): unknown =>
+  path.split('.').reduceRight<unknown>((inner, name) => ({ [name]: inner }), value);
+
+/** What `judge: reference` patches: a reference, and the store it stands in. */
+const REFERENCE = { store: { kind: 'SecretStore', namespace: 'shop' }, reference: { name: 'a' } };
+
+function manifestOf(rule: string, base: unknown, { patch, generate }: CaseText): Manifest {
+  const manifest = merged(merged({ metadata: { name: rule } }, base), patch);
+  if (generate === undefined) return manifest as Manifest;
+  return merged(manifest, setting(generate.path, generate.text.repeat(generate.times))) as Manifest;
+}
+
+function casesOf({ bases, judge: common = 'object', stores = {}, rules }: FileText): Case[] {
+  return Object.entries(rules).flatMap(([rule, { judge = common, ...text }]) =>
+    (['refuse', 'pass'] as const).flatMap((verdict) =>
+      text[verdict].map((one, index): Case => {
+        const { at = [], also = [], on = Object.keys(bases)[0] ?? '' } = one;
+        const base = judge === 'reference' ? REFERENCE : bases[on];
+        if (base === undefined) throw new Error(`${rule}: there is no base "${on}"`);
+        return {
+          rule,
+          judge,
+          verdict,
+          number: index + 1,
+          at: typeof at === 'string' ? [at] : at,
+          also,
+          manifest: manifestOf(rule, base, one),
+          context: { policy: one.policy, stores, keyCount: one.keyCount, may: one.may ?? [] },
+        };
+      }),
+    ),
+  );
+}
+
+/** All cases of all tables. */
+export function readTables(): readonly Case[] {
+  const directory = join(import.meta.dirname, 'tables');
+  return readdirSync(directory).flatMap((file) =>
+    casesOf(parse(readFileSync(join(directory, file), 'utf8')) as FileText),
+  );
+}
