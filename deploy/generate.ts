@@ -1,6 +1,7 @@
 /**
  * Writes the CustomResourceDefinitions to deploy/crds/, one file a kind, from the zod schemas of api/ and
- * providers/. `--check` writes nothing and fails if a file is not what would be written.
+ * providers/, and the variant of the webhook configurations. `--check` writes nothing and fails if a file is not
+ * what would be written.
  */
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,8 +12,9 @@ import { buildGeneratorCrds } from '../api/crd/generator-crds.ts';
 import { buildPolicyCrd } from '../api/crd/policy-crd.ts';
 import { GENERATOR_GROUP } from '../api/generators/names.ts';
 import { providerSchemas } from '../providers/registry.ts';
+import { validatingVariant } from './validating-variant.ts';
 
-const CRD_DIRECTORY = join(import.meta.dirname, 'crds');
+const CONFIGURATIONS = 'webhook-configurations.yaml';
 const HEADER = '# Generated from the schemas in api/ and providers/ by deploy/generate.ts; do not edit.\n';
 /** Where the manifests of this directory put the webhook. */
 const CONVERSION = {
@@ -62,15 +64,23 @@ export async function writeFiles(directory: string, wanted: ReadonlyMap<string, 
 
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
-  const wanted = renderCrds();
-  const stale = values.check
-    ? await staleFiles(CRD_DIRECTORY, wanted)
-    : await writeFiles(CRD_DIRECTORY, wanted);
-  for (const name of stale) {
-    if (values.check) console.error(`deploy/crds/${name} is out of date: run \`node deploy/generate.ts\``);
-    else console.log(`deploy/crds/${name} written`);
+  const manifests = await readFile(join(import.meta.dirname, 'manifests', CONFIGURATIONS), 'utf8');
+  const folders: readonly [name: string, wanted: ReadonlyMap<string, string>][] = [
+    ['crds', renderCrds()],
+    ['materialise-in-validating', new Map([[CONFIGURATIONS, validatingVariant(manifests)]])],
+  ];
+  let stale = 0;
+  for (const [folder, wanted] of folders) {
+    const directory = join(import.meta.dirname, folder);
+    const names = await (values.check ? staleFiles : writeFiles)(directory, wanted);
+    for (const name of names) {
+      if (values.check)
+        console.error(`deploy/${folder}/${name} is out of date: run \`node deploy/generate.ts\``);
+      else console.log(`deploy/${folder}/${name} written`);
+    }
+    stale += names.length;
   }
-  return values.check && stale.length > 0 ? 1 : 0;
+  return values.check && stale > 0 ? 1 : 0;
 }
 
 if (import.meta.main) process.exitCode = await main();

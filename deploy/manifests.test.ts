@@ -14,11 +14,18 @@ interface Rule {
 interface Document {
   readonly kind: string;
   readonly rules?: readonly Rule[];
-  readonly webhooks?: readonly { readonly name: string; readonly rules: readonly Rule[] }[];
+  readonly webhooks?: readonly {
+    readonly name: string;
+    readonly rules: readonly Rule[];
+    readonly failurePolicy: string;
+    readonly sideEffects: string;
+    readonly timeoutSeconds: number;
+    readonly reinvocationPolicy?: string;
+  }[];
 }
 
-const read = (file: string): Document[] =>
-  parseAllDocuments(readFileSync(join(import.meta.dirname, 'manifests', file), 'utf8')).map(
+const read = (file: string, folder = 'manifests'): Document[] =>
+  parseAllDocuments(readFileSync(join(import.meta.dirname, folder, file), 'utf8')).map(
     (document) => document.toJS() as Document,
   );
 const resourcesOf = (rules: readonly Rule[]): string[] =>
@@ -56,4 +63,19 @@ test('both programs may read the generators that can be used, and no others', ()
       file,
     );
   }
+});
+
+test('in the variant for --materialise-in=validating the one hook has moved, and nothing else is different', () => {
+  const [validating, mutating] = read('webhook-configurations.yaml');
+  const [variant, ...more] = read('webhook-configurations.yaml', 'materialise-in-validating');
+  assert.deepEqual(more, []);
+  const [materialize, ...others] = mutating?.webhooks ?? [];
+  assert.deepEqual(others, []);
+  assert.ok(materialize);
+  const { reinvocationPolicy, ...moved } = materialize;
+  assert.equal(reinvocationPolicy, 'Never');
+  assert.deepEqual(variant, { ...validating, webhooks: [...(validating?.webhooks ?? []), moved] });
+  // Whatever becomes of the Secret, a sound object is stored; and the API server is told of the side effect.
+  const { failurePolicy, sideEffects, timeoutSeconds } = moved;
+  assert.deepEqual([failurePolicy, sideEffects, timeoutSeconds], ['Ignore', 'NoneOnDryRun', 10]);
 });

@@ -58,7 +58,7 @@ export function webhookMetrics(registry: Registry, inFlight: () => number) {
     }),
     materialized: new Counter({
       name: 'esa_materialize_total',
-      help: 'Creates of ExternalSecrets seen by the mutating hook, by what became of their Secret.',
+      help: 'Creates of ExternalSecrets seen by the hook that makes Secrets, by what became of their Secret.',
       labelNames: ['outcome'] as const,
       registers: [registry],
     }),
@@ -72,7 +72,7 @@ export function webhookMetrics(registry: Registry, inFlight: () => number) {
     }),
     materializeSeconds: new Histogram({
       name: 'esa_materialize_duration_seconds',
-      help: 'Time of the mutating hook.',
+      help: 'Time of the hook that makes the Secret.',
       buckets: SECONDS,
       registers: [registry],
     }),

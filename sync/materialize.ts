@@ -1,7 +1,7 @@
 /**
- * The work of the mutating hook: values are fetched and the target Secret is created while the create of the
- * ExternalSecret is still on its way (design.md 3). It only ever adds a Secret, or replaces one that nobody
- * uses yet; everything else is the poller's.
+ * The work of the hook that makes Secrets: values are fetched and the target Secret is created while the create
+ * of the ExternalSecret is still on its way (design.md 3). It only ever adds a Secret, or replaces one that
+ * nobody uses yet; everything else is the poller's.
  */
 import type { Clock } from '../api/clock.ts';
 import { EsaError, toEsaError } from '../api/errors.ts';

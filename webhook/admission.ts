@@ -15,6 +15,8 @@ export interface AdmissionObject {
   readonly kind?: string;
   readonly metadata?: {
     readonly name?: string;
+    /** Set by the API server after the mutating phase, whatever a client sends. */
+    readonly uid?: string;
     readonly namespace?: string;
     readonly generateName?: string;
     readonly annotations?: Readonly<Record<string, string>>;

@@ -40,7 +40,7 @@ import {
 } from './admission.ts';
 import { AUTHORIZE_MODES, CallerAuthorizer } from './authorize.ts';
 import { convertReview } from './convert.ts';
-import { mutate, mutateFailed } from './mutate.ts';
+import { mutate, mutateFailed, PHASES } from './mutate.ts';
 import { Policies } from './policies.ts';
 import { type Hook, type HookCall, WebhookServer } from './server.ts';
 import { validate } from './validate.ts';
@@ -56,6 +56,10 @@ const FLAGS = {
   'max-in-flight': {
     help: 'Creates whose Secret is made at a time; those beyond are left to the poller.',
     default: '256',
+  },
+  'materialise-in': {
+    help: 'Phase of admission in which Secrets are made, mutating or validating; the registered webhook configurations have to fit (docs/operating.md).',
+    default: 'mutating',
   },
   'authorize-callers': {
     help: 'Whether who creates an ExternalSecret has to have the right to create Secrets and to use its ClusterSecretStores: off, warn or enforce.',
@@ -98,6 +102,7 @@ await runProgram(
     const lameDuckMs = durationFlag('lame-duck', flags['lame-duck'], 0, 60_000);
     const policyDefault = wordFlag('policy-default', flags['policy-default'], ['allow', 'deny']);
     const authorizeMode = wordFlag('authorize-callers', flags['authorize-callers'], AUTHORIZE_MODES);
+    const phase = wordFlag('materialise-in', flags['materialise-in'], PHASES);
     scrubVaultEnvironment();
     takeAwsEnvironment({ ambient: flags['aws-ambient-credentials'] });
     configureOutbound({ allowLoopback: flags['allow-loopback'] });
@@ -140,6 +145,7 @@ await runProgram(
       controllerClass: flags['controller-class'],
       readTimeoutMs: budgetMs,
       log: logger,
+      phase,
       budgetMs,
       onOutcome: (outcome: string, milliseconds: number) => {
         metrics.materialized.inc({ outcome });

@@ -1,4 +1,8 @@
-/** The mutating hook: never patches, never refuses (but for require-sync); makes the Secret, or says why not. */
+/**
+ * The hook that makes the Secret while an ExternalSecret is created, or says why not. It never patches and never
+ * refuses (but for require-sync), so it can be called in either phase of admission (`--materialise-in`): as a
+ * mutating or as a validating webhook, by what is registered.
+ */
 import { toEsaError } from '../api/errors.ts';
 import { ANNOTATION_REQUIRE_SYNC, SERVED_VERSIONS } from '../api/external-secrets/names.ts';
 import { pathInVersion } from '../api/external-secrets/paths.ts';
@@ -11,6 +15,7 @@ import { type MaterializeDeps, type Materialized, materialize } from '../sync/ma
 import { targetName } from '../sync/plan.ts';
 import {
   type AdmissionAnswer,
+  type AdmissionObject,
   type AdmissionRequest,
   allow,
   MAX_WARNING,
@@ -20,8 +25,13 @@ import {
   shortenFront,
 } from './admission.ts';
 
+export const PHASES = ['mutating', 'validating'] as const;
+export type Phase = (typeof PHASES)[number];
+
 export interface MutateDeps extends MaterializeDeps {
   readonly log: Log;
+  /** A call in the other phase does nothing: while a cluster moves, both may be registered. */
+  readonly phase: Phase;
   /** Our own limit for one review, milliseconds. */
   readonly budgetMs: number;
   /** Called once a review. */
@@ -39,6 +49,9 @@ export interface MutateCall {
   readonly timeoutMs: number | undefined;
   readonly signal: AbortSignal;
 }
+
+/** A review does not name its phase. The uid is set between the two, and a client's own is wiped before the first. */
+const phaseOf = ({ metadata }: AdmissionObject): Phase => (metadata?.uid ? 'validating' : 'mutating');
 
 export async function mutate(call: MutateCall, deps: MutateDeps): Promise<AdmissionAnswer> {
   const { request } = call;
@@ -67,8 +80,9 @@ async function decide(
   const quiet = (outcome: string) => ({ answer: allow(), outcome });
   if (request.operation !== 'CREATE' || request.object === null) return quiet('not-a-create');
   if (request.dryRun === true) return quiet('dry-run');
+  if (phaseOf(request.object) !== deps.phase) return quiet('other-phase');
   const name = request.object.metadata?.name ?? '';
-  // With generateName the API server picks the name after this phase.
+  // With generateName the API server picks the name after the mutating phase.
   if (name === '') return quiet('no-name-yet');
   const namespace = request.namespace ?? '';
   const { hub, problems } = checkExternalSecret({
@@ -143,9 +157,9 @@ function fieldOf({ code, path = ['spec'] }: SyncError): FieldPath {
   }
 }
 
-/** What the mutating hook answers if it fails itself: the poller is there for that. */
+/** What the hook answers if it fails itself: the poller is there for that. */
 export function mutateFailed(thrown: unknown, log: Log): AdmissionAnswer {
-  log.error({ err: toEsaError(thrown) }, 'mutating hook failed');
+  log.error({ err: toEsaError(thrown) }, 'materialising hook failed');
   return allow({
     warnings: ['the Secret is not made yet, retrying: the webhook failed on this object'],
   });

@@ -57,7 +57,7 @@ async function refuseByPolicy(): Promise<void> {
   assert.equal(await cluster.find('Secret', WHERE, 'refused-probe'), undefined);
 }
 
-test('leftovers go after their time, everything else stays', { timeout: 120_000 }, async () => {
+test('hazard 2.1 leftovers go after their time, everything else stays', { timeout: 120_000 }, async () => {
   await refuseByPolicy();
   assert.match((await cluster.attempt(externalSecret(WHERE, 'refused'))).body.message ?? '', /not this one/);
   const refused = await cluster.get('Secret', WHERE, 'refused');

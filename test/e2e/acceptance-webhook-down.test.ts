@@ -26,7 +26,7 @@ before(async () => {
 });
 after(() => bed.stop());
 
-test('creates are refused by the API server, and so are changes of a spec', async () => {
+test('hazard 2.10 creates are refused by the API server, and so are changes of a spec', async () => {
   const create = await applyManifests(bed.cp, [externalSecret('down', 'new')]);
   assert.notEqual(create.code, 0);
   assert.match(create.stderr, /failed calling webhook "validate\.externalsecret\.external-secrets\.io"/);
@@ -36,7 +36,7 @@ test('creates are refused by the API server, and so are changes of a spec', asyn
   assert.equal(await cluster.find('Secret', 'down', 'new'), undefined);
 });
 
-test('labels, annotations, finalizers and status are written as ever', async () => {
+test('hazard 2.10 labels, annotations, finalizers and status are written as ever', async () => {
   const metadata = {
     labels: { team: 'x' },
     annotations: { 'force-sync': '1' },
@@ -72,7 +72,7 @@ test(
   },
 );
 
-test('a namespace is deleted with all that is in it', needsGarbageCollection(), async () => {
+test('hazard 2.10 a namespace is deleted with all that is in it', needsGarbageCollection(), async () => {
   await bed.cp.kubectlOutput(['delete', 'namespace', 'doomed', '--timeout=30s']);
   assert.equal(await cluster.find('Namespace', undefined, 'doomed'), undefined);
 });

@@ -145,7 +145,7 @@ describe('what is missing', () => {
   });
 });
 
-describe('OpenBao does not answer', () => {
+describe('hazard 2.9 OpenBao does not answer', () => {
   const WHERE = 'outage';
   before(() => prepare(cluster, bed.openBao, WHERE));
 

@@ -93,7 +93,7 @@ describe('a request that creates nothing', () => {
   const WHERE = 'unmade';
   before(() => prepare(cluster, bed.openBao, WHERE));
 
-  test('a dry run makes no Secret and asks no provider', async () => {
+  test('hazard 2.2 a dry run makes no Secret and asks no provider', async () => {
     const before = recorder.reads();
     const manifest = externalSecret(WHERE, 'dry');
     assert.equal((await recorder.apply(manifest, '--dry-run=server')).code, 0);
@@ -106,7 +106,7 @@ describe('a request that creates nothing', () => {
     assert.equal(recorder.reads(), before);
   });
 
-  test('a create that ends in 409 leaves the Secret as it is', async () => {
+  test('hazard 2.1 a create that ends in 409 leaves the Secret as it is', async () => {
     await recorder.create(externalSecret(WHERE, 'present'));
     const before = await cluster.get('Secret', WHERE, 'present');
     const other = externalSecret(WHERE, 'present', { data: [{ secretKey: 'x', remoteRef: { key: 'app' } }] });
@@ -116,7 +116,7 @@ describe('a request that creates nothing', () => {
     assert.deepEqual(await cluster.get('Secret', WHERE, 'present'), before);
   });
 
-  test('a create that a later policy refuses leaves a Secret that is marked pending for the sweep', async () => {
+  test('hazard 2.1 a create that a later policy refuses leaves a Secret that is marked pending for the sweep', async () => {
     const policy = 'no-forbidden-label';
     const api = '/apis/admissionregistration.k8s.io/v1';
     const resources = ['externalsecrets'];
@@ -153,7 +153,7 @@ describe('a request that creates nothing', () => {
     assert.equal(taken.metadata.labels?.['team'], 'shop');
   });
 
-  test('with generateName the name is not known yet, and nothing is done', async () => {
+  test('hazard 2.1 with generateName the name is not known yet, and nothing is done', async () => {
     const before = recorder.reads();
     const { metadata, ...manifest } = externalSecret(WHERE, '');
     const generated = {
@@ -172,7 +172,7 @@ describe('a request that creates nothing', () => {
   });
 });
 
-test('deleted and made again at once, an object keeps its Secret whatever the garbage collector does', async () => {
+test('hazard 2.4 deleted and made again at once, an object keeps its Secret whatever the garbage collector does', async () => {
   const WHERE = 'again';
   await prepare(cluster, bed.openBao, WHERE);
   for (let round = 0; round < 5; round += 1) {
@@ -226,7 +226,7 @@ describe('the caller', () => {
     assert.equal(await recorder.password(WHERE, 'created'), SENTINEL);
   });
 
-  test('who may only patch cannot make a Secret by a server-side apply that is then refused', async () => {
+  test('hazard 2.6 who may only patch cannot make a Secret by a server-side apply that is then refused', async () => {
     const stdin = JSON.stringify(externalSecret(WHERE, 'patched'));
     const reviews = (): Promise<number> =>
       bed.product.webhook.metric('esa_admission_reviews_total', { hook: 'mutate' });
@@ -242,7 +242,7 @@ describe('the caller', () => {
   });
 });
 
-describe('a target that exists', () => {
+describe('hazard 2.5 a target that exists', () => {
   const WHERE = 'taken';
   const refusedFor = async (name: string, target: string, cause: RegExp): Promise<void> => {
     const before = await cluster.get('Secret', WHERE, target);
@@ -311,5 +311,5 @@ describe('a target that exists', () => {
   });
 });
 
-test('no value stands in a log, a warning, a refusal, an event, an object or the audit log', () =>
+test('hazard 2.8 no value stands in a log, a warning, a refusal, an event, an object or the audit log', () =>
   recorder.assertNothingLeaked());

@@ -1,11 +1,8 @@
 /** What may happen to objects around a create, each with its outcome (design: ours, pending, adopted, swept). */
 
 import assert from 'node:assert/strict';
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { LABEL_MANAGED } from '../../api/external-secrets/names.ts';
-import { selfSigned } from '../../providers/testing/self-signed.ts';
 import { type Bed, startBed } from '../harness/bed.ts';
 import { always, eventually } from '../harness/eventually.ts';
 import { needsGarbageCollection } from '../harness/garbage-collection.ts';
@@ -24,7 +21,7 @@ before(async () => {
 });
 after(() => bed.stop());
 
-test('racing creates of one name with different specs: one wins, and the Secret is the winner’s', async () => {
+test('hazard 2.3 racing creates of one name with different specs: one wins, and the Secret is the winner’s', async () => {
   for (let round = 0; round < 15; round += 1) {
     const name = `race-${round}`;
     const keys = ['one', 'two', 'one', 'two'];
@@ -45,81 +42,6 @@ test('racing creates of one name with different specs: one wins, and the Secret 
       secret.metadata.ownerReferences?.map(({ uid }) => uid),
       [object.metadata.uid],
     );
-  }
-});
-
-/** A mutating webhook of somebody else, called after ours, that makes every object read `two`. */
-async function startOther(): Promise<Server> {
-  const { key, cert } = selfSigned('127.0.0.1');
-  const server = createServer({ key, cert }, (request, response) => {
-    let text = '';
-    request.on('data', (chunk: Buffer) => {
-      text += chunk.toString();
-    });
-    request.on('end', () => {
-      const { request: review } = JSON.parse(text) as { request: { uid: string } };
-      const patch = [{ op: 'replace', path: '/spec/data/0/remoteRef/key', value: 'two' }];
-      const answer = {
-        uid: review.uid,
-        allowed: true,
-        patchType: 'JSONPatch',
-        patch: Buffer.from(JSON.stringify(patch)).toString('base64'),
-      };
-      response.setHeader('content-type', 'application/json');
-      response.end(
-        JSON.stringify({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response: answer }),
-      );
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const configuration = {
-    apiVersion: 'admissionregistration.k8s.io/v1',
-    kind: 'MutatingWebhookConfiguration',
-    metadata: { name: 'zzz-somebody-else' },
-    webhooks: [
-      {
-        name: 'other.example.com',
-        admissionReviewVersions: ['v1'],
-        sideEffects: 'None',
-        clientConfig: {
-          url: `https://127.0.0.1:${(server.address() as AddressInfo).port}/`,
-          caBundle: Buffer.from(cert).toString('base64'),
-        },
-        rules: [
-          {
-            apiGroups: ['external-secrets.io'],
-            apiVersions: ['*'],
-            resources: ['externalsecrets'],
-            operations: ['CREATE'],
-          },
-        ],
-        objectSelector: { matchLabels: { other: 'yes' } },
-      },
-    ],
-  };
-  await bed.cp.kubectlOutput(['apply', '-f', '-'], { stdin: JSON.stringify(configuration) });
-  return server;
-}
-
-test('somebody else’s webhook changes the spec after ours ran: the poller reads what is stored', async () => {
-  const server = await startOther();
-  try {
-    const labels = { other: 'yes' };
-    await eventually(async () => {
-      const name = `changed-${Date.now()}`;
-      await cluster.create(
-        externalSecret(WHERE, name, { refreshInterval: '1h', ...passwordOf('one') }, { labels }),
-      );
-      const { spec } = await cluster.get('ExternalSecret', WHERE, name);
-      if (spec.data?.[0]?.remoteRef.key !== 'two') return false;
-      await cluster.holds(WHERE, name, { password: 'value-of-two' });
-      await cluster.synced(WHERE, name);
-      return true;
-    });
-  } finally {
-    await bed.cp.kubectlOutput(['delete', 'mutatingwebhookconfiguration', 'zzz-somebody-else']);
-    server.closeAllConnections();
-    server.close();
   }
 });
 

@@ -327,7 +327,7 @@ describe('objects that no admission has seen', { concurrency: 8 }, () => {
     },
     bootstrap: { type: 'bootstrap.kubernetes.io/token' },
   })) {
-    test(`9.3 #50 a privileged template, ${name}: no Secret`, () =>
+    test(`9.3 #50 hazard 2.7 a privileged template, ${name}: no Secret`, () =>
       assertNotWritten(name, template, new RegExp(`template\\.type=${template.type} .*is not allowed`)));
   }
 });

@@ -49,7 +49,7 @@ const create = (name: string, metadata: object = {}) =>
     }),
   });
 
-test('with the provider hanging, one create waits, the others return at once with a warning', async () => {
+test('hazard 2.9 with the provider hanging, one create waits, the others return at once with a warning', async () => {
   bed.openBao.pause();
   const first = create('first');
   await eventually(async () => (await bed.product.webhook.metric('esa_materialize_in_flight')) === 1);

@@ -310,7 +310,7 @@ describe('with --policy-default=deny and --authorize-callers=enforce', () => {
     assert.equal(await cluster.find('Secret', CLOSED, 'closed'), undefined);
   });
 
-  test('who may not create Secrets nor use the store makes none', async () => {
+  test('hazard 2.6 who may not create Secrets nor use the store makes none', async () => {
     const shared = externalSecret(OPEN, 'shared', {
       secretStoreRef: { kind: 'ClusterSecretStore', name: 'shared' },
     });

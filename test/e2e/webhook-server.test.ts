@@ -94,7 +94,7 @@ const review = (object: object, user = 'admin'): string =>
     },
   });
 
-describe('a caller that is not the API server', () => {
+describe('hazard 2.12 a caller that is not the API server', () => {
   test('without the token in the path gets 404 before a byte of the body is read', async () => {
     const announced = { ...json, 'content-length': 6_000_000 };
     for (const wrong of [
@@ -186,7 +186,7 @@ describe('two replicas', () => {
     );
   });
 
-  test('one is stopped while creates come in: none of them fails, all are materialised', async () => {
+  test('hazard 2.11 one is stopped while creates come in: none of them fails, all are materialised', async () => {
     // As the API server opens them ahead of need; nothing will ever be asked over it.
     const { port = 0 } = bed.product.webhook;
     const unused = connect({ host: '127.0.0.1', port, rejectUnauthorized: false });

@@ -7,6 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments, stringify } from 'yaml';
 import { ROOT } from '../../tools/setup/paths.mjs';
+import type { Phase } from '../../webhook/mutate.ts';
 import type { Cluster } from './cluster.ts';
 import { eventually } from './eventually.ts';
 
@@ -18,6 +19,8 @@ export interface InstallOptions {
   readonly webhookPort: number;
   /** Registers the validating and the mutating configuration; true by default. */
   readonly configurations?: boolean;
+  /** Which of the two sets of configurations; `mutating` by default. */
+  readonly materialiseIn?: Phase;
   /** Registers the conversion webhook in the CRDs; false means strategy None. True by default. */
   readonly conversion?: boolean;
   /** Names of CRDs that the cluster has and keeps as they are; none by default. */
@@ -68,6 +71,9 @@ function readManifests(directory: string, namespace: string): Manifest[] {
     .filter((manifest) => manifest !== null);
 }
 
+/** True for a webhook configuration. */
+export const isConfiguration = ({ kind }: Manifest): boolean => kind.endsWith('WebhookConfiguration');
+
 /** A Service of this type is resolved by the API server itself, which then connects from where it runs. */
 function leadTo(manifest: Manifest, host: string, port: number): void {
   if (manifest.kind === 'Service') {
@@ -86,6 +92,7 @@ export function productManifests({
   webhookHost = 'localhost',
   webhookPort,
   configurations = true,
+  materialiseIn = 'mutating',
   conversion = true,
   keptCrds = [],
   labels = {},
@@ -94,8 +101,12 @@ export function productManifests({
     ({ metadata }) => !keptCrds.includes(metadata.name),
   );
   const others = readManifests('deploy/manifests', namespace).filter(
-    ({ kind }) => kind !== 'Deployment' && (configurations || !kind.endsWith('WebhookConfiguration')),
+    (manifest) =>
+      manifest.kind !== 'Deployment' &&
+      ((configurations && materialiseIn === 'mutating') || !isConfiguration(manifest)),
   );
+  if (configurations && materialiseIn === 'validating')
+    others.push(...readManifests('deploy/materialise-in-validating', namespace));
   for (const manifest of [...crds, ...others]) {
     if (!conversion && manifest.spec?.conversion !== undefined)
       manifest.spec.conversion = { strategy: 'None' };

@@ -1,11 +1,18 @@
 /** The product's own programs, run from the checkout against a cluster. */
 import { join } from 'node:path';
 import { ROOT } from '../../tools/setup/paths.mjs';
+import type { Phase } from '../../webhook/mutate.ts';
 import { type Balancer, startBalancer } from './balancer.ts';
 import type { Cluster } from './cluster.ts';
 import { eventually } from './eventually.ts';
 import { httpRequest } from './http.ts';
-import { type Installation, installProduct } from './install.ts';
+import {
+  type Installation,
+  installProduct,
+  isConfiguration,
+  manifestText,
+  productManifests,
+} from './install.ts';
 import { scrape, sumSamples } from './metrics.ts';
 import { freePort } from './ports.ts';
 import { type RunningProcess, startProcess } from './process.ts';
@@ -154,6 +161,7 @@ export class Product {
   readonly #balancer: Balancer | undefined;
   readonly #webhookPort: number;
   readonly #webhooks: Program[] = [];
+  #phase: Phase = 'mutating';
   #poller: Program | undefined;
 
   constructor(spec: {
@@ -217,6 +225,8 @@ export class Product {
         // Nobody waits for endpoints to be withdrawn here.
         '--lame-duck',
         '200ms',
+        '--materialise-in',
+        this.#phase,
         ...args,
       ],
       onChange: (running) => {
@@ -228,6 +238,23 @@ export class Product {
     await program.start();
     await this.#waitForHooks();
     return program;
+  }
+
+  /** Has Secrets made in this phase from now on: ends the replicas, and starts as many with the flag. */
+  async materialiseIn(phase: Phase): Promise<void> {
+    const replicas = this.#webhooks.length;
+    await Promise.all(this.#webhooks.map((webhook) => webhook.stop()));
+    this.#webhooks.length = 0;
+    this.#phase = phase;
+    const { namespace } = this;
+    const manifests = productManifests({ namespace, webhookPort: this.#webhookPort, materialiseIn: phase });
+    const stdin = manifestText(manifests.filter(isConfiguration));
+    await this.#cluster.kubectlOutput(['apply', '-f', '-'], { stdin });
+    if (phase === 'validating') {
+      const mutating = ['mutatingwebhookconfiguration', 'zz-external-secrets-admission'];
+      await this.#cluster.kubectlOutput(['delete', '--ignore-not-found', ...mutating]);
+    }
+    await Promise.all(Array.from({ length: replicas }, () => this.startWebhook()));
   }
 
   async startPoller(args: readonly string[] = this.#options.pollerArgs ?? []): Promise<Program> {

@@ -6,6 +6,7 @@ import { GROUP } from '../../../api/external-secrets/names.ts';
 import { type Bed, startBed } from '../../harness/bed.ts';
 import type { KubectlOptions } from '../../harness/cluster.ts';
 import type { CommandResult } from '../../harness/command.ts';
+import type { ProductOptions } from '../../harness/product.ts';
 import { temporaryDirectory } from '../../harness/run-directory.ts';
 import { Cluster, type Manifest } from './cluster.ts';
 
@@ -54,6 +55,32 @@ export class Recorder {
     return this.bed.openBao.auditCounts()[`read secret/data/${key}`] ?? 0;
   }
 
+  /** The annotations of the audit event of the create of an ExternalSecret. */
+  auditAnnotations(where: string, name: string): Readonly<Record<string, string>> {
+    type Event = {
+      readonly verb: string;
+      readonly objectRef?: {
+        readonly resource?: string;
+        readonly namespace?: string;
+        readonly name?: string;
+      };
+      readonly annotations?: Readonly<Record<string, string>>;
+    };
+    const lines = readFileSync(this.#auditLog, 'utf8').split('\n').slice(0, -1);
+    const events = lines
+      .filter((line) => line.includes(`"${name}"`))
+      .map((line) => JSON.parse(line) as Event)
+      .filter(({ verb, objectRef: at }) => {
+        return (
+          verb === 'create' &&
+          at?.resource === 'externalsecrets' &&
+          at.namespace === where &&
+          at.name === name
+        );
+      });
+    return events.at(-1)?.annotations ?? {};
+  }
+
   /** Looks for the sentinel and the tokens in logs, answers, warnings, events, objects and the audit log. */
   async assertNothingLeaked(): Promise<void> {
     const { cp, product } = this.bed;
@@ -83,7 +110,7 @@ export class Recorder {
 
 /** @param product see ProductOptions; there is no poller */
 export async function startRecorder(
-  product: { readonly balancer?: boolean; readonly webhookArgs?: readonly string[] } = {},
+  product: Pick<ProductOptions, 'balancer' | 'webhooks' | 'webhookArgs'> = {},
 ): Promise<Recorder> {
   const directory = temporaryDirectory('audit');
   const auditLog = join(directory, 'audit.log');
