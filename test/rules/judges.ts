@@ -172,6 +172,7 @@ async function judgeCreate({ manifest }: Case): Promise<readonly Broken[]> {
         controllerClass: '',
         readTimeoutMs: 5_000,
         log,
+        phase: 'mutating',
         budgetMs: 8_000,
         onOutcome: (outcome) => void outcomes.push(outcome),
       },
