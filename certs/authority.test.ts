@@ -4,9 +4,14 @@ import { describe, test } from 'node:test';
 import {
   decodeState,
   encodeState,
+  goesBefore,
   hookPaths,
+  isOurs,
   newTokens,
+  refilled,
   type SharedState,
+  salvageState,
+  stateSecret,
   trustBundle,
 } from './authority.ts';
 import { buildAuthority, buildLeaf } from './build.ts';
@@ -24,7 +29,8 @@ const full: SharedState = {
   current: one,
   next: two,
   previous: [three.cert],
-  switchedAt: Date.parse('2026-11-22T01:02:03.004Z'),
+  answered: 'tonight',
+  generation: 7,
   tokens: newTokens(),
 };
 const metadata = { namespace: 'system', name: 'ca', uid: 'u', resourceVersion: '1' };
@@ -32,7 +38,7 @@ const decode = (data: Record<string, string>) => decodeState({ metadata, data })
 
 test('a state survives the Secret', () => {
   assert.deepEqual(decode(encodeState(full)), full);
-  const plain = { ...full, next: undefined, previous: [], switchedAt: undefined };
+  const plain = { ...full, next: undefined, previous: [], answered: undefined };
   assert.deepEqual(decode(encodeState(plain)), plain);
 });
 
@@ -75,7 +81,11 @@ describe('what is not ours is refused with what to do', () => {
       { ...good, 'previous-ca.crt': base64(leaf.cert) },
       /previous-ca\.crt holds/,
     ],
-    ['no time', { ...good, 'switched-at': base64('soon') }, /switched-at is not a time/],
+    ['no generation', { ...good, generation: base64('soon') }, /generation is not a number/],
+    ['another generation', { ...good, generation: base64('8') }, /digest does not fit/],
+    ['no digest', { ...good, digest: '' }, /digest does not fit/],
+    ['another CA, whole', { ...good, 'ca.crt': base64(two.cert), 'ca.key': base64(two.key) }, /digest/],
+    ['a key more', { ...good, note: base64('x') }, /digest does not fit/],
     ['a short token', { ...good, 'mutate-token': base64('abc') }, /mutate-token is not a token/],
   ];
   for (const [name, data, message] of cases) {
@@ -85,11 +95,64 @@ describe('what is not ours is refused with what to do', () => {
         (error: Error & { code?: string }) => {
           assert.equal(error.code, 'CERTIFICATE');
           assert.match(error.message, message);
-          assert.match(error.message, /^Secret system\/ca: .*delete it and restart the webhook/);
+          assert.match(error.message, /^Secret system\/ca: .*delete it: the webhook makes a new one/);
           assert.ok(!error.message.includes('hunter2'));
           return true;
         },
       );
     });
   }
+});
+
+describe('what is left of a damaged Secret is used', () => {
+  const base64 = (text: string): string => Buffer.from(text).toString('base64');
+  const salvage = (over: Record<string, string>) =>
+    salvageState({ metadata, data: { ...encodeState(full), ...over } }, () => Promise.resolve(three));
+  const others = (state: SharedState) => state.previous.map((cert) => cert);
+
+  test('all is there: the CA signs on, the others stay trusted, a new count', async () => {
+    assert.deepEqual(await salvage({ digest: '' }), {
+      ...full,
+      next: undefined,
+      previous: [two.cert, three.cert],
+      generation: 8,
+    });
+  });
+  test('the key is lost: the next CA signs, the current one stays trusted', async () => {
+    const state = await salvage({ 'ca.key': base64('x') });
+    assert.deepEqual(state.current, two);
+    assert.deepEqual(others(state), [one.cert, three.cert]);
+    assert.deepEqual(state.tokens, full.tokens);
+  });
+  test('a token is lost: that one is new', async () => {
+    const { tokens } = await salvage({ 'mutate-token': base64('x') });
+    assert.equal(tokens.validate, full.tokens.validate);
+    assert.notEqual(tokens.mutate, full.tokens.mutate);
+    assert.match(tokens.mutate, /^[0-9a-f]{64}$/);
+  });
+  test('nothing: a new CA', async () => {
+    const state = await salvageState({ metadata, data: { 'ca.crt': 'AAAA' } }, () => Promise.resolve(three));
+    assert.deepEqual([state.current, state.previous, state.generation], [three, [], 1]);
+    assert.deepEqual(decode(encodeState(state)), state);
+  });
+});
+
+test('which of two states goes before the other: the later step, else the older CA', async () => {
+  assert.ok(goesBefore(full, { ...full, generation: 6 }));
+  assert.ok(!goesBefore(full, { ...full, generation: 8 }));
+  assert.ok(!goesBefore(full, full));
+  const late = { ...full, current: await buildAuthority(now + 60_000, DAY) };
+  assert.ok(goesBefore(full, late));
+  assert.ok(!goesBefore(late, full));
+  const twin = { ...full, current: two };
+  assert.notEqual(goesBefore(full, twin), goesBefore(twin, full));
+});
+
+test('a Secret is ours by its label, which comes back with the data', () => {
+  assert.ok(isOurs(stateSecret('system', 'ca', full)));
+  assert.ok(!isOurs({ metadata }));
+  const again = refilled({ metadata: { ...metadata, labels: { a: 'b' } }, data: { x: 'y' } }, full);
+  assert.ok(isOurs(again));
+  assert.equal(again.metadata.labels?.['a'], 'b');
+  assert.deepEqual(decodeState(again), full);
 });

@@ -6,6 +6,7 @@ import type { KeyAndCertificate, Order } from './issue.ts';
 import {
   CLOCK_SKEW_MS,
   isAuthority,
+  isValidAt,
   leafProblem,
   notAfter,
   readCertificate,
@@ -44,7 +45,7 @@ export async function buildAuthority(now: number, lifetimeMs: number): Promise<K
   });
   const certificate = readCertificate(built.cert);
   const key = readPrivateKey(built.key);
-  if (!certificate || !key || !isAuthority(certificate, key)) {
+  if (!certificate || !key || !isAuthority(certificate, key) || !isValidAt(built.cert, now)) {
     throw new EsaError('CERTIFICATE', 'the CA certificate that was built does not verify');
   }
   return built;
@@ -69,7 +70,7 @@ export async function buildLeaf(
     notBefore: now - CLOCK_SKEW_MS,
     notAfter: Math.min(now + lifetimeMs, authorityEnd),
   });
-  const problem = leafProblem(built, authority.cert, dnsNames);
+  const problem = leafProblem(built, authority.cert, dnsNames, now);
   if (problem !== undefined) {
     throw new EsaError('CERTIFICATE', `the serving certificate that was built does not verify: ${problem}`);
   }

@@ -4,7 +4,10 @@
  */
 import type { KubeObject } from '../kube/objects.ts';
 import type { HookName, HookPaths } from './authority.ts';
-import { splitBundle } from './x509.ts';
+import { isTrusted, splitBundle } from './x509.ts';
+
+/** cert-manager's cainjector keeps the caBundle of an object that carries one of these annotations. */
+const CA_INJECTOR = 'cert-manager.io/inject-';
 
 interface ClientConfig {
   readonly caBundle?: string;
@@ -81,12 +84,26 @@ function callSites(object: TargetObject): CallSite[] {
 /** True if the object calls one of our hooks at all. */
 export const callsUs = (object: TargetObject): boolean => callSites(object).length > 0;
 
-/** The JSON patch that makes the object call us; empty if it does. `bundle` is PEM. */
-export function injectionPatch(object: TargetObject, bundle: string, paths: HookPaths): PatchOperation[] {
-  const caBundle = Buffer.from(bundle, 'utf8').toString('base64');
+/** What every call site is to hold. */
+export interface Wanted {
+  /** PEM of all CAs that are to be trusted; undefined: caBundle is not ours to write. */
+  readonly bundle: string | undefined;
+  readonly paths: HookPaths;
+}
+
+/** True if cert-manager was asked to write the object's caBundle: then we do not. */
+export const isInjectedByOthers = ({ metadata }: TargetObject): boolean =>
+  Object.keys(metadata.annotations ?? {}).some((key) => key.startsWith(CA_INJECTOR));
+
+/** The JSON patch that makes the object call us; empty if it does. */
+export function injectionPatch(object: TargetObject, { bundle, paths }: Wanted): PatchOperation[] {
+  const caBundle =
+    bundle === undefined || isInjectedByOthers(object)
+      ? undefined
+      : Buffer.from(bundle, 'utf8').toString('base64');
   return callSites(object).flatMap(({ pointer, clientConfig, hook, guard }): PatchOperation[] => {
     const operations: PatchOperation[] = [];
-    if (clientConfig.caBundle !== caBundle) {
+    if (caBundle !== undefined && clientConfig.caBundle !== caBundle) {
       operations.push({ op: 'add', path: `${pointer}/caBundle`, value: caBundle });
     }
     if (clientConfig.service?.path !== paths[hook]) {
@@ -96,10 +113,29 @@ export function injectionPatch(object: TargetObject, bundle: string, paths: Hook
   });
 }
 
-/** True if calls from this object reach us and trust leaves of `authority` (PEM), whatever else it trusts. */
-export const isServed = (object: TargetObject, authority: string, paths: HookPaths): boolean =>
-  callSites(object).every(({ clientConfig, hook }) => {
+/** How calls from an object fare. */
+export interface Reach {
+  /** All of them come to the right path and trust the certificate served, whatever else they trust. */
+  readonly served: boolean;
+  /**
+   * None trusts the certificate, and each holds CAs of somebody: what is served is out of date. (Where there is
+   * no CA at all nothing is known: the API server goes by those of its system.)
+   */
+  readonly distrusted: boolean;
+}
+
+/** `chain` is what is served, PEM. */
+export function reachOf(object: TargetObject, chain: string, paths: HookPaths): Reach {
+  const sites = callSites(object).map(({ clientConfig, hook }) => {
     const bundle = Buffer.from(clientConfig.caBundle ?? '', 'base64').toString('utf8');
-    const trusted = splitBundle(bundle).some((pem) => pem.trim() === authority.trim());
-    return trusted && clientConfig.service?.path === paths[hook];
+    const trusted = isTrusted(chain, bundle);
+    return {
+      served: trusted && clientConfig.service?.path === paths[hook],
+      distrusted: !trusted && splitBundle(bundle).length > 0,
+    };
   });
+  return {
+    served: sites.every(({ served }) => served),
+    distrusted: sites.length > 0 && sites.every(({ distrusted }) => distrusted),
+  };
+}

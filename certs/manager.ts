@@ -2,7 +2,8 @@
  * Keeps the webhook's certificate valid and its callers informed. Each replica signs its own leaf, in
  * memory, with a CA that all share in a Secret. The CA is replaced in an order that no caller notices: make
  * the next one, publish old and new, read that back, let it spread, switch the leaves, and drop the old one
- * when its last leaf has ended. Only the holder of a Lease writes; the others read and follow.
+ * when all replicas had time to. Only the holder of a Lease writes; the others read and follow. Or key and
+ * certificate come from files and somebody else informs the callers of the CA: then only the paths are ours.
  */
 import type { Clock } from '../api/clock.ts';
 import { toEsaError } from '../api/errors.ts';
@@ -14,14 +15,28 @@ import type { KubeLog } from '../kube/log.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import { resourcePath } from '../kube/path.ts';
 import { Reflector } from '../kube/reflector.ts';
-import { type HookPaths, hookPaths, newTokens, type SharedState, trustBundle } from './authority.ts';
-import { buildAuthority, buildLeaf } from './build.ts';
-import { nextStep, takeStep } from './rotation.ts';
-import { SharedStateStore } from './store.ts';
-import { Targets } from './targets.ts';
-import { notAfter, readCertificate, renewalTime } from './x509.ts';
+import {
+  type HookPaths,
+  hookPaths,
+  newState,
+  type SharedState,
+  salvageState,
+  trustBundle,
+} from './authority.ts';
+import { buildAuthority } from './build.ts';
+import { type CertificateFiles, FileLeaf } from './files.ts';
+import { type LeafSource, OwnLeaf, type ServingCertificate, serviceNames } from './leaf.ts';
+import { nextStep, type Step, takeStep } from './rotation.ts';
+import { type Damage, SharedStateStore } from './store.ts';
+import { type Cause, Targets } from './targets.ts';
+import { notAfter, readCertificate } from './x509.ts';
+
+export type { ServingCertificate };
 
 const DAY_MS = 86_400_000;
+const ROTATING_TICK_MS = 1000;
+/** Damage that the leader has left for so long is repaired by whoever sees it: the leader may be gone. */
+const LEADER_GRACE_MS = 5000;
 
 /** Milliseconds all; the defaults are for production, shorter ones for tests. */
 export interface CertificateTimes {
@@ -29,8 +44,11 @@ export interface CertificateTimes {
   readonly authorityMs: number;
   /** Life of a leaf; 30 days. */
   readonly leafMs: number;
-  /** How long a bundle was readable before leaves rely on it: API servers learn of it by a watch. 30 s. */
-  readonly spreadMs: number;
+  /**
+   * How long a CA is published before it signs, and trusted after the next one does: API servers learn of the
+   * one by a watch, replicas of the other. 10 min.
+   */
+  readonly overlapMs: number;
   /** How often the wall clock is looked at; 10 s. */
   readonly tickMs: number;
   readonly leaseDurationMs: number;
@@ -41,12 +59,23 @@ export interface CertificateTimes {
 const DEFAULT_TIMES: CertificateTimes = {
   authorityMs: 365 * DAY_MS,
   leafMs: 30 * DAY_MS,
-  spreadMs: 30_000,
+  overlapMs: 600_000,
   tickMs: 10_000,
-  leaseDurationMs: 30_000,
-  leaseRenewDeadlineMs: 20_000,
-  leaseRetryMs: 5000,
+  leaseDurationMs: 15_000,
+  leaseRenewDeadlineMs: 10_000,
+  leaseRetryMs: 3000,
 };
+
+/** What was done, for metrics. */
+export interface CertificateEvents {
+  readonly onStep: (step: Step) => void;
+  /** caBundle or path was written into an object of this kind. */
+  readonly onInjected: (kind: string, cause: Cause) => void;
+  /** The Secret was written again. */
+  readonly onRepair: (damage: Damage) => void;
+  /** The files were looked at. */
+  readonly onFiles: (usable: boolean) => void;
+}
 
 export interface CertificateManagerOptions {
   readonly kube: KubeClient;
@@ -66,36 +95,22 @@ export interface CertificateManagerOptions {
   readonly clock: Clock;
   readonly log: KubeLog;
   readonly times?: Partial<CertificateTimes> | undefined;
+  /**
+   * Serves what these files hold; the CA is neither made, rotated nor injected. (The Secret is kept all the
+   * same: the tokens of the paths are in it.)
+   */
+  readonly files?: CertificateFiles | undefined;
+  readonly events?: Partial<CertificateEvents> | undefined;
 }
 
-/** A serving certificate. */
-export interface ServingCertificate {
-  /** PEM, PKCS#8. */
-  readonly key: string;
-  /** PEM. */
-  readonly cert: string;
-  /** Milliseconds since the epoch. */
-  readonly notAfter: number;
-}
-
-interface Leaf extends ServingCertificate {
-  /** PEM of the CA that signed it. */
-  readonly authority: string;
-  readonly renewAt: number;
-}
-
-/** The names by which a Service is called inside a cluster. */
-const serviceNames = (service: string, namespace: string): string[] => [
-  service,
-  `${service}.${namespace}`,
-  `${service}.${namespace}.svc`,
-  `${service}.${namespace}.svc.cluster.local`,
-];
+/** Tells one step of a rotation from the other. */
+const nameOf = ({ generation, current }: SharedState): string => `${generation} ${current.cert}`;
 
 export class CertificateManager {
   readonly #options: CertificateManagerOptions;
   readonly #times: CertificateTimes;
   readonly #store: SharedStateStore;
+  readonly #source: LeafSource;
   readonly #targets: Targets;
   readonly #elector: LeaderElector;
   readonly #watch: Reflector<KubeObject>;
@@ -105,14 +120,21 @@ export class CertificateManager {
   readonly #backoff = new Backoff(500, 30_000);
   #running: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
-  #leaf: Leaf | undefined;
+  #leaf: ServingCertificate | undefined;
   #paths: HookPaths | undefined;
   #wake = Promise.withResolvers<void>();
   #secretSeen: string | undefined;
+  /** When the Secret was last known to be what we think; by both clocks, since either may stand still or jump. */
+  #confirmed = { wall: 0, monotonic: 0 };
   #targetsKnown = false;
   #injected = false;
-  /** Bundle that was last read back everywhere, and since when (monotonic). */
-  #published: { bundle: string; since: number } | undefined;
+  #distrusted = false;
+  /** The state as it is, and since when it was known here (monotonic). */
+  #held: { what: string; since: number } | undefined;
+  /** The bundle that was read back everywhere, where, and since when nobody wrote there (monotonic). */
+  #published: { what: string; where: string; since: number } | undefined;
+  /** Since when a target is not as wanted (monotonic). */
+  #inexactSince: number | undefined;
   #lastProblem: string | undefined;
 
   constructor(options: CertificateManagerOptions) {
@@ -120,8 +142,31 @@ export class CertificateManager {
     this.#times = { ...DEFAULT_TIMES, ...options.times };
     const { kube, namespace, log, clock } = options;
     const secretName = options.secretName ?? 'external-secrets-admission-ca';
-    this.#store = new SharedStateStore(kube, namespace, secretName);
-    this.#targets = new Targets({ ...options, onChange: () => this.#wakeUp() });
+    const events = options.events ?? {};
+    this.#store = new SharedStateStore({
+      kube,
+      namespace,
+      name: secretName,
+      onRepair: (damage, problem) => {
+        const fields = { secret: `${namespace}/${secretName}`, damage, ...(problem ? { err: problem } : {}) };
+        log.warn(fields, 'the Secret of the CA was not what it should be, written again');
+        events.onRepair?.(damage);
+      },
+    });
+    const dnsNames = serviceNames(options.serviceName, namespace);
+    this.#source = options.files
+      ? new FileLeaf({
+          files: options.files,
+          dnsNames: [dnsNames[2]],
+          log,
+          onLook: (usable) => events.onFiles?.(usable),
+        })
+      : new OwnLeaf({ dnsNames, lifetimeMs: this.#times.leafMs, log });
+    this.#targets = new Targets({
+      ...options,
+      onChange: () => this.#wakeUp(),
+      onInjected: (kind, cause) => events.onInjected?.(kind, cause),
+    });
     this.#elector = new LeaderElector({
       kube,
       namespace,
@@ -193,12 +238,20 @@ export class CertificateManager {
     return this.#paths;
   }
 
+  /** When the CA ends, milliseconds since the epoch; undefined where it is not ours. */
+  authorityNotAfter(): number | undefined {
+    const certificate = this.#options.files ? undefined : readCertificate(this.#store.state?.current.cert);
+    return certificate && notAfter(certificate);
+  }
+
   /**
-   * True once the certificate is valid and was read back from every configuration and CRD that exists. A
-   * later damage to one of those does not take it back: the other callers can still be served.
+   * True once the certificate is valid and every configuration and CRD that exists was seen to trust it. A
+   * later damage to one of those does not take it back: the other callers can still be served. That all of
+   * them trust others only does: this replica has missed a rotation, and whoever comes is better off elsewhere.
    */
   ready(): boolean {
-    return this.#injected && this.#leaf !== undefined && this.#options.clock.now() < this.#leaf.notAfter;
+    const valid = this.#leaf !== undefined && this.#options.clock.now() < this.#leaf.notAfter;
+    return this.#injected && valid && !this.#distrusted;
   }
 
   /** Ends all work and gives the lease back; the certificate stays as it is. May be called again. */
@@ -229,6 +282,8 @@ export class CertificateManager {
         await this.#reconcile(signal);
         this.#backoff.reset();
         this.#lastProblem = undefined;
+        // What is under way is looked at more often.
+        if (this.#store.state?.next) waitMs = Math.min(waitMs, ROTATING_TICK_MS);
       } catch (error) {
         if (signal.aborted) return;
         waitMs = this.#recover(error);
@@ -250,6 +305,7 @@ export class CertificateManager {
 
   async #reconcile(signal: AbortSignal): Promise<void> {
     const loaded = await this.#load(signal);
+    if (loaded === undefined) return;
     this.#paths = hookPaths(loaded);
     // A leaf that is due is more urgent than a step of the rotation, which may ask for another one.
     await this.#renewLeaf(loaded);
@@ -258,69 +314,85 @@ export class CertificateManager {
     if (this.#targetsKnown) await this.#inject(state, signal);
   }
 
-  async #load(signal: AbortSignal): Promise<SharedState> {
-    const known = this.#store.state;
-    if (known !== undefined && this.#secretSeen === this.#store.resourceVersion) return known;
+  async #load(signal: AbortSignal): Promise<SharedState | undefined> {
     const { clock, log } = this.#options;
+    const known = this.#store.state;
+    const told = this.#secretSeen === this.#store.resourceVersion;
+    if (known !== undefined && told && !this.#isOutOfTouch()) return known;
+    const build = () => buildAuthority(clock.now(), this.#times.authorityMs);
+    const now = { wall: clock.now(), monotonic: clock.monotonic() };
     const state = await this.#store.load(
-      async () => {
-        log.info({}, 'making the first CA');
-        return {
-          current: await buildAuthority(clock.now(), this.#times.authorityMs),
-          next: undefined,
-          previous: [],
-          switchedAt: undefined,
-          tokens: newTokens(),
-        };
+      {
+        initial: () => {
+          log.info({}, 'making the first CA');
+          return newState(build);
+        },
+        // A replica that still knows it all restores it at once; only if there is none a leader comes to this.
+        salvage: (secret) => (this.#elector.isLeader() ? salvageState(secret, build) : undefined),
       },
       { signal },
     );
     // From here on the watch tells of changes.
     this.#secretSeen = this.#store.resourceVersion;
     this.#watch.start();
+    if (state === undefined) return undefined;
+    this.#confirmed = now;
+    this.#hold(state);
     return state;
   }
 
-  /** Takes the steps that are due, if we lead. */
+  /** True if the Secret was not read for long: a watch may be dead and not know it, a machine have slept. */
+  #isOutOfTouch(): boolean {
+    const { clock } = this.#options;
+    const limit = this.#times.overlapMs / 4;
+    const { wall, monotonic } = this.#confirmed;
+    return clock.monotonic() - monotonic > limit || Math.abs(clock.now() - wall) > limit;
+  }
+
+  /** Takes the step that is due, if we lead. */
   async #rotate(state: SharedState, signal: AbortSignal): Promise<SharedState> {
-    const { clock, log } = this.#options;
-    if (!this.#elector.isLeader()) return state;
+    const { clock, files, log, events } = this.#options;
+    if (files !== undefined || !this.#elector.isLeader()) return state;
     const now = clock.now();
-    const published = this.#isPublished(trustBundle(state));
-    const step = nextStep(state, { now, published, leafLifetimeMs: this.#times.leafMs });
+    const { request } = this.#store;
+    const step = nextStep(state, {
+      now,
+      publishedMs: this.#since(this.#published, trustBundle(state)),
+      heldMs: this.#since(this.#held, nameOf(state)) ?? 0,
+      overlapMs: this.#times.overlapMs,
+      requested: request !== undefined && request !== state.answered,
+    });
     if (step === undefined) return state;
-    const after = await takeStep(state, step, now, () => buildAuthority(now, this.#times.authorityMs));
-    if (!(await this.#store.write(after, { signal }))) {
-      // Somebody else has written; what they wrote is read before anything else.
+    const after = await takeStep(state, step, request, () => buildAuthority(now, this.#times.authorityMs));
+    // Building takes a while. A leader that is none any more must not write; one write a Lease cannot prevent is
+    // caught by the version of the Secret.
+    if (!this.#elector.isLeader() || !(await this.#store.write(after, { signal }))) {
+      // What somebody else wrote is read before anything else.
       this.#secretSeen = undefined;
       this.#wakeUp();
       return state;
     }
     this.#secretSeen = this.#store.resourceVersion;
+    this.#hold(after);
     log.info({ step }, 'CA rotation');
+    events?.onStep?.(step);
     return after;
   }
 
+  #hold(state: SharedState): void {
+    const what = nameOf(state);
+    if (this.#held?.what !== what) this.#held = { what, since: this.#options.clock.monotonic() };
+  }
+
+  #since(mark: { what: string; since: number } | undefined, what: string): number | undefined {
+    return mark?.what === what ? this.#options.clock.monotonic() - mark.since : undefined;
+  }
+
   async #renewLeaf(state: SharedState): Promise<void> {
-    const { clock, log, serviceName, namespace } = this.#options;
-    const now = clock.now();
-    const leaf = this.#leaf;
-    if (leaf && leaf.authority === state.current.cert && now < leaf.renewAt) return;
-    const authority = readCertificate(state.current.cert);
-    // With an expired CA there is nothing to sign with until the leader has replaced it.
-    if (!authority || notAfter(authority) <= now) return;
-    const names = serviceNames(serviceName, namespace);
-    const built = await buildLeaf(state.current, names, now, this.#times.leafMs);
-    const certificate = readCertificate(built.cert);
-    if (!certificate) return;
-    const next: Leaf = {
-      ...built,
-      notAfter: notAfter(certificate),
-      renewAt: renewalTime(certificate),
-      authority: state.current.cert,
-    };
+    const { clock, log } = this.#options;
+    const next = await this.#source.renew(state, clock.now());
+    if (next === undefined) return;
     this.#leaf = next;
-    log.info({ notAfter: new Date(next.notAfter).toISOString() }, 'serving certificate issued');
     for (const listener of this.#listeners) {
       try {
         listener(next);
@@ -332,22 +404,43 @@ export class CertificateManager {
   }
 
   async #inject(state: SharedState, signal: AbortSignal): Promise<void> {
+    const { clock, files, log } = this.#options;
     const bundle = trustBundle(state);
-    const wanted = { bundle, paths: hookPaths(state), authority: this.#leaf?.authority ?? '' };
-    const { served, exact } = await this.#targets.check(wanted, this.#elector.isLeader(), signal);
-    if (!exact) this.#published = undefined;
-    else if (this.#published?.bundle !== bundle) {
-      this.#published = { bundle, since: this.#options.clock.monotonic() };
+    const wanted = {
+      bundle: files === undefined ? bundle : undefined,
+      paths: hookPaths(state),
+      chain: this.#leaf?.cert ?? '',
+    };
+    const mayWrite = this.#elector.isLeader() || this.#isLeaderLate();
+    const check = await this.#targets.check(
+      wanted,
+      mayWrite ? () => this.#confirm(signal) : undefined,
+      signal,
+    );
+    if (check.exact) this.#inexactSince = undefined;
+    else this.#inexactSince ??= clock.monotonic();
+    const where = check.generations;
+    if (!check.exact) this.#published = undefined;
+    else if (this.#published?.what !== bundle || this.#published.where !== where) {
+      this.#published = { what: bundle, where, since: clock.monotonic() };
     }
-    if (served && this.#leaf && !this.#injected) {
+    this.#distrusted = check.distrusted;
+    if (check.served && this.#leaf && !this.#injected) {
       this.#injected = true;
-      this.#options.log.info({}, 'certificate is valid and known to every caller');
+      log.info({}, 'certificate is valid and known to every caller');
     }
   }
 
-  #isPublished(bundle: string): boolean {
-    const published = this.#published;
-    if (published?.bundle !== bundle) return false;
-    return this.#options.clock.monotonic() - published.since >= this.#times.spreadMs;
+  #isLeaderLate(): boolean {
+    const since = this.#inexactSince;
+    return since !== undefined && this.#options.clock.monotonic() - since >= LEADER_GRACE_MS;
+  }
+
+  /** A leader that has slept through its Lease knows an old bundle: before anything is injected, the Secret tells. */
+  async #confirm(signal: AbortSignal): Promise<boolean> {
+    if (await this.#store.isCurrent({ signal })) return true;
+    this.#secretSeen = undefined;
+    this.#wakeUp();
+    return false;
   }
 }

@@ -1,70 +1,79 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { newTokens, type SharedState, trustBundle } from './authority.ts';
+import { MAX_PREVIOUS, newState, type SharedState, trustBundle } from './authority.ts';
 import { buildAuthority } from './build.ts';
-import { nextStep, takeStep } from './rotation.ts';
+import { nextStep, type Situation, takeStep } from './rotation.ts';
 
 const DAY = 86_400_000;
+const OVERLAP = 600_000;
 const start = Date.parse('2026-11-22T00:00:00Z');
-const LEAF = 30 * DAY;
 const first = await buildAuthority(start, 365 * DAY);
 const second = await buildAuthority(start + 244 * DAY, 365 * DAY);
-const begin: SharedState = {
-  current: first,
-  next: undefined,
-  previous: [],
-  switchedAt: undefined,
-  tokens: newTokens(),
-};
+const begin: SharedState = await newState(() => Promise.resolve(first));
 const noBuild = () => Promise.reject(new Error('nothing is to be built'));
-const at = (day: number, published = false) => ({
+const at = (day: number, more: Partial<Situation> = {}): Situation => ({
   now: start + day * DAY,
-  published,
-  leafLifetimeMs: LEAF,
+  publishedMs: undefined,
+  heldMs: 0,
+  overlapMs: OVERLAP,
+  requested: false,
+  ...more,
 });
 
 test('a whole rotation', async () => {
   assert.equal(nextStep(begin, at(1)), undefined);
-  assert.equal(nextStep(begin, at(243, true)), undefined);
+  assert.equal(nextStep(begin, at(243, { publishedMs: DAY, heldMs: DAY })), undefined);
   assert.equal(nextStep(begin, at(244)), 'introduce');
-  const introduced = await takeStep(begin, 'introduce', at(244).now, () => Promise.resolve(second));
-  assert.equal(introduced.current, first);
-  assert.equal(introduced.next, second);
-  assert.equal(nextStep(introduced, at(300)), undefined, 'never before it is published');
-  assert.equal(nextStep(introduced, at(244, true)), 'switch');
-  const switched = await takeStep(introduced, 'switch', at(244).now, noBuild);
-  assert.deepEqual(switched, {
-    ...begin,
-    current: second,
-    previous: [first.cert],
-    switchedAt: at(244).now,
-  });
+  const introduced = await takeStep(begin, 'introduce', undefined, () => Promise.resolve(second));
+  assert.deepEqual(introduced, { ...begin, next: second, generation: 2 });
+  assert.equal(nextStep(introduced, at(300, { heldMs: DAY })), undefined, 'never before it is published');
+  assert.equal(nextStep(introduced, at(244, { publishedMs: OVERLAP - 1 })), undefined);
+  assert.equal(nextStep(introduced, at(244, { publishedMs: OVERLAP })), 'switch');
+  const switched = await takeStep(introduced, 'switch', undefined, noBuild);
+  assert.deepEqual(switched, { ...begin, current: second, previous: [first.cert], generation: 3 });
   assert.equal(trustBundle(switched), trustBundle(introduced), 'a switch is no news to API servers');
-  assert.equal(nextStep(switched, at(273, true)), undefined);
-  assert.equal(nextStep(switched, at(274, true)), 'drop');
-  assert.deepEqual(await takeStep(switched, 'drop', at(274).now, noBuild), { ...begin, current: second });
-});
-
-test('an expired CA is replaced, by the introduced one if there is one', async () => {
-  assert.equal(nextStep(begin, at(365)), 'replace');
-  const fresh = await takeStep(begin, 'replace', at(365).now, () => Promise.resolve(second));
-  assert.deepEqual(fresh, { ...begin, current: second });
-  const introduced = { ...begin, next: second };
-  assert.equal(nextStep(introduced, at(365)), 'replace');
-  assert.deepEqual(await takeStep(introduced, 'replace', at(365).now, noBuild), {
+  assert.equal(nextStep(switched, at(244, { publishedMs: DAY, heldMs: OVERLAP - 1 })), undefined);
+  assert.equal(nextStep(switched, at(300)), undefined, 'by the monotonic clock');
+  assert.equal(nextStep(switched, at(244, { heldMs: OVERLAP })), 'drop');
+  assert.deepEqual(await takeStep(switched, 'drop', undefined, noBuild), {
     ...begin,
     current: second,
+    generation: 4,
   });
 });
 
-test('a previous CA that has expired goes at once', () => {
-  const state = { ...begin, current: second, previous: [first.cert], switchedAt: at(364).now };
-  assert.equal(nextStep(state, at(364)), undefined);
-  assert.equal(nextStep(state, at(366)), 'drop');
+test('a rotation on demand: once a request, and not while another one is under way', async () => {
+  assert.equal(nextStep(begin, at(1, { requested: true })), 'introduce');
+  const introduced = await takeStep(begin, 'introduce', 'today', () => Promise.resolve(second));
+  assert.equal(introduced.answered, 'today');
+  assert.equal(nextStep(introduced, at(244, { requested: true })), undefined);
+  const switched = await takeStep(introduced, 'switch', 'again', noBuild);
+  assert.equal(switched.answered, 'today', 'what is asked for meanwhile is answered later');
+  assert.equal(nextStep(switched, at(244, { requested: true })), undefined);
 });
 
-test('two switches within the life of a leaf keep both old CAs', async () => {
-  const state = { ...begin, next: second, previous: [second.cert], switchedAt: at(240).now };
-  const switched = await takeStep(state, 'switch', at(245).now, noBuild);
-  assert.deepEqual(switched.previous, [first.cert, second.cert]);
+test('an expired CA: the next one is published, but nobody is waited for long', async () => {
+  assert.equal(nextStep(begin, at(365)), 'introduce');
+  const introduced = await takeStep(begin, 'introduce', undefined, () => Promise.resolve(second));
+  assert.equal(nextStep(introduced, at(366)), undefined);
+  assert.equal(nextStep(introduced, at(366, { publishedMs: 999 })), undefined);
+  assert.equal(nextStep(introduced, at(366, { publishedMs: 1000 })), 'switch');
+  assert.equal(nextStep(introduced, at(366, { heldMs: 10_000 })), 'switch', 'a caller that cannot be told');
+});
+
+test('a CA from the future, after the clock was put right: replaced like an expired one', () => {
+  assert.equal(nextStep(begin, at(-1)), 'introduce');
+  assert.equal(nextStep(begin, at(-1 / 24)), undefined, 'an hour is within what it allows for');
+});
+
+test('a next CA that has expired before anybody was there to publish it is replaced', () => {
+  assert.equal(nextStep({ ...begin, next: second }, at(700, { publishedMs: DAY })), 'introduce');
+  assert.equal(nextStep({ ...begin, current: second, next: first }, at(366)), 'introduce');
+});
+
+test('rotations that run into each other keep a few old CAs, not all', async () => {
+  let state: SharedState = { ...begin, next: second, previous: ['a', 'b', 'c'] };
+  state = await takeStep(state, 'switch', undefined, noBuild);
+  assert.equal(state.previous.length, MAX_PREVIOUS);
+  assert.equal(state.previous[0], first.cert);
 });

@@ -10,8 +10,15 @@ import type { KubeLog } from '../kube/log.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import { resourcePath } from '../kube/path.ts';
 import { Reflector } from '../kube/reflector.ts';
-import type { HookPaths } from './authority.ts';
-import { callsUs, injectionPatch, isServed, type TargetObject } from './injection.ts';
+import {
+  callsUs,
+  injectionPatch,
+  isInjectedByOthers,
+  type Reach,
+  reachOf,
+  type TargetObject,
+  type Wanted,
+} from './injection.ts';
 
 interface Kind {
   readonly kind: string;
@@ -27,25 +34,32 @@ interface Target {
   seen: string | undefined;
   /** Version and wishes that `result` is about. */
   checked: string;
-  result: Check;
+  result: Result;
+  /** The wish that the object was seen to fulfil; a patch for the same one repairs a damage. */
+  fulfilled: string | undefined;
   reportedMissing: boolean;
+}
+
+interface Result extends Reach {
+  readonly exact: boolean;
+  /** Changes with every write of the object's spec, whoever makes it. */
+  readonly generation: string;
 }
 
 /** How things stand with every object that exists. */
 export interface Check {
-  /** All of them reach us and trust the CA of our leaf. */
+  /** All of them reach us and trust the certificate that is served. */
   readonly served: boolean;
+  /** None of them trusts it; somebody else's CAs are in all of them. */
+  readonly distrusted: boolean;
   /** All of them hold exactly the bundle and the paths wanted. */
   readonly exact: boolean;
+  /** Stays the same while nobody writes to any of them. */
+  readonly generations: string;
 }
 
-export interface Wanted {
-  /** PEM of all CAs that are to be trusted. */
-  readonly bundle: string;
-  readonly paths: HookPaths;
-  /** PEM of the CA of our own leaf. */
-  readonly authority: string;
-}
+/** Why an object was patched: it was new or the wish was, or somebody else had changed what is ours. */
+export type Cause = 'change' | 'damage';
 
 interface TargetsOptions {
   readonly kube: KubeClient;
@@ -55,9 +69,11 @@ interface TargetsOptions {
   readonly log: KubeLog;
   /** Something changed: check again. */
   readonly onChange: () => void;
+  readonly onInjected: (kind: string, cause: Cause) => void;
 }
 
-const NOT_CHECKED: Check = { served: false, exact: false };
+const NOT_CHECKED: Result = { served: false, distrusted: false, exact: false, generation: '' };
+const GONE: Result = { served: true, distrusted: false, exact: true, generation: '' };
 // Somebody else may write between our read and our patch; after so many times the next turn goes on.
 const MAX_TRIES = 3;
 const ADMISSION = { group: 'admissionregistration.k8s.io', version: 'v1' };
@@ -109,14 +125,20 @@ export class Targets {
   }
 
   /**
-   * Checks what changed since it was checked last; with `write`, patches what is not as wanted and reads
-   * it back. One object that fails does not keep the others from theirs.
+   * Checks what changed since it was checked last; with `confirm`, patches what is not as wanted and reads
+   * it back, if confirm(), asked once before the first patch, says yes. One object that fails does not keep
+   * the others from theirs. `chain` is what we serve, PEM.
    * @throws KubeError the first failure, when all have had their turn
    */
-  async check(wanted: Wanted, write: boolean, signal: AbortSignal): Promise<Check> {
+  async check(
+    wanted: Wanted & { chain: string },
+    confirm: (() => Promise<boolean>) | undefined,
+    signal: AbortSignal,
+  ): Promise<Check> {
+    let confirmed: Promise<boolean> | undefined;
+    const mayWrite = confirm && (() => (confirmed ??= confirm()));
     const wish = JSON.stringify(wanted);
-    let served = true;
-    let exact = true;
+    const results: Result[] = [];
     const failures: unknown[] = [];
     for (const target of this.#targets) {
       if (target.seen === undefined) {
@@ -124,21 +146,26 @@ export class Targets {
         continue;
       }
       target.reportedMissing = false;
-      const upToDate = target.checked === `${target.seen} ${wish}` && (target.result.exact || !write);
+      const upToDate = target.checked === `${target.seen} ${wish}` && (target.result.exact || !confirm);
       if (!upToDate) {
         try {
-          await this.#checkOne(target, wanted, wish, write, signal);
+          await this.#checkOne(target, wanted, wish, mayWrite, signal);
         } catch (error) {
           target.checked = '';
           target.result = NOT_CHECKED;
           failures.push(error);
         }
       }
-      served &&= target.result.served;
-      exact &&= target.result.exact;
+      results.push(target.result);
     }
     if (failures.length > 0) throw failures[0];
-    return { served, exact };
+    const calling = results.filter(({ generation }) => generation !== '');
+    return {
+      served: results.every(({ served }) => served),
+      distrusted: calling.length > 0 && calling.every(({ distrusted }) => distrusted),
+      exact: results.every(({ exact }) => exact),
+      generations: results.map(({ generation }) => generation).join(),
+    };
   }
 
   #follow({ kind, collection, names }: Kind): void {
@@ -152,6 +179,7 @@ export class Targets {
         seen: undefined,
         checked: '',
         result: NOT_CHECKED,
+        fulfilled: undefined,
         reportedMissing: false,
       };
       byName.set(name, target);
@@ -182,27 +210,36 @@ export class Targets {
 
   async #checkOne(
     target: Target,
-    wanted: Wanted,
+    wanted: Wanted & { chain: string },
     wish: string,
-    write: boolean,
+    mayWrite: (() => Promise<boolean>) | undefined,
     signal: AbortSignal,
   ): Promise<void> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const object = await this.#read(target, signal);
       if (object === undefined) {
         // Deleted a moment ago; the watch is about to say so.
-        target.result = { served: true, exact: true };
+        target.result = GONE;
         target.checked = '';
         return;
       }
-      const patch = injectionPatch(object, wanted.bundle, wanted.paths);
-      target.checked = `${object.metadata.resourceVersion} ${wish}`;
+      const patch = injectionPatch(object, wanted);
+      const { uid, generation, resourceVersion } = object.metadata;
+      target.checked = `${resourceVersion} ${wish}`;
       target.result = {
-        served: isServed(object, wanted.authority, wanted.paths),
+        ...reachOf(object, wanted.chain, wanted.paths),
         exact: patch.length === 0,
+        // What calls nobody of ours has no say.
+        generation: callsUs(object) ? `${uid} ${generation}` : '',
       };
-      if (patch.length === 0 || !write) return;
-      await this.#patch(target, patch, signal);
+      const sameWish = JSON.stringify([wanted.bundle, wanted.paths, uid]);
+      if (patch.length === 0) {
+        target.fulfilled = sameWish;
+        return;
+      }
+      if (!(await mayWrite?.())) return;
+      const cause = target.fulfilled === sameWish ? 'damage' : 'change';
+      if (await this.#patch(target, patch, cause, signal)) target.fulfilled = undefined;
     }
   }
 
@@ -216,6 +253,9 @@ export class Targets {
       if (target.checked === '' && !callsUs(object)) {
         log.info({ kind: target.kind, name: target.name }, 'does not call this webhook, left alone');
       }
+      if (target.checked === '' && isInjectedByOthers(object)) {
+        log.info({ kind: target.kind, name: target.name }, 'caBundle is left to cert-manager');
+      }
       return object;
     } catch (error) {
       if (isNotFound(error)) return undefined;
@@ -223,8 +263,13 @@ export class Targets {
     }
   }
 
-  async #patch(target: Target, patch: readonly unknown[], signal: AbortSignal): Promise<void> {
-    const { kube, log } = this.#options;
+  async #patch(
+    target: Target,
+    patch: readonly unknown[],
+    cause: Cause,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { kube, log, onInjected } = this.#options;
     try {
       await kube.request('PATCH', target.path, {
         signal,
@@ -235,10 +280,15 @@ export class Targets {
         sensitive: true,
         what: `inject the CA into ${target.kind} ${target.name}`,
       });
-      log.info({ kind: target.kind, name: target.name }, 'CA bundle and path injected');
+      const what = { kind: target.kind, name: target.name, cause };
+      if (cause === 'damage') log.warn(what, 'somebody changed CA bundle or path, injected again');
+      else log.info(what, 'CA bundle and path injected');
+      onInjected(target.kind, cause);
+      return true;
     } catch (error) {
       // A test of the patch did not hold: the object changed since it was read. Or it is gone.
       if (!isInvalid(error) && !isNotFound(error)) throw error;
+      return false;
     }
   }
 

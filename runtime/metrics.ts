@@ -76,11 +76,56 @@ export function webhookMetrics(registry: Registry, inFlight: () => number) {
       buckets: SECONDS,
       registers: [registry],
     }),
-    certificateExpiry: new Gauge({
-      name: 'esa_certificate_expiry_timestamp_seconds',
-      help: 'When the serving certificate ends.',
-      registers: [registry],
-    }),
+  };
+}
+/**
+ * @param expiry when the certificates end (milliseconds since the epoch), asked at each scrape
+ * @returns what certs/ reports its doings to
+ */
+export function certificateMetrics(
+  registry: Registry,
+  expiry: () => { readonly serving: number | undefined; readonly ca: number | undefined },
+) {
+  new Gauge({
+    name: 'esa_certificate_expiry_timestamp_seconds',
+    help: 'When the serving certificate and the CA that signs it end.',
+    labelNames: ['certificate'] as const,
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [certificate, ms] of Object.entries(expiry())) {
+        if (ms !== undefined) this.set({ certificate }, ms / 1000);
+      }
+    },
+  });
+  const steps = new Counter({
+    name: 'esa_certificate_rotations_total',
+    help: 'Steps of rotations of the CA: introduce, switch, drop.',
+    labelNames: ['step'] as const,
+    registers: [registry],
+  });
+  const injections = new Counter({
+    name: 'esa_certificate_injections_total',
+    help: 'Writes of caBundle and path, by kind of object; cause damage: somebody had overwritten them.',
+    labelNames: ['kind', 'cause'] as const,
+    registers: [registry],
+  });
+  const repairs = new Counter({
+    name: 'esa_certificate_secret_repairs_total',
+    help: 'Writes of the Secret of the CA because it was deleted, damaged or rolled back.',
+    labelNames: ['damage'] as const,
+    registers: [registry],
+  });
+  const unusable = new Gauge({
+    name: 'esa_certificate_files_unusable',
+    help: '1 while the certificate files hold what cannot be served.',
+    registers: [registry],
+  });
+  return {
+    onStep: (step: string): void => steps.inc({ step }),
+    onInjected: (kind: string, cause: string): void => injections.inc({ kind, cause }),
+    onRepair: (damage: string): void => repairs.inc({ damage }),
+    onFiles: (usable: boolean): void => unusable.set(usable ? 0 : 1),
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { formatGoDuration, parseGoDuration } from '../api/duration.ts';
 import { EsaError, toEsaError } from '../api/errors.ts';
 import { describeError, LOG_LEVELS, type Log, type LogLevel } from './log.ts';
 
@@ -72,6 +73,18 @@ export function integerFlag(name: string, text: string, min: number, max: number
   if (!(value >= min && value <= max))
     throw new EsaError('CONFIGURATION', `--${name}: "${text}" is not an integer from ${min} to ${max}`);
   return value;
+}
+
+/** @returns milliseconds @throws EsaError CONFIGURATION unless `text` is a duration within the bounds (milliseconds) */
+export function durationFlag(name: string, text: string, min: number, max: number): number {
+  const ms = parseGoDuration(text);
+  if (ms === undefined || ms < min || ms > max) {
+    throw new EsaError(
+      'CONFIGURATION',
+      `--${name}: "${text}" is not a duration from ${formatGoDuration(min)} to ${formatGoDuration(max)}`,
+    );
+  }
+  return ms;
 }
 
 /** @throws EsaError CONFIGURATION unless `text` is one of the levels */

@@ -2,7 +2,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { systemClock } from '../api/clock.ts';
-import { parseGoDuration } from '../api/duration.ts';
 import { EsaError } from '../api/errors.ts';
 import { CertificateManager } from '../certs/manager.ts';
 import { pause } from '../kube/backoff.ts';
@@ -15,8 +14,15 @@ import { scrubVaultEnvironment } from '../providers/vault/client.ts';
 import { COMMON_FLAGS } from '../runtime/flags.ts';
 import { serveOperational } from '../runtime/http.ts';
 import { createLog, type Log } from '../runtime/log.ts';
-import { createRegistry, policyMetrics, providerMetrics, webhookMetrics } from '../runtime/metrics.ts';
 import {
+  certificateMetrics,
+  createRegistry,
+  policyMetrics,
+  providerMetrics,
+  webhookMetrics,
+} from '../runtime/metrics.ts';
+import {
+  durationFlag,
   integerFlag,
   logLevelFlag,
   ownNamespace,
@@ -39,6 +45,7 @@ import {
   reviewOf,
 } from './admission.ts';
 import { AUTHORIZE_MODES, CallerAuthorizer } from './authorize.ts';
+import { CERTIFICATE_FLAGS, certificateOptions } from './certificate-flags.ts';
 import { convertReview } from './convert.ts';
 import { mutate, mutateFailed, PHASES } from './mutate.ts';
 import { Policies } from './policies.ts';
@@ -66,6 +73,7 @@ const FLAGS = {
     default: 'off',
   },
   'lame-duck': { help: 'How long requests are still served after SIGTERM.', default: '10s' },
+  ...CERTIFICATE_FLAGS,
 } as const;
 
 /** Requests in flight to one store, of this replica. */
@@ -75,17 +83,6 @@ const API_SERVER_SILENCE_MS = 20_000;
 const CRDS = ['externalsecrets', 'secretstores', 'clustersecretstores'].map(
   (plural) => `${plural}.external-secrets.io`,
 );
-
-function durationFlag(name: string, text: string, min: number, max: number): number {
-  const ms = parseGoDuration(text);
-  if (ms === undefined || ms < min || ms > max) {
-    throw new EsaError(
-      'CONFIGURATION',
-      `--${name}: "${text}" is not a duration from ${min / 1000}s to ${max / 1000}s`,
-    );
-  }
-  return ms;
-}
 
 let log: Log | undefined;
 
@@ -100,6 +97,7 @@ await runProgram(
     const metricsPort = integerFlag('metrics-port', flags['metrics-port'], 0, 65_535);
     const budgetMs = durationFlag('budget', flags.budget, 100, 25_000);
     const lameDuckMs = durationFlag('lame-duck', flags['lame-duck'], 0, 60_000);
+    const certificateSource = certificateOptions(flags);
     const policyDefault = wordFlag('policy-default', flags['policy-default'], ['allow', 'deny']);
     const authorizeMode = wordFlag('authorize-callers', flags['authorize-callers'], AUTHORIZE_MODES);
     const phase = wordFlag('materialise-in', flags['materialise-in'], PHASES);
@@ -153,7 +151,7 @@ await runProgram(
       },
     };
     const identity = `${hostname()}-${randomBytes(4).toString('hex')}`;
-    const certificates = new CertificateManager({
+    const certificates: CertificateManager = new CertificateManager({
       kube,
       namespace,
       serviceName: flags['service-name'],
@@ -164,6 +162,11 @@ await runProgram(
       crdNames: CRDS,
       clock: systemClock,
       log: logger,
+      ...certificateSource,
+      events: certificateMetrics(registry, () => ({
+        serving: certificates.current()?.notAfter,
+        ca: certificates.authorityNotAfter(),
+      })),
     });
 
     let state: 'starting' | 'serving' | 'stopping' = 'starting';
@@ -176,7 +179,7 @@ await runProgram(
       readyz: () => {
         if (state !== 'serving') return state;
         if (!policies.listed) return 'the ClusterSecretPolicies are not listed yet (is their CRD installed?)';
-        if (!certificates.ready()) return 'the certificate is not valid or not injected';
+        if (!certificates.ready()) return 'the certificate is not valid or not known to all callers';
         return systemClock.monotonic() - apiServerSeen > API_SERVER_SILENCE_MS
           ? 'the API server does not answer'
           : undefined;
@@ -254,12 +257,10 @@ await runProgram(
     certificates.onChange((next) => {
       try {
         server.reload(next);
-        metrics.certificateExpiry.set(next.notAfter / 1000);
       } catch (error) {
         logger.error({ err: error }, 'the new certificate cannot be used, the old one stays');
       }
     });
-    metrics.certificateExpiry.set(credentials.notAfter / 1000);
     await keys
       .load(stop)
       .catch((error: unknown) =>

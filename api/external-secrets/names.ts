@@ -29,5 +29,7 @@ export const ANNOTATION_ADOPT = `${OUR_GROUP}/adopt`;
 export const ANNOTATION_REQUIRE_SYNC = `${OUR_GROUP}/require-sync`;
 /** On an ExternalSecret: generated values that stand in the Secret are not replaced by new ones. */
 export const ANNOTATION_KEEP_GENERATED = `${OUR_GROUP}/keep-generated`;
+/** On the webhook's Secret with the CA: each new value asks for a new CA. */
+export const ANNOTATION_ROTATE = `${OUR_GROUP}/rotate`;
 /** On an object read in an older version: what that version cannot say. */
 export const ANNOTATION_CONVERSION = `${OUR_GROUP}/conversion-data`;

@@ -1,340 +1,300 @@
 /** Certificates on a real API server: it calls real HTTPS servers, which show what CertificateManager gives. */
 import assert from 'node:assert/strict';
-import { randomUUID, X509Certificate } from 'node:crypto';
-import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { randomUUID } from 'node:crypto';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { systemClock } from '../../api/clock.ts';
-import { CertificateManager, type CertificateTimes } from '../../certs/manager.ts';
-import { KubeClient } from '../../kube/client.ts';
-import { loadClusterConfig } from '../../kube/config.ts';
-import { isNotFound } from '../../kube/errors.ts';
-import { type ControlPlane, startControlPlane } from '../harness/control-plane.ts';
-import { always, eventually } from '../harness/eventually.ts';
+import { buildAuthority } from '../../certs/build.ts';
+import type { CertificateManager } from '../../certs/manager.ts';
+import { startControlPlane } from '../harness/control-plane.ts';
+import { eventually } from '../harness/eventually.ts';
+import {
+  type Calls,
+  CertificateBed,
+  CONFIGURATIONS,
+  CRD,
+  DEFINITIONS,
+  issuerOf,
+  JumpingClock,
+  MUTATING,
+  SECRET,
+  VALIDATING,
+} from './support/certs.ts';
 
-const VALIDATING = 'esa-validating';
-const MUTATING = 'esa-mutating';
-const CRD = 'externalsecrets.external-secrets.io';
-const HOOK = 'validate.externalsecret.external-secrets.io';
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 
-let controlPlane: ControlPlane;
-let kube: KubeClient;
-const clients: KubeClient[] = [];
-/** What a test has started, ended after it even if it fails. */
-const endings: (() => Promise<unknown>)[] = [];
+let bed: CertificateBed;
 
 before(async () => {
-  controlPlane = await startControlPlane({ controllerManager: false });
-  kube = new KubeClient(loadClusterConfig({ kubeconfig: controlPlane.kubeconfig }));
-  await applyCrd();
+  bed = new CertificateBed(await startControlPlane({ controllerManager: false }));
+  await bed.applyCrd();
 });
 after(async () => {
-  for (const client of [kube, ...clients]) await client.close();
-  await controlPlane.stop();
+  await bed.close();
+  await bed.cp.stop();
 });
 
-const at = (path: string): string => `/apis/admissionregistration.k8s.io/v1/${path}`;
-
-async function applyCrd(): Promise<void> {
-  const schema = {
-    openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
-  };
-  await kube.request('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
-    body: {
-      metadata: { name: CRD },
-      spec: {
-        group: 'external-secrets.io',
-        scope: 'Namespaced',
-        names: { kind: 'ExternalSecret', plural: 'externalsecrets', singular: 'externalsecret' },
-        versions: [
-          { name: 'v1', served: true, storage: true, schema },
-          { name: 'v1beta1', served: true, storage: false, schema },
-        ],
-        conversion: {
-          strategy: 'Webhook',
-          webhook: {
-            conversionReviewVersions: ['v1'],
-            clientConfig: { service: { namespace: 'replaced', name: 'hook' } },
-          },
-        },
-      },
-    },
-  });
+function assertNoneFailed({ count, failures }: Calls): void {
+  assert.deepEqual(failures, []);
+  assert.ok(count > 0);
 }
 
-interface Review {
-  readonly request: { uid: string; desiredAPIVersion?: string; objects?: { apiVersion: string }[] };
-}
-
-/** A server that answers every review with yes, if the path is right. */
-async function serve(manager: CertificateManager): Promise<number> {
-  const certificate = manager.current();
-  assert.ok(certificate);
-  const server = createServer({ key: certificate.key, cert: certificate.cert }, (request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
-      const path = request.url?.split('?')[0];
-      if (!Object.values(manager.paths() ?? {}).includes(path ?? '')) {
-        response.writeHead(404).end();
-        return;
-      }
-      const review = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Review;
-      const { uid, objects, desiredAPIVersion } = review.request;
-      const converted = objects?.map((object) => ({ ...object, apiVersion: desiredAPIVersion }));
-      const answer = converted
-        ? { uid, result: { status: 'Success' }, convertedObjects: converted }
-        : { uid, allowed: true };
-      response.setHeader('content-type', 'application/json');
-      response.setHeader('connection', 'close');
-      response.end(JSON.stringify({ ...review, request: undefined, response: answer }));
-    });
-  });
-  manager.onChange(({ key, cert }) => server.setSecureContext({ key, cert }));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  endings.push(async () => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return (server.address() as AddressInfo).port;
-}
-
-/** A namespace of its own for each test, with the Service by which the API server reaches us. */
-async function newNamespace(): Promise<string> {
-  const namespace = `esa-${randomUUID().slice(0, 8)}`;
-  await kube.request('POST', '/api/v1/namespaces', { body: { metadata: { name: namespace } } });
-  await kube.request('POST', `/api/v1/namespaces/${namespace}/services`, {
-    body: {
-      metadata: { name: 'hook' },
-      spec: { type: 'ExternalName', externalName: 'localhost' },
-    },
-  });
-  return namespace;
-}
-
-async function applyConfigurations(namespace: string, port: number): Promise<void> {
-  endings.push(() => removeConfigurations());
-  const webhook = (name: string) => ({
-    name,
-    clientConfig: { service: { namespace, name: 'hook', port } },
-    rules: [
-      {
-        apiGroups: ['external-secrets.io'],
-        apiVersions: ['*'],
-        operations: ['CREATE'],
-        resources: ['externalsecrets'],
-      },
-    ],
-    failurePolicy: 'Fail',
-    sideEffects: 'None',
-    admissionReviewVersions: ['v1'],
-    timeoutSeconds: 2,
-  });
-  const foreign = {
-    ...webhook('other.example.com'),
-    rules: [{ apiGroups: ['x.example.com'], apiVersions: ['*'], operations: ['*'], resources: ['*'] }],
-  };
-  await kube.request('POST', at('validatingwebhookconfigurations'), {
-    body: { metadata: { name: VALIDATING }, webhooks: [foreign, webhook(HOOK)] },
-  });
-  await kube.request('POST', at('mutatingwebhookconfigurations'), {
-    body: {
-      metadata: { name: MUTATING },
-      webhooks: [webhook('materialize.externalsecret.external-secrets.io')],
-    },
-  });
-  await kube.request('PATCH', `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${CRD}`, {
-    contentType: 'application/merge-patch+json',
-    body: {
-      spec: {
-        conversion: {
-          webhook: {
-            clientConfig: { caBundle: null, service: { namespace, name: 'hook', port, path: null } },
-          },
-        },
-      },
-    },
-  });
-}
-
-async function removeConfigurations(): Promise<void> {
-  for (const path of [
-    `validatingwebhookconfigurations/${VALIDATING}`,
-    `mutatingwebhookconfigurations/${MUTATING}`,
-  ]) {
-    await kube.request('DELETE', at(path)).catch((error: unknown) => assert.ok(isNotFound(error)));
-  }
-}
-
-function newManager(
-  namespace: string,
-  identity: string,
-  times: Partial<CertificateTimes> = {},
-  log: string[] = [],
-) {
-  const client = new KubeClient(loadClusterConfig({ kubeconfig: controlPlane.kubeconfig }));
-  clients.push(client);
-  const note = (fields: object, message: string): void => {
-    const error = 'err' in fields && fields.err instanceof Error ? `: ${fields.err.message}` : '';
-    const step = 'step' in fields ? `: ${String(fields.step)}` : '';
-    log.push(message + step + error);
-  };
-  const manager = new CertificateManager({
-    kube: client,
-    namespace,
-    serviceName: 'hook',
-    leaseName: 'esa-certificates',
-    identity,
-    validatingConfiguration: VALIDATING,
-    mutatingConfiguration: MUTATING,
-    crdNames: [CRD, 'missing.external-secrets.io'],
-    clock: systemClock,
-    log: { info: note, warn: note, error: note },
-    times: {
-      tickMs: 100,
-      spreadMs: 300,
-      leaseDurationMs: 2000,
-      leaseRenewDeadlineMs: 1500,
-      leaseRetryMs: 300,
-      ...times,
-    },
-  });
-  endings.push(() => manager.stop());
-  return manager;
-}
-
-/** A create and a read in the old version: both hooks and the conversion are called. */
-async function call(namespace: string): Promise<true> {
-  const name = `es-${randomUUID()}`;
-  const path = (version: string) =>
-    `/apis/external-secrets.io/${version}/namespaces/${namespace}/externalsecrets`;
-  await kube.request('POST', path('v1'), {
-    body: { apiVersion: 'external-secrets.io/v1', kind: 'ExternalSecret', metadata: { name } },
-  });
-  await kube.request('GET', `${path('v1beta1')}/${name}`);
-  return true;
-}
-
-const bundleOf = async (index: number): Promise<string> => {
-  const object = await kube.request<{ webhooks: { clientConfig: { caBundle?: string } }[] }>(
-    'GET',
-    at(`validatingwebhookconfigurations/${VALIDATING}`),
-  );
-  return Buffer.from(object.webhooks[index]?.clientConfig.caBundle ?? '', 'base64').toString('utf8');
-};
-const issuerOf = (manager: CertificateManager): string =>
-  new X509Certificate(manager.current()?.cert ?? '').issuer;
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
 describe('certificates', { concurrency: false }, () => {
-  afterEach(async () => {
-    for (const end of endings.splice(0).toReversed()) await end();
-  });
+  afterEach(() => bed.end());
 
   test('9.3 #55 from nothing to a served call; foreign hooks untouched; damage repaired', async () => {
-    const namespace = await newNamespace();
-    const log: string[] = [];
-    const manager = newManager(namespace, 'a', {}, log);
-    await manager.start(new AbortController().signal);
-    const port = await serve(manager);
+    const namespace = await bed.newNamespace();
+    const [log, events]: [string[], string[]] = [[], []];
+    const manager = await bed.startManager(namespace, 'a', { log, events });
+    const port = await bed.serve(manager);
     await eventually(() => manager.ready(), { what: 'ready without configurations' });
     assert.equal(log.filter((line) => line.startsWith('does not exist')).length, 3, log.join('\n'));
-    await applyConfigurations(namespace, port);
-    await eventually(() => call(namespace), { what: 'a served call' });
-    assert.equal(await bundleOf(0), '');
+    await bed.applyConfigurations(namespace, port);
+    await eventually(() => bed.call(namespace), { what: 'a served call' });
+    assert.equal(await bed.bundle(0), '');
 
-    await kube.request('PATCH', at(`validatingwebhookconfigurations/${VALIDATING}`), {
-      contentType: 'application/json-patch+json',
-      body: [
-        { op: 'remove', path: '/webhooks/1/clientConfig/caBundle' },
-        { op: 'replace', path: '/webhooks/1/clientConfig/service/path', value: '/elsewhere' },
-      ],
-    });
-    assert.equal(manager.ready(), true, 'the other hooks can still be served');
-    await eventually(() => call(namespace), { what: 'a served call after the damage' });
-
-    await removeConfigurations();
-    await applyConfigurations(namespace, port);
-    await eventually(() => call(namespace), { what: 'a served call after a new installation' });
-
-    await kube.request('DELETE', `/api/v1/namespaces/${namespace}/secrets/external-secrets-admission-ca`);
-    await eventually(() =>
-      kube.request('GET', `/api/v1/namespaces/${namespace}/secrets/external-secrets-admission-ca`),
+    const hook = `${CONFIGURATIONS}/validatingwebhookconfigurations/${VALIDATING}`;
+    const mutating = `${CONFIGURATIONS}/mutatingwebhookconfigurations/${MUTATING}`;
+    const conversion = '/spec/conversion/webhook/clientConfig';
+    const other = await buildAuthority(Date.now(), HOUR);
+    // What Argo CD, a helm upgrade or a person make of it.
+    const damages: [string, object][] = [
+      [hook, [{ op: 'remove', path: '/webhooks/1/clientConfig/caBundle' }]],
+      [hook, [{ op: 'replace', path: '/webhooks/1/clientConfig/caBundle', value: base64(other.cert) }]],
+      [hook, [{ op: 'replace', path: '/webhooks/1/clientConfig/service/path', value: '/elsewhere' }]],
+      [mutating, [{ op: 'remove', path: '/webhooks/0/clientConfig/service/path' }]],
+      [`${DEFINITIONS}/${CRD}`, [{ op: 'remove', path: `${conversion}/caBundle` }]],
+      [`${DEFINITIONS}/${CRD}`, [{ op: 'replace', path: `${conversion}/service/path`, value: '/x' }]],
+    ];
+    events.length = 0;
+    for (const [path, patch] of damages) {
+      const repairs = events.filter((event) => event.endsWith('damage')).length;
+      await bed.patch(path, patch);
+      assert.equal(manager.ready(), true, 'the other hooks can still be served');
+      await eventually(() => events.filter((event) => event.endsWith('damage')).length > repairs, {
+        what: `a repair of ${JSON.stringify(patch).slice(0, 80)}`,
+      });
+      await eventually(() => bed.call(namespace), { what: 'a served call after the damage' });
+    }
+    assert.deepEqual(
+      events.filter((event) => event.endsWith('damage')),
+      ['Validating', 'Validating', 'Validating', 'Mutating']
+        .map((kind) => `injected ${kind}WebhookConfiguration damage`)
+        .concat(Array(2).fill('injected CustomResourceDefinition damage')),
     );
-    await call(namespace);
+
+    await bed.removeConfigurations();
+    await bed.applyConfigurations(namespace, port);
+    await eventually(() => bed.call(namespace), { what: 'a served call after a new installation' });
     assert.deepEqual(
       log.filter((line) => line.includes('trying again')),
       [],
     );
   });
 
-  test('two replicas that start together agree; either is trusted; the second takes over', async () => {
-    const namespace = await newNamespace();
-    const managers = [newManager(namespace, 'a'), newManager(namespace, 'b')] as const;
-    await Promise.all(managers.map((manager) => manager.start(new AbortController().signal)));
-    const [one, two] = managers;
-    assert.deepEqual(one.paths(), two.paths());
-    assert.equal(issuerOf(one), issuerOf(two));
-    assert.notEqual(one.current()?.cert, two.current()?.cert);
-    const served = [await serve(managers[0]), await serve(managers[1])] as const;
-    await applyConfigurations(namespace, served[1]);
-    await eventually(() => one.ready() && two.ready(), { what: 'both ready' });
-    await eventually(() => call(namespace), { what: 'a call served by the second' });
-    await one.stop();
-    await removeConfigurations();
-    await applyConfigurations(namespace, served[1]);
-    await eventually(() => call(namespace), { what: 'injection by the one that is left' });
+  test('replicas that start together agree on one CA; any is trusted; another takes over', async () => {
+    const namespace = await bed.newNamespace();
+    const names = ['a', 'b', 'c', 'd'];
+    const managers = await Promise.all(names.map((name) => bed.startManager(namespace, name)));
+    const [one] = managers;
+    assert.ok(one);
+    for (const manager of managers) {
+      assert.deepEqual(manager.paths(), one.paths());
+      await eventually(() => issuerOf(manager) === issuerOf(one), { what: 'one CA' });
+    }
+    assert.equal(new Set(managers.map((manager) => manager.current()?.cert)).size, 4);
+    const ports = await Promise.all(managers.map((manager) => bed.serve(manager)));
+    for (const [index, port] of ports.entries()) {
+      // Whoever leads injects; it ends one after the other.
+      if (index > 0) await managers[index - 1]?.stop();
+      await bed.removeConfigurations();
+      await bed.applyConfigurations(namespace, port);
+      await eventually(() => bed.call(namespace), { what: `a call served by ${names[index]}` });
+    }
   });
 
-  test('a whole rotation of the CA without a failed call, on two replicas', async () => {
-    const namespace = await newNamespace();
-    const logs: [string[], string[]] = [[], []];
-    // The next CA is introduced after 12 s, the old one ends after 18 s. A leaf is renewed after 6 s, which
-    // leaves 3 s for building the next one on a machine that is busy with other tests.
-    const times = { authorityMs: 18_000, leafMs: 9000 };
-    const managers = [
-      newManager(namespace, 'a', times, logs[0]),
-      newManager(namespace, 'b', times, logs[1]),
-    ] as const;
-    await Promise.all(managers.map((manager) => manager.start(new AbortController().signal)));
-    const served = [await serve(managers[0]), await serve(managers[1])] as const;
-    await applyConfigurations(namespace, served[1]);
-    await eventually(() => call(namespace), { what: 'the first served call' });
-    const first = issuerOf(managers[1]);
-    const leaves = new Set<string>();
-    const bundles = new Set<string>();
-    let calls = 0;
-    await always(
-      async () => {
-        await call(namespace);
-        calls++;
-        leaves.add(managers[1].current()?.cert ?? '');
-        bundles.add(await bundleOf(1));
-      },
-      { duration: 20_000, interval: 20 },
-    );
-    assert.ok(calls > 50, `${calls} calls`);
-    assert.notEqual(issuerOf(managers[1]), first);
-    assert.equal(issuerOf(managers[0]), issuerOf(managers[1]));
-    assert.ok(leaves.size >= 4, `${leaves.size} leaves`);
-    const sizes = [...bundles].map((bundle) => bundle.split('BEGIN CERTIFICATE').length - 1);
-    assert.ok(sizes.includes(1) && sizes.includes(2), `bundles of ${sizes.join()}`);
-    const steps = logs.flat().filter((line) => line.startsWith('CA rotation'));
-    assert.deepEqual(steps.slice(0, 3), [
-      'CA rotation: introduce',
-      'CA rotation: switch',
-      'CA rotation: drop',
+  test('damage is repaired while the Lease is held by a replica that does nothing', async () => {
+    const namespace = await bed.newNamespace();
+    const proxy = await bed.newProxy();
+    const times = { leaseDurationMs: 60_000, leaseRenewDeadlineMs: 50_000 };
+    const leader = await bed.startManager(namespace, 'a', { proxy, times });
+    const lease = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/esa-certificates`;
+    await eventually(() => bed.kube.request('GET', lease), { what: 'a leader' });
+    const manager = await bed.startManager(namespace, 'b');
+    proxy.cut();
+    await bed.applyConfigurations(namespace, await bed.serve(manager));
+    await eventually(() => bed.call(namespace), { what: 'a served call' });
+    assert.equal(issuerOf(manager), issuerOf(leader));
+  });
+
+  test('rotations on demand without a failed call: one leader, and two that both believe to be it', async () => {
+    const namespace = await bed.newNamespace();
+    const events: [string[], string[]] = [[], []];
+    const managers = await Promise.all([
+      bed.startManager(namespace, 'a', { events: events[0] }),
+      bed.startManager(namespace, 'b', { events: events[1], leaseName: 'another-lease' }),
     ]);
+    await bed.applyConfigurations(namespace, await bed.serve(managers[1]));
+    await eventually(() => bed.call(namespace), { what: 'the first served call' });
+    const issuers = new Set<string>();
+    const calls = await bed.during(namespace, async () => {
+      for (let rotation = 0; rotation < 3; rotation++) {
+        await bed.rotate(namespace, managers);
+        issuers.add(issuerOf(managers[1]));
+      }
+    });
+    assertNoneFailed(calls);
+    assert.equal(issuers.size, 3);
+    const steps = events.flat().filter((event) => event.startsWith('step'));
+    for (const step of ['introduce', 'switch', 'drop']) {
+      assert.equal(steps.filter((one) => one === `step ${step}`).length, 3, steps.join());
+    }
+    const { data } = await bed.secret(namespace);
+    assert.deepEqual(
+      Object.keys(data ?? {}).filter((key) => /^(next|previous)-/.test(key)),
+      [],
+    );
   });
 
-  test('9.3 #55 an expired CA is replaced; a foreign Secret is refused and left as it is', async () => {
-    const namespace = await newNamespace();
-    const first = newManager(namespace, 'a', { authorityMs: 1000 });
-    await first.start(new AbortController().signal);
+  test('leaders die one after the other, each after its first write: the rotation is completed', async () => {
+    const namespace = await bed.newNamespace();
+    // It serves, and never gets the Lease.
+    const manager = await bed.startManager(namespace, 'server', { leaseName: 'another-lease' });
+    const first = await bed.startManager(namespace, 'first');
+    await bed.applyConfigurations(namespace, await bed.serve(manager));
+    await eventually(() => bed.call(namespace), { what: 'the first served call' });
+    await first.stop();
+    const old = await bed.bundle();
+    const serverLease = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/another-lease`;
+    await bed.patch(serverLease, {
+      spec: { holderIdentity: 'nobody', leaseDurationSeconds: 3600, renewTime: null },
+    });
+    const writes: string[] = [];
+    const calls = await bed.during(namespace, async () => {
+      const annotations = { 'external-secrets-admission.io/rotate': 'now' };
+      await bed.patch(`/api/v1/namespaces/${namespace}/secrets/${SECRET}`, { metadata: { annotations } });
+      const isOver = async (): Promise<boolean> => {
+        const bundle = await bed.bundle();
+        return bundle !== old && bundle.split('BEGIN CERTIFICATE').length === 2;
+      };
+      for (let leader = 0; !(await isOver()); leader++) {
+        assert.ok(leader < 20, `no end after ${writes.join()}`);
+        const proxy = await bed.newProxy(1);
+        const dying = await bed.startManager(namespace, `leader-${leader}`, { proxy });
+        await eventually(async () => proxy.writes.length > 0 || (await isOver()), {
+          timeout: 20_000,
+          what: `a write of leader ${leader} after ${writes.join()}`,
+        });
+        writes.push(...proxy.writes);
+        await dying.stop();
+      }
+      await bed.startManager(namespace, 'last');
+      await bed.rotated([manager], old);
+    });
+    assertNoneFailed(calls);
+    const secretWrites = writes.filter((write) => write === `PUT ${SECRET}`).length;
+    assert.equal(secretWrites, 3, `introduce, switch and drop in ${writes.join()}`);
+    assert.ok(writes.length >= 6, writes.join());
+  });
+
+  test('a leader that hangs through a whole rotation of the next one does no harm when it goes on', async () => {
+    const namespace = await bed.newNamespace();
+    const proxy = await bed.newProxy();
+    const manager = await bed.startManager(namespace, 'b');
+    await bed.applyConfigurations(namespace, await bed.serve(manager));
+    await eventually(() => bed.call(namespace), { what: 'the first served call' });
+    // It goes on believing that it leads: its Lease is another one.
+    const hanging = await bed.startManager(namespace, 'a', { proxy, leaseName: 'another-lease' });
+    await eventually(() => hanging.ready(), { what: 'both ready' });
+    const calls = await bed.during(namespace, async () => {
+      proxy.hold();
+      await bed.rotate(namespace, [manager]);
+      await bed.rotate(namespace, [manager]);
+      assert.notEqual(issuerOf(hanging), issuerOf(manager));
+      const bundle = await bed.bundle();
+      proxy.release();
+      await eventually(() => issuerOf(hanging) === issuerOf(manager), {
+        timeout: 20_000,
+        what: 'the one that hung has caught up',
+      });
+      assert.equal(await bed.bundle(), bundle);
+    });
+    assertNoneFailed(calls);
+    assert.deepEqual(
+      proxy.writes.filter((write) => !write.startsWith('POST')),
+      [],
+      'it wrote nothing',
+    );
+  });
+});
+
+describe('clocks', { concurrency: false }, () => {
+  afterEach(() => bed.end());
+
+  test('a jump by an hour, both ways: what is due is done, and no call fails', async () => {
+    const namespace = await bed.newNamespace();
+    const clock = new JumpingClock();
+    const events: string[] = [];
+    // Due after 53 and 47 minutes.
+    const times = { authorityMs: 80 * MINUTE, leafMs: 70 * MINUTE };
+    const options = { clock, times };
+    const managers = [
+      await bed.startManager(namespace, 'a', { ...options, events }),
+      await bed.startManager(namespace, 'b', options),
+    ];
+    const [, served] = managers;
+    assert.ok(served);
+    await bed.applyConfigurations(namespace, await bed.serve(served));
+    await eventually(() => bed.call(namespace), { what: 'the first served call' });
+    const [old, leaf] = [await bed.bundle(), served.current()?.cert];
+    const calls = await bed.during(namespace, async () => {
+      clock.offset = HOUR;
+      await bed.rotated(managers, old);
+      assert.notEqual(served.current()?.cert, leaf);
+      const [bundle, next] = [await bed.bundle(), served.current()?.cert];
+      for (const offset of [0, -HOUR / 2]) {
+        clock.offset = offset;
+        await sleep(500);
+        assert.deepEqual([await bed.bundle(), served.current()?.cert], [bundle, next], 'nothing is due');
+        assert.ok(managers.every((manager) => manager.ready()));
+      }
+      await bed.rotate(namespace, managers);
+    });
+    assertNoneFailed(calls);
+    assert.deepEqual(
+      events.filter((event) => event.startsWith('step')),
+      ['step introduce', 'step switch', 'step drop', 'step introduce', 'step switch', 'step drop'],
+    );
+  });
+
+  test('a leader that is an hour ahead takes the CA for expired: it is replaced, and no call fails', async () => {
+    const namespace = await bed.newNamespace();
+    const clock = new JumpingClock();
+    const times = { authorityMs: 50 * MINUTE, leafMs: 30 * MINUTE };
+    const leader = await bed.startManager(namespace, 'a', { clock, times });
+    const manager = await bed.startManager(namespace, 'b', { times });
+    await bed.applyConfigurations(namespace, await bed.serve(manager));
+    await eventually(() => leader.ready() && bed.call(namespace), { what: 'the first served call' });
+    const old = await bed.bundle();
+    const calls = await bed.during(namespace, async () => {
+      clock.offset = HOUR;
+      assert.equal(leader.ready(), false, 'a leaf that has ended is not to be called');
+      await bed.rotated([leader, manager], old);
+    });
+    assertNoneFailed(calls);
+    await eventually(() => leader.ready(), { what: 'the leader is ready again' });
+  });
+
+  test('9.3 #55 a CA that expired while nobody ran is replaced', async () => {
+    const namespace = await bed.newNamespace();
+    const clock = new JumpingClock();
+    const first = await bed.startManager(namespace, 'a', { clock });
     const old = issuerOf(first);
     await first.stop();
-    await sleep(2000);
-    const second = newManager(namespace, 'b');
+    clock.offset = 366 * 24 * HOUR;
+    const second = bed.newManager(namespace, 'b', { clock });
     const stopping = new AbortController();
     await second.start(stopping.signal);
     assert.notEqual(issuerOf(second), old);
@@ -342,21 +302,103 @@ describe('certificates', { concurrency: false }, () => {
     stopping.abort();
     await second.stop();
     const lease = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/esa-certificates`;
-    const { spec } = await kube.request<{ spec: { holderIdentity: string } }>('GET', lease);
+    const { spec } = await bed.kube.request<{ spec: { holderIdentity: string } }>('GET', lease);
     assert.equal(spec.holderIdentity, '');
     assert.ok(second.current(), 'what is served goes on being served');
+    // After its clock was put right, the CA is from the future.
+    clock.offset = 0;
+    const third = await bed.startManager(namespace, 'c', { clock });
+    assert.notEqual(issuerOf(third), issuerOf(second));
+  });
+});
 
-    const path = `/api/v1/namespaces/${namespace}/secrets/external-secrets-admission-ca`;
-    const foreign = { data: { 'ca.crt': Buffer.from('not a certificate').toString('base64') } };
-    await kube.request('PATCH', path, { contentType: 'application/merge-patch+json', body: foreign });
-    const third = newManager(namespace, 'c');
+describe('the Secret of the CA', { concurrency: false }, () => {
+  afterEach(() => bed.end());
+  const path = (namespace: string): string => `/api/v1/namespaces/${namespace}/secrets/${SECRET}`;
+
+  test('deleted, emptied, damaged or rolled back by hand: restored, and no call fails', async () => {
+    const namespace = await bed.newNamespace();
+    const events: string[] = [];
+    const managers: CertificateManager[] = [
+      await bed.startManager(namespace, 'a', { events }),
+      await bed.startManager(namespace, 'b', { events }),
+    ];
+    const [, served] = managers;
+    assert.ok(served);
+    await bed.applyConfigurations(namespace, await bed.serve(served));
+    await eventually(() => bed.call(namespace), { what: 'the first served call' });
+    const backup = (await bed.secret(namespace)).data;
+    const other = await buildAuthority(Date.now(), HOUR);
+    const expired = await buildAuthority(Date.now() - 2 * HOUR, HOUR);
+    const pair = ({ cert, key }: { cert: string; key: string }) => ({
+      'ca.crt': base64(cert),
+      'ca.key': base64(key),
+    });
+    const calls = await bed.during(namespace, async () => {
+      await bed.rotate(namespace, managers);
+      const { data } = await bed.secret(namespace);
+      const restored = async (damage: string): Promise<void> => {
+        await eventually(
+          async () => assert.deepEqual((await bed.secret(namespace)).data, data) === undefined,
+          {
+            what: `the Secret is as it was (${damage})`,
+          },
+        );
+      };
+      const nothing = Object.fromEntries(Object.keys(data ?? {}).map((key) => [key, null]));
+      const damages: Record<string, object> = {
+        garbage: { data: { 'ca.crt': base64('garbage') } },
+        'the key of another': { data: { 'ca.key': base64(other.key) } },
+        'another CA': { data: pair(other) },
+        'an expired CA': { data: pair(expired) },
+        'another token': { data: { 'validate-token': base64('0'.repeat(64)) } },
+        empty: { data: null },
+        'an old backup': { data: { ...nothing, ...backup } },
+      };
+      for (const [damage, patch] of Object.entries(damages)) {
+        await bed.patch(path(namespace), patch);
+        await restored(damage);
+      }
+      await bed.kube.request('DELETE', path(namespace));
+      await restored('deleted');
+      // A replica that knows nothing has been quicker.
+      await bed.kube.request('DELETE', path(namespace));
+      const newcomer = bed.newManager(namespace, `c-${randomUUID()}`);
+      await newcomer.start(new AbortController().signal);
+      await restored('made anew');
+      await eventually(() => issuerOf(newcomer) === issuerOf(served), { what: 'the newcomer agrees' });
+    });
+    assertNoneFailed(calls);
+    const repairs = new Set(events.filter((event) => event.startsWith('repair')));
+    assert.deepEqual([...repairs].toSorted(), ['repair damaged', 'repair deleted', 'repair rolled-back']);
+  });
+
+  test('damaged while nobody ran: what is left is used; without a trace of us it is left alone', async () => {
+    const namespace = await bed.newNamespace();
+    const first = await bed.startManager(namespace, 'a');
+    const paths = first.paths();
+    await first.stop();
+    await bed.patch(path(namespace), { data: { 'ca.key': base64('garbage') } });
+    const events: string[] = [];
+    const second = await bed.startManager(namespace, 'b', { events });
+    assert.notEqual(issuerOf(second), issuerOf(first));
+    assert.deepEqual(second.paths(), paths);
+    assert.deepEqual(events.slice(0, 1), ['repair damaged']);
+    await bed.applyConfigurations(namespace, await bed.serve(second));
+    await eventually(() => bed.call(namespace), { what: 'a served call' });
+    await second.stop();
+
+    const foreign = base64('not a certificate');
+    const labels = { 'app.kubernetes.io/managed-by': 'somebody' };
+    await bed.patch(path(namespace), { metadata: { labels }, data: { 'ca.crt': foreign } });
+    const third = bed.newManager(namespace, 'c');
     await assert.rejects(third.start(new AbortController().signal), {
       code: 'CERTIFICATE',
-      message: /ca\.crt is not a certificate.*delete it and restart/,
+      message: /ca\.crt is not a certificate.*delete it/,
     });
     assert.equal(third.current(), undefined);
     assert.equal(third.ready(), false);
-    const { data } = await kube.request<typeof foreign>('GET', path);
-    assert.equal(data['ca.crt'], foreign.data['ca.crt']);
+    const { data } = await bed.secret(namespace);
+    assert.equal(data?.['ca.crt'], foreign);
   });
 });
