@@ -377,17 +377,21 @@ for (const phase of PHASES) {
         });
         const headers = { 'content-type': 'application/apply-patch+yaml' };
         const path = (name: string): string => `${pathOf(WHERE, name)}?fieldManager=kubectl`;
-        const patched = await bed.cp.request<{ message: string }>(
-          'PATCH',
-          path('patched'),
-          object(WHERE, 'patched'),
-          {
-            ...headers,
-            'impersonate-user': role,
+        // Some moments go by until the role counts; before that, patching alone is refused.
+        await eventually(
+          async () => {
+            const as = { ...headers, 'impersonate-user': role };
+            const { status, body } = await bed.cp.request<{ message: string }>(
+              'PATCH',
+              path('patched'),
+              object(WHERE, 'patched'),
+              as,
+            );
+            assert.equal(status, 403);
+            return body.message.includes('cannot create resource "externalsecrets"');
           },
+          { timeout: WITHIN_MS, what: 'a refusal for want of the right to create' },
         );
-        assert.equal(patched.status, 403);
-        assert.match(patched.body.message, /cannot create resource "externalsecrets"/);
         // In the mutating phase the API server has not asked for that right yet.
         assert.deepEqual(hazards.outcomes(WHERE, 'patched'), early ? ['skipped-caller-may-not-create'] : []);
         hazards.never(WHERE, 'patched');
