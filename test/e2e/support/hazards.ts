@@ -38,6 +38,8 @@ export const ownSecret = (
 export const pathOf = (where: string, name = ''): string =>
   `/apis/${GROUP}/v1/namespaces/${where}/externalsecrets${name === '' ? '' : `/${name}`}`;
 
+const identityOf = ({ metadata, data }: SecretObject): string => JSON.stringify([metadata.uid, data]);
+
 /** A line of the webhook's log about one call of the hook. */
 interface Line {
   readonly time: string;
@@ -51,9 +53,9 @@ export class HazardBed {
   readonly bed: Bed;
   readonly cluster: Cluster;
   readonly #somebodyElse: SomebodyElse;
-  /** Secrets, as namespace/name: those to be swept, those that must never be (with their uid), and those that must never come. */
+  /** Secrets, as namespace/name: those to be swept, those that have to stay as they are, and those that must not come. */
   readonly #abandoned = new Set<string>();
-  readonly #kept = new Map<string, string | undefined>();
+  readonly #kept = new Map<string, string>();
   readonly #never = new Set<string>();
 
   constructor(recorder: Recorder, somebodyElse: SomebodyElse) {
@@ -117,9 +119,9 @@ export class HazardBed {
     this.#abandoned.add(`${where}/${name}`);
   }
 
-  /** This Secret has to stay. */
+  /** This Secret has to stay, with its data. */
   async keep(where: string, name: string): Promise<void> {
-    this.#kept.set(`${where}/${name}`, (await this.cluster.get('Secret', where, name)).metadata.uid);
+    this.#kept.set(`${where}/${name}`, identityOf(await this.cluster.get('Secret', where, name)));
   }
 
   /** This Secret must not come. */
@@ -135,10 +137,12 @@ export class HazardBed {
       interval: 500,
       what: `the sweep of ${[...this.#abandoned].join(', ')}`,
     });
-    for (const id of this.#abandoned) assert.equal(await this.#find(id), undefined, `${id} is still there`);
+    for (const [id, identity] of this.#kept) {
+      const secret = await this.#find(id);
+      assert.ok(secret !== undefined && identityOf(secret) === identity, `${id} is not what it was`);
+    }
     for (const id of this.#never) assert.equal(await this.#find(id), undefined, `${id} was made`);
-    for (const [id, uid] of this.#kept)
-      assert.equal((await this.#find(id))?.metadata.uid, uid, `${id} is not what it was`);
+    for (const id of this.#abandoned) assert.equal(await this.#find(id), undefined, `${id} is still there`);
     assert.equal(await swept(), this.#abandoned.size);
   }
 
