@@ -60,7 +60,7 @@ export const ERROR_CATALOGUE = {
   },
   STORE_UNAVAILABLE: {
     meaning:
-      'The store failed several times in a row, or asked for a pause, and is left alone for a moment; the message ends with what it said last.',
+      'The store failed several times in a row, or asked for a pause, and is left alone for a moment; the message holds what it said last.',
     remedy:
       'Nothing at once: it is asked again within two seconds, or when the pause is over. See why the provider fails.',
   },

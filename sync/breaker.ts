@@ -85,7 +85,7 @@ export class CircuitBreaker {
     const tripped = this.#tripped;
     if (tripped === undefined) return;
     const left = tripped.until - this.#clock.monotonic();
-    if (left > 0) throw new StoreUnavailable(`${label} ${tripped.why}`, left);
+    if (left > 0) throw new StoreUnavailable(`${label}: ${tripped.why}`, left);
   }
 
   /** Runs `work` and learns from how it ends. @throws StoreUnavailable without running it; what `work` throws */
@@ -119,7 +119,7 @@ export class CircuitBreaker {
     if (wait > 0) await within(running.over.promise, wait);
     const { why } = this.#tripped ?? {};
     if (why === undefined) return undefined;
-    throw new StoreUnavailable(`${label} ${why}`, COOL_DOWN_MS);
+    throw new StoreUnavailable(`${label}: ${why}`, COOL_DOWN_MS);
   }
 
   #learn(error: unknown, probing: boolean): void {
@@ -128,14 +128,14 @@ export class CircuitBreaker {
     if (code === 'PROVIDER_THROTTLED' && pauseMs !== undefined) {
       this.#failures = 0;
       const until = this.#clock.monotonic() + Math.min(pauseMs, MAX_PAUSE_MS) + this.#jitter();
-      this.#tripped = { until, paused: true, why: `has asked for a pause: ${message}` };
+      this.#tripped = { until, paused: true, why: 'too many requests (left alone for a while, as it asked)' };
     } else if (code !== undefined && FAILED.has(code)) {
       this.#failures += 1;
       // What was sent before it opened says nothing new.
       const opens = this.#tripped === undefined ? this.#failures >= FAILURES : probing;
       if (!opens) return;
       const until = this.#clock.monotonic() + COOL_DOWN_MS + this.#jitter();
-      const why = `is left alone for a moment, having failed ${FAILURES} times in a row or more: ${message}`;
+      const why = `${causeOf(message)} (failing, left alone for a moment)`;
       this.#tripped = { until, paused: false, why };
     } else if (error instanceof ProviderError) {
       // A refusal is an answer.
@@ -152,6 +152,12 @@ export class CircuitBreaker {
     this.#tripped = undefined;
   }
 }
+
+/**
+ * What stands behind server and request in an error of a provider. The request is somebody else's, perhaps of another
+ * namespace, whose keys are nobody's business.
+ */
+const causeOf = (message: string): string => message.slice(message.lastIndexOf(': ') + 1).trim();
 
 /** Resolves with the promise, or after so many milliseconds. */
 async function within(promise: Promise<void>, ms: number): Promise<void> {
