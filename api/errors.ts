@@ -58,6 +58,16 @@ export const ERROR_CATALOGUE = {
     meaning: 'The store exists, but its last validation failed.',
     remedy: 'See the Ready condition and the events of the store.',
   },
+  STORE_UNAVAILABLE: {
+    meaning:
+      'The store failed several times in a row, or asked for a pause, and is left alone for a moment; the message holds what it said last.',
+    remedy:
+      'Nothing at once: it is asked again within two seconds, or when the pause is over. See why the provider fails.',
+  },
+  STORE_BUSY: {
+    meaning: 'Too many wait for an answer of this provider already, and it answers nobody.',
+    remedy: 'Nothing at once: the poller makes the Secret. Check the load of the provider.',
+  },
   STORE_NOT_ALLOWED: {
     meaning: 'The ClusterSecretStore is not offered to this namespace.',
     remedy: 'Ask the owner of the store to add the namespace to spec.conditions.',

@@ -29,6 +29,7 @@ import {
   refreshedInFuture,
   windowOpens,
 } from './cadence.ts';
+import type { Expectations } from './expectations.ts';
 import { hasEsoFinalizer, removeEsoFinalizer } from './finalizer.ts';
 import { keyOf, ObjectIndex, storesOf } from './object-index.ts';
 import { URGENCY, type Urgency, WorkQueue } from './queue.ts';
@@ -64,6 +65,8 @@ export interface ControllerOptions {
   readonly workers: number;
   /** True if admission has made this Secret and it waits to be adopted. */
   readonly isPending: (namespace: string, name: string) => boolean;
+  /** Whether admission should have made the Secret of an object. */
+  readonly expectations: Expectations;
   readonly stop: AbortSignal;
 }
 
@@ -334,13 +337,7 @@ export class Controller {
         signal,
       );
     } catch (error) {
-      const [, namespace, name = ''] = (gated ?? '').split('/');
-      const { code, message } = toEsaError(error);
-      const label = storeLabel(storeKind(gated), namespace, name);
-      result = {
-        result: 'failed',
-        error: new SyncError('fetch', new EsaError(code, `${label} is not ready: ${message}`)),
-      };
+      result = { result: 'failed', error: new SyncError('fetch', notReady(gated, toEsaError(error))) };
     }
     if (signal.aborted && this.#options.stop.aborted) return;
     if (this.#entries.get(key) !== entry) return;
@@ -367,7 +364,10 @@ export class Controller {
       // A namespace on its way out takes the object with it: nothing to report, nothing to try.
       if (isNamespaceTerminating(error.cause)) return;
       entry.failures += 1;
-      this.#reporter.failed(es, error, entry.failures === 1);
+      // That a store is left alone for a moment is no news for who knows that it fails: the status keeps the cause.
+      const known = error.code === 'STORE_UNAVAILABLE' && readyCondition(es.status)?.status === 'False';
+      if (known) this.#reporter.failedAgain(es);
+      else this.#reporter.failed(es, error, entry.failures === 1);
       if (entry.failures === 1 && CREDENTIALS_REFUSED.has(error.code)) {
         for (const store of storesOf(es)) this.#options.stores.suspect(store);
       }
@@ -378,7 +378,7 @@ export class Controller {
         random: Math.random(),
       });
       this.#schedule(key, entry, this.#clock.monotonic() + delay);
-      await this.#write(entry, es, failedStatus(es, error, now), signal);
+      if (!known) await this.#write(entry, es, failedStatus(es, error, now), signal);
       return;
     }
     entry.failures = 0;
@@ -387,6 +387,8 @@ export class Controller {
     entry.absent = result.outcome !== 'synced';
     if (result.stores.length > 0) entry.phase = this.#phase(es, result.stores, entry.cadence.interval);
     this.#reporter.synced(es, result, before, milliseconds);
+    if (result.action === 'created' && neverSynced(es) && (await this.#options.expectations.of(es, signal)))
+      this.#reporter.late(es);
     this.#scheduleRefresh(key, entry);
     const status = syncedStatus({
       es,
@@ -460,6 +462,14 @@ export class Controller {
 }
 
 const isOrphan = (es: ExternalSecret): boolean => creationPolicyOf(es.spec) === 'Orphan';
+
+/** Why an object whose store fails is not tried. */
+function notReady(gated: string | undefined, error: EsaError): EsaError {
+  if (error.code === 'STORE_UNAVAILABLE') return error;
+  const [, namespace, name = ''] = (gated ?? '').split('/');
+  const label = storeLabel(storeKind(gated), namespace, name);
+  return new EsaError(error.code, `${label} is not ready: ${error.message}`);
+}
 
 const storeKind = (key: string | undefined): 'SecretStore' | 'ClusterSecretStore' =>
   key?.startsWith('Cluster') ? 'ClusterSecretStore' : 'SecretStore';

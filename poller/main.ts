@@ -86,7 +86,7 @@ await runProgram(
     let poller: Poller | undefined;
     const metrics = {
       ...pollerMetrics(registry, () => poller?.depth ?? 0),
-      provider: providerMetrics(registry),
+      provider: providerMetrics(registry, () => poller?.storeStates() ?? []),
       policy: policyMetrics(registry, () => poller?.policiesBrokenSeconds ?? 0),
     };
     let ended = false;

@@ -17,7 +17,7 @@ import { resourcePath } from '../kube/path.ts';
 import { Reflector } from '../kube/reflector.ts';
 import type { Log } from '../runtime/log.ts';
 import type { providerMetrics } from '../runtime/metrics.ts';
-import { Connections } from '../sync/connections.ts';
+import { Connections, type StoreState } from '../sync/connections.ts';
 import type { Answer } from '../sync/fetch.ts';
 import { FreshReads } from '../sync/fresh-reads.ts';
 import { LiveCluster } from '../sync/live.ts';
@@ -25,6 +25,7 @@ import { MarkerKeys } from '../sync/marker-keys.ts';
 import type { PolicyDefault } from '../sync/policies.ts';
 import type { StoreObject, StoreReader } from '../sync/stores.ts';
 import { Controller } from './controller.ts';
+import { Expectations } from './expectations.ts';
 import { keyOf } from './object-index.ts';
 import { PolicyWatch } from './policy-watch.ts';
 import type { ReporterMetrics } from './report.ts';
@@ -57,6 +58,7 @@ export class Poller {
   #synced = false;
   #depth = (): number => 0;
   #policies: PolicyWatch | undefined;
+  #connections: Connections | undefined;
 
   constructor(options: PollerOptions) {
     this.#options = options;
@@ -77,6 +79,11 @@ export class Poller {
     return (this.#policies?.brokenMs ?? 0) / 1000;
   }
 
+  /** Stores that fail, or did a moment ago. */
+  storeStates(): readonly StoreState[] {
+    return this.#connections?.states() ?? [];
+  }
+
   /** Works until the signal aborts. */
   async run(stop: AbortSignal): Promise<void> {
     const { kube, clock, namespace, log, metrics, controllerClass } = this.#options;
@@ -84,10 +91,12 @@ export class Poller {
     await this.#loadKeys(keys, stop);
     const events = new EventRecorder({ kube, log });
     const connections = new Connections({
+      clock,
       perStore: PER_STORE,
       onCall: (provider, error) =>
         metrics.provider.calls.inc({ provider, status: error === undefined ? 'success' : 'error' }),
     });
+    this.#connections = connections;
     const live = new LiveCluster(kube, clock);
     const ports = live.ports(() => clock.monotonic());
 
@@ -145,6 +154,11 @@ export class Poller {
       metrics,
       workers: this.#options.workers,
       isPending: (ns, name) => sweeper.isPending(ns, name),
+      expectations: new Expectations({
+        kube,
+        clock,
+        labels: (name, signal) => policies.labels(name, signal),
+      }),
       stop,
     });
     const sweeper = new Sweeper({

@@ -52,6 +52,12 @@ export class Reporter {
     this.#events.record(es, 'Warning', 'UpdateFailed', error.message);
   }
 
+  /** It failed, and nothing that people have not been told. */
+  failedAgain(es: ExternalSecret): void {
+    this.#metrics.syncErrors.inc(labelsOf(es));
+    this.#condition(labelsOf(es), 'False');
+  }
+
   /** @param before what was kept of the sync before: what it told already is not told again */
   synced(es: ExternalSecret, result: Synced, before: Memory, milliseconds: number): void {
     const labels = labelsOf(es);
@@ -83,6 +89,18 @@ export class Reporter {
     this.#log.info(
       { ...labels, secret: targetName(es), action, stores, milliseconds: Math.round(milliseconds) },
       'Secret written',
+    );
+  }
+
+  /** The create of the object returned without its Secret, which was made now. Told once an object. */
+  late(es: ExternalSecret): void {
+    this.#metrics.late.inc();
+    this.#log.warn({ ...labelsOf(es), secret: targetName(es) }, 'Secret made late');
+    this.#events.record(
+      es,
+      'Warning',
+      'MaterializedLate',
+      'the Secret was made after the create had returned, not at admission; the audit log of the create and the metrics of the webhook say why',
     );
   }
 

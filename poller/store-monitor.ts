@@ -13,6 +13,7 @@ import type { EventRecorder } from '../kube/events.ts';
 import { patchStatus } from '../kube/objects.ts';
 import type { ProviderPorts, StoreDependency } from '../providers/contract.ts';
 import type { Log } from '../runtime/log.ts';
+import { StoreUnavailable } from '../sync/breaker.ts';
 import type { Connections } from '../sync/connections.ts';
 import { isTransient } from '../sync/errors.ts';
 import { FreshReads } from '../sync/fresh-reads.ts';
@@ -206,6 +207,11 @@ export class StoreMonitor {
       failure = toEsaError(error);
     }
     if (stop.aborted || this.#entries.get(key) !== entry) return;
+    if (failure instanceof StoreUnavailable) {
+      // It was not asked, so nothing new is known.
+      this.#queue.set(key, clock.monotonic() + failure.retryAfterMs, URGENCY.refresh);
+      throw failure;
+    }
     const recovered = entry.error !== undefined && failure === undefined;
     entry.error = failure;
     entry.failures = failure === undefined ? 0 : entry.failures + 1;

@@ -28,6 +28,12 @@ export interface OutboundSettings {
 const MAX_CONNECTIONS = 32;
 /** A Secret holds 1 MiB; this leaves room for encodings and long lists. */
 const MAX_RESPONSE_BYTES = 16 * 1024 * 1024;
+/**
+ * Of all answers that are being read at a time. Those up to 1 MiB always have room: their number is limited by
+ * the connections. A server that sends much, slowly, to many requests must not fill the memory.
+ */
+const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
+const SMALL_BYTES = 1024 * 1024;
 const MAX_AGENTS = 256;
 /** Longer than the shortest refresh interval in common use (10 s), so that polling does not reconnect. */
 const KEEP_ALIVE_MS = 30_000;
@@ -133,19 +139,30 @@ async function exchange(target: HttpTarget, options: HttpRequest): Promise<HttpR
     body: options.body ?? null,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
+  const body = await readBody(answer.body, options.label);
+  return { status: answer.statusCode, headers: answer.headers, body };
+}
+
+let bufferedBytes = 0;
+
+/** @throws ProviderError PROVIDER_INVALID_RESPONSE as soon as it is too large; the rest is not read */
+async function readBody(body: AsyncIterable<Buffer>, label: string): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of answer.body as AsyncIterable<Buffer>) {
-    size += chunk.byteLength;
-    if (size > MAX_RESPONSE_BYTES) {
-      throw new ProviderError(
-        'PROVIDER_INVALID_RESPONSE',
-        `${options.label}: the answer is larger than ${MAX_RESPONSE_BYTES / 1024 / 1024} MiB`,
-      );
+  try {
+    for await (const chunk of body) {
+      size += chunk.byteLength;
+      bufferedBytes += chunk.byteLength;
+      if (size > MAX_RESPONSE_BYTES || (size > SMALL_BYTES && bufferedBytes > MAX_BUFFERED_BYTES)) {
+        const limit = `${MAX_RESPONSE_BYTES / 1024 / 1024} MiB, or there are too many large ones at a time`;
+        throw new ProviderError('PROVIDER_INVALID_RESPONSE', `${label}: the answer is larger than ${limit}`);
+      }
+      chunks.push(chunk);
     }
-    chunks.push(chunk);
+    return Buffer.concat(chunks, size);
+  } finally {
+    bufferedBytes -= size;
   }
-  return { status: answer.statusCode, headers: answer.headers, body: Buffer.concat(chunks, size) };
 }
 
 interface Description {

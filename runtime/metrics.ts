@@ -10,8 +10,37 @@ export function createRegistry(): Registry {
   return registry;
 }
 
-export function providerMetrics(registry: Registry) {
+/** Values of `esa_breaker_state`. */
+const BREAKER_STATES = { closed: 0, 'half-open': 1, open: 2, paused: 3 } as const;
+
+/** A store, and whether it is asked. */
+interface StoreState {
+  readonly kind: string;
+  readonly namespace: string | undefined;
+  readonly name: string;
+  readonly state: keyof typeof BREAKER_STATES;
+}
+
+/** @param stores those that fail or are in use, asked at each scrape */
+export function providerMetrics(registry: Registry, stores: () => readonly StoreState[]) {
   return {
+    breakers: new Gauge({
+      name: 'esa_breaker_state',
+      help: 'Stores that fail, or failed a moment ago: 0 asked, 1 about to be tried again, 2 left alone after failures, 3 left alone at its own request. No series: nothing is wrong.',
+      labelNames: ['kind', 'namespace', 'name'] as const,
+      registers: [registry],
+      collect() {
+        this.reset();
+        const worst = new Map<string, number>();
+        for (const { kind, namespace = '', name, state } of stores()) {
+          // One store may be used with several identities.
+          const key = JSON.stringify([kind, namespace, name]);
+          const value = Math.max(BREAKER_STATES[state], worst.get(key) ?? 0);
+          worst.set(key, value);
+          this.set({ kind, namespace, name }, value);
+        }
+      },
+    }),
     calls: new Counter({
       name: 'externalsecret_provider_api_calls_count',
       help: 'Requests to providers.',
@@ -160,6 +189,11 @@ export function pollerMetrics(registry: Registry, depth: () => number) {
     adopted: new Counter({
       name: 'esa_adoptions_total',
       help: 'Secrets of admission that were adopted.',
+      registers: [registry],
+    }),
+    late: new Counter({
+      name: 'esa_materialized_late_total',
+      help: 'Secrets that the poller made although admission should have: their create had returned without them.',
       registers: [registry],
     }),
     swept: new Counter({

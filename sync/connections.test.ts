@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '../api/clock.ts';
-import type { ProviderPorts } from '../providers/contract.ts';
+import { ProviderError, type ProviderPorts } from '../providers/contract.ts';
 import { Connections } from './connections.ts';
 import type { ResolvedStore } from './stores.ts';
 
 const ports = { clock: systemClock } as ProviderPorts;
 const signal = new AbortController().signal;
+
+const NAMED = { kind: 'SecretStore', namespace: 'shop', name: 'vault' };
 
 /** Stores of one identity; their connections are counted. */
 function setUp() {
@@ -24,8 +26,17 @@ function setUp() {
     },
   };
   const store = (uid: string, generation = 1): ResolvedStore =>
-    ({ identity: 'same', provider, config: {}, context: { uid, generation } }) as unknown as ResolvedStore;
-  return { store, counts: () => [made, closed], connections: new Connections({ perStore: 4 }) };
+    ({
+      identity: 'same',
+      provider,
+      config: {},
+      context: { uid, generation, ...NAMED },
+    }) as unknown as ResolvedStore;
+  return {
+    store,
+    counts: () => [made, closed],
+    connections: new Connections({ clock: systemClock, perStore: 4 }),
+  };
 }
 
 test('9.3 #53 two stores of one identity keep a connection each, and do not take turns in reconnecting', async () => {
@@ -47,4 +58,41 @@ test('9.3 #53 a changed spec and refused credentials have a new connection', asy
   await assert.rejects(connections.kept(store('a', 2), ports, signal, () => Promise.reject(refused)));
   await connections.kept(store('a', 2), ports, signal, async () => 1);
   assert.equal(counts()[0], 3);
+});
+
+test('a store that fails is not asked for a moment: by nobody, and the metric says so; another one is', async () => {
+  const { store, connections } = setUp();
+  const fail = (): Promise<never> =>
+    Promise.reject(new ProviderError('PROVIDER_UNREACHABLE', 'nobody there'));
+  const once = (uid: string, use: () => Promise<unknown>) => connections.once(store(uid), ports, signal, use);
+  for (let i = 0; i < 3; i += 1) await assert.rejects(once('a', fail), { code: 'PROVIDER_UNREACHABLE' });
+  await assert.rejects(
+    once('a', () => assert.fail('it was asked')),
+    { code: 'STORE_UNAVAILABLE', message: /nobody there \(/ },
+  );
+  assert.equal(await once('b', async () => 1), 1);
+  assert.deepEqual(
+    connections.states().map(({ state }) => state),
+    ['open'],
+  );
+  // Its credentials have changed, say.
+  connections.forget('same');
+  assert.equal(await once('a', async () => 1), 1);
+  assert.deepEqual(connections.states(), []);
+});
+
+test('who waited in vain for a place is told so, and it is no failure of the store', async () => {
+  const { store, connections } = setUp();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const held = Array.from({ length: 4 }, () => connections.once(store('a'), ports, signal, () => promise));
+  for (let i = 0; i < 4; i += 1) {
+    const late = connections.once(store('a'), ports, AbortSignal.timeout(5), async () => 1);
+    await assert.rejects(late, { code: 'STORE_BUSY', message: /SecretStore shop\/vault/ });
+  }
+  assert.deepEqual(
+    connections.states().map(({ state }) => state),
+    ['closed'],
+  );
+  resolve();
+  await Promise.all(held);
 });

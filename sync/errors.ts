@@ -2,6 +2,7 @@
 import { type ErrorCode, EsaError, toEsaError } from '../api/errors.ts';
 import type { FieldPath } from '../api/problem.ts';
 import { ProviderError } from '../providers/contract.ts';
+import { StoreUnavailable } from './breaker.ts';
 
 /** What ESO writes into the message of a Ready=False condition (eso.md 3.1); the cause follows after `: `. */
 const CONDITION_TEXT = {
@@ -36,7 +37,8 @@ export class SyncError extends EsaError {
     this.stage = stage;
     this.reason = error instanceof SyncError ? error.reason : error.message;
     this.path = where?.path;
-    this.retryAfterMs = error instanceof ProviderError ? error.retryAfterMs : undefined;
+    this.retryAfterMs =
+      error instanceof ProviderError || error instanceof StoreUnavailable ? error.retryAfterMs : undefined;
   }
 
   /** The message of the Ready condition: ESO's text, then the cause. */
@@ -54,6 +56,8 @@ const TRANSIENT: ReadonlySet<ErrorCode> = new Set([
   'PROVIDER_UNREACHABLE',
   'PROVIDER_TIMEOUT',
   'STORE_NOT_READY',
+  'STORE_UNAVAILABLE',
+  'STORE_BUSY',
   'KUBE_API',
   'DEADLINE',
   'OVERLOADED',

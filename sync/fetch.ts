@@ -1,5 +1,5 @@
 /** From a plan to values: resolves stores and generators, reads each remote object once, and merges in order. */
-import { EsaError, toEsaError } from '../api/errors.ts';
+import { type ErrorCode, EsaError, toEsaError } from '../api/errors.ts';
 import type { SecretValue } from '../api/secret-value.ts';
 import type { Verdict } from '../policy/policy-subject.ts';
 import type { Connection, FoundObject, RemoteObject } from '../providers/contract.ts';
@@ -12,6 +12,7 @@ import type { Plan, PlannedRead, StoreReference } from './plan.ts';
 import type { NamespacePolicies } from './policies.ts';
 import { enforce, useOf } from './policy-gate.ts';
 import { rewriteKeys } from './rewrite.ts';
+import type { Place, StoreShares } from './store-shares.ts';
 import { type ResolvedStore, resolveStore, type StoreReader } from './stores.ts';
 import { decodeValue, refuseNullBytes } from './values.ts';
 
@@ -32,6 +33,8 @@ export interface FetchContext {
     use: (connection: Connection) => Promise<T>,
   ): Promise<T>;
   readonly reads: FreshReads<Answer>;
+  /** Places at the providers; absent if whoever asks is few by himself. */
+  readonly shares?: StoreShares | undefined;
   /** Answers must have been asked for at or after this moment (monotonic milliseconds). */
   readonly notBefore: number;
   /** Longest time one read may take, whoever waits for it. */
@@ -110,6 +113,7 @@ export async function fetchPlan(plan: Plan, context: FetchContext, signal: Abort
   const { namespace, controllerClass } = context;
   const stores = await resolveStores(plan, context, signal);
   const verdicts = [...judgeStores(plan, stores, context)];
+  const place = enterStores(stores, context);
   const resolved = (reference: StoreReference): Outcome<ResolvedStore> =>
     stores.get(storeName(reference)) ?? { error: new EsaError('INTERNAL', 'a store was not resolved') };
   const bring = async ({ source }: PlannedRead): Promise<Outcome<Brought>> => {
@@ -123,10 +127,11 @@ export async function fetchPlan(plan: Plan, context: FetchContext, signal: Abort
     const store = resolved(source.store);
     if ('error' in store) return store;
     const answer = await settle(readShared(store.value, source, context, signal));
+    if (!('error' in answer && isSilence(answer.error.code))) place?.answered(store.value);
     return 'error' in answer ? answer : { value: { store: store.value, answer: answer.value } };
   };
 
-  const settled = await Promise.all(plan.reads.map(bring));
+  const settled = await Promise.all(plan.reads.map(bring)).finally(() => place?.leave());
   // Of another class is the whole object as soon as one of its stores or generators is (eso.md 3.5, 6).
   for (const outcome of settled) {
     if ('error' in outcome && outcome.error.code === 'STORE_OTHER_CLASS') throw outcome.error;
@@ -187,6 +192,20 @@ async function resolveStores(plan: Plan, context: FetchContext, signal: AbortSig
   }
   return resolved;
 }
+
+/** @throws SyncError STORE_BUSY */
+function enterStores(stores: Stores, { shares }: FetchContext): Place | undefined {
+  const usable = [...stores.values()].flatMap((outcome) => ('value' in outcome ? [outcome.value] : []));
+  try {
+    return shares?.enter(usable);
+  } catch (thrown) {
+    throw new SyncError('fetch', toEsaError(thrown));
+  }
+}
+
+/** True if the provider itself has said nothing. */
+const isSilence = (code: ErrorCode): boolean =>
+  code === 'DEADLINE' || code === 'PROVIDER_TIMEOUT' || code === 'STORE_UNAVAILABLE' || code === 'STORE_BUSY';
 
 /** @throws SyncError POLICY_DENIED */
 function judgeStores(plan: Plan, stores: Stores, { policies }: FetchContext): readonly Verdict[] {

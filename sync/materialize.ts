@@ -30,12 +30,13 @@ import type { LiveCluster } from './live.ts';
 import { type MarkerKey, signMarker, specHash } from './marker.ts';
 import type { MarkerKeys } from './marker-keys.ts';
 import { type Ownership, ownership } from './ownership.ts';
-import { creationPolicyOf, deletionPolicyOf, plan } from './plan.ts';
+import { deletionPolicyOf, leftToPoller, plan } from './plan.ts';
 import type { PolicyGate } from './policies.ts';
 import { enforce, objectOf, PolicyDenied } from './policy-gate.ts';
 import { decodeData, revealData } from './secret-data.ts';
 import { newSecret } from './secret-patch.ts';
 import { type DesiredSecret, mergesKeys } from './shape.ts';
+import type { StoreShares } from './store-shares.ts';
 import type { ResolvedStore } from './stores.ts';
 
 export type Materialized =
@@ -59,6 +60,8 @@ export interface MaterializeDeps {
   readonly callerMay: (es: ExternalSecret, user: UserInfo, signal: AbortSignal) => Promise<boolean>;
   /** How many creates are served at a time; who comes beyond that is left to the poller at once. */
   readonly room: Room;
+  /** How many of them may wait for one provider. */
+  readonly shares: StoreShares;
   readonly controllerClass: string;
   /** Longest time of one read at a provider, milliseconds. */
   readonly readTimeoutMs: number;
@@ -69,11 +72,11 @@ const OVER = new EsaError('DEADLINE', 'the review is over');
 
 /** Counts who is in. */
 export class Room {
-  readonly #size: number;
+  readonly size: number;
   #inside = 0;
 
   constructor(size: number) {
-    this.#size = size;
+    this.size = size;
   }
 
   get inside(): number {
@@ -82,7 +85,7 @@ export class Room {
 
   /** @returns false if there is no room; then do not leave() */
   enter(): boolean {
-    if (this.#inside >= this.#size) return false;
+    if (this.#inside >= this.size) return false;
     this.#inside += 1;
     return true;
   }
@@ -108,10 +111,7 @@ export async function materialize(
 ): Promise<Materialized> {
   const namespace = es.metadata.namespace ?? '';
   const name = es.metadata.name ?? '';
-  const policy = creationPolicyOf(es.spec);
-  // What adds to a Secret that others made, or freezes it, needs the object's uid or somebody's leisure.
-  if (policy === 'Merge' || policy === 'None' || es.spec.target?.immutable === true)
-    return skipped('left-to-the-poller');
+  if (leftToPoller(es.spec)) return skipped('left-to-the-poller');
   if (!deps.room.enter()) {
     // Waiting would only make all of them late: the API server holds a seat for each.
     return {
@@ -199,6 +199,7 @@ async function fetchDesired(
       generators: deps.live.generators(() => notBefore),
       withConnection: (store: ResolvedStore, limit, use) => deps.connections.once(store, ports, limit, use),
       reads: deps.reads,
+      shares: deps.shares,
       notBefore,
       readTimeoutMs: deps.readTimeoutMs,
     },

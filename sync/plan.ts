@@ -95,6 +95,12 @@ export function targetName(es: {
   return filled(es.spec?.target?.name) ?? es.metadata.name ?? '';
 }
 
+/** What adds to a Secret that others made, or freezes it, needs the object's uid or somebody's leisure: not admission's. */
+export const leftToPoller = (spec: ExternalSecretSpec): boolean => {
+  const policy = creationPolicyOf(spec);
+  return policy === 'Merge' || policy === 'None' || spec.target?.immutable === true;
+};
+
 /** What to do with the Secret; the API server writes the default, objects of older versions may lack it. */
 export const creationPolicyOf = (spec: ExternalSecretSpec | undefined): CreationPolicy =>
   spec?.target?.creationPolicy ?? 'Owner';

@@ -37,6 +37,7 @@ import { FreshReads } from '../sync/fresh-reads.ts';
 import { LiveCluster } from '../sync/live.ts';
 import { MarkerKeys } from '../sync/marker-keys.ts';
 import { Room } from '../sync/materialize.ts';
+import { StoreShares } from '../sync/store-shares.ts';
 import {
   type AdmissionAnswer,
   type AdmissionRequest,
@@ -108,7 +109,12 @@ await runProgram(
     const registry = createRegistry();
     const room = new Room(integerFlag('max-in-flight', flags['max-in-flight'], 1, 10_000));
     const metrics = webhookMetrics(registry, () => room.inside);
-    const { calls } = providerMetrics(registry);
+    const connections: Connections = new Connections({
+      clock: systemClock,
+      perStore: PER_STORE,
+      onCall: (provider, error) => calls.inc({ provider, status: error === undefined ? 'success' : 'error' }),
+    });
+    const { calls } = providerMetrics(registry, () => connections.states());
     const kube = new KubeClient(loadClusterConfig({ kubeconfig: flags.kubeconfig }));
     const keys = new MarkerKeys(kube, namespace);
     const live = new LiveCluster(kube, systemClock);
@@ -132,14 +138,11 @@ await runProgram(
       access,
       policies: policies.gate,
       callerMay: callers.may,
-      connections: new Connections({
-        perStore: PER_STORE,
-        onCall: (provider, error) =>
-          calls.inc({ provider, status: error === undefined ? 'success' : 'error' }),
-      }),
+      connections,
       // In flight only: a value is never kept.
       reads: new FreshReads<Answer>({ clock: systemClock, keepMs: 0 }),
       room,
+      shares: new StoreShares({ clock: systemClock, size: room.size / 2 }),
       controllerClass: flags['controller-class'],
       readTimeoutMs: budgetMs,
       log: logger,
@@ -236,7 +239,7 @@ await runProgram(
         handle: async ({ body, timeoutMs, signal }: HookCall) => {
           const request = readReview(body);
           const answer = await mutate({ request, timeoutMs, signal }, mutating).catch((error: unknown) =>
-            mutateFailed(error, logger),
+            mutateFailed(error, mutating),
           );
           return answered('mutate', request, answer);
         },

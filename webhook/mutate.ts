@@ -158,9 +158,16 @@ function fieldOf({ code, path = ['spec'] }: SyncError): FieldPath {
 }
 
 /** What the hook answers if it fails itself: the poller is there for that. */
-export function mutateFailed(thrown: unknown, log: Log): AdmissionAnswer {
-  log.error({ err: toEsaError(thrown) }, 'materialising hook failed');
+export function mutateFailed(
+  thrown: unknown,
+  { log, onOutcome }: Pick<MutateDeps, 'log' | 'onOutcome'>,
+): AdmissionAnswer {
+  const error = toEsaError(thrown);
+  log.error({ err: error }, 'materialising hook failed');
+  const outcome = `deferred-${error.code}`;
+  onOutcome(outcome, 0);
   return allow({
     warnings: ['the Secret is not made yet, retrying: the webhook failed on this object'],
+    audit: { outcome },
   });
 }

@@ -50,6 +50,7 @@ export interface AuditEvent {
   };
   readonly responseStatus?: { readonly code?: number };
   readonly requestReceivedTimestamp: string;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** Requests and kubectl act as admin; headers may override `authorization`. */
