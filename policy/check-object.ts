@@ -16,6 +16,7 @@ import {
   type ExternalSecret,
   externalSecretSpec,
   type SecretStore,
+  storeSpec,
 } from '../api/external-secrets/v1/index.ts';
 import type { Problem } from '../api/problem.ts';
 import { parseWith } from '../providers/schema-problems.ts';
@@ -81,6 +82,9 @@ export function checkExternalSecret(object: unknown): Checked<ExternalSecret> {
   };
 }
 
+/** Without the providers' blocks, which validateStoreSpec judges in the words of each provider. */
+const STORE_SPEC = storeSpec({});
+
 export function checkStore(object: unknown, kind: StoreKind): Checked<SecretStore> {
   const hub = convertObject(object as JsonObject, HUB) as unknown as SecretStore;
   if (!isRecord(hub.spec))
@@ -89,12 +93,17 @@ export function checkStore(object: unknown, kind: StoreKind): Checked<SecretStor
       problems: [{ ...specMissing, message: 'the spec is missing; name a provider' }],
       warnings: [],
     };
+  const version = versionOf(object);
+  const parsed = parseWith(STORE_SPEC, hub.spec);
+  if (!parsed.ok) {
+    const problems = parsed.problems.map((problem) => ({ ...problem, path: ['spec', ...problem.path] }));
+    return { hub, problems: inVersion(version, kind, problems), warnings: [] };
+  }
   const problems = validateStoreSpec(
     kind,
     kind === 'SecretStore' ? hub.metadata?.namespace : undefined,
     hub.spec,
   );
-  const version = versionOf(object);
   return {
     hub,
     problems: inVersion(version, kind, problems),

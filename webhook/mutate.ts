@@ -1,6 +1,6 @@
 /** The mutating hook: never patches, never refuses (but for require-sync); makes the Secret, or says why not. */
 import { toEsaError } from '../api/errors.ts';
-import { ANNOTATION_REQUIRE_SYNC, SERVED_VERSIONS } from '../api/external-secrets/names.ts';
+import { ANNOTATION_REQUIRE_SYNC, GROUP, SERVED_VERSIONS } from '../api/external-secrets/names.ts';
 import { pathInVersion } from '../api/external-secrets/paths.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import type { FieldPath } from '../api/problem.ts';
@@ -59,12 +59,16 @@ export async function mutate(call: MutateCall, deps: MutateDeps): Promise<Admiss
   return answer.allowed ? { ...answer, auditAnnotations: { outcome } } : answer;
 }
 
+const isExternalSecret = ({ group, version, kind }: AdmissionRequest['kind']): boolean =>
+  group === GROUP && kind === 'ExternalSecret' && SERVED_VERSIONS.some((served) => served === version);
+
 async function decide(
   call: MutateCall,
   deps: MutateDeps,
 ): Promise<{ answer: AdmissionAnswer; outcome: string }> {
   const { request } = call;
   const quiet = (outcome: string) => ({ answer: allow(), outcome });
+  if (!isExternalSecret(request.kind)) return quiet('not-an-external-secret');
   if (request.operation !== 'CREATE' || request.object === null) return quiet('not-a-create');
   if (request.dryRun === true) return quiet('dry-run');
   const name = request.object.metadata?.name ?? '';
