@@ -28,15 +28,39 @@ export function parseKeepingNumbers(text: string): unknown {
 // Only an integer of 16 digits or more can be beyond a double. (No test for exponents: uids are full of them.)
 const MAY_LOSE = /\d{16}/;
 
-/** Plain JSON.parse, except that integers a double cannot hold become RawNumbers; for API objects. */
+/**
+ * Plain JSON.parse, except that integers a double cannot hold become RawNumbers; for API objects. In one that nests
+ * too deep to be of use (see MAX_NESTING) they do not.
+ * @throws SyntaxError if it is not JSON
+ */
 export function parseObject(text: string): unknown {
   if (!MAY_LOSE.test(text)) return JSON.parse(text);
-  return json.parse(text, (_key, value, { source }) =>
-    typeof value === 'number' &&
-    source !== undefined &&
-    !Number.isSafeInteger(value) &&
-    /^-?\d+$/.test(source)
-      ? json.rawJSON(source)
-      : value,
-  );
+  try {
+    return json.parse(text, (_key, value, { source }) =>
+      typeof value === 'number' &&
+      source !== undefined &&
+      !Number.isSafeInteger(value) &&
+      /^-?\d+$/.test(source)
+        ? json.rawJSON(source)
+        : value,
+    );
+  } catch (error) {
+    if (error instanceof RangeError) return JSON.parse(text);
+    throw error;
+  }
+}
+
+/**
+ * Objects that nest deeper are refused before anything walks them: JSON.parse goes down any depth, JSON.stringify and
+ * every other recursion end in a RangeError at some thousands. The API server lets up to 10,000 levels through where a
+ * schema keeps unknown fields.
+ */
+export const MAX_NESTING = 1_000;
+
+/** True if there are more than `levels` objects and arrays in each other. */
+export function nestsDeeper(value: unknown, levels: number = MAX_NESTING): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (levels === 0) return true;
+  for (const member of Object.values(value)) if (nestsDeeper(member, levels - 1)) return true;
+  return false;
 }

@@ -16,6 +16,7 @@ import {
   type ExternalSecret,
   externalSecretSpec,
   type SecretStore,
+  storeSpec,
 } from '../api/external-secrets/v1/index.ts';
 import { below, collector, type Problem } from '../api/problem.ts';
 import type { RuleId } from '../api/rules.ts';
@@ -83,16 +84,23 @@ export function checkExternalSecret(object: unknown): Checked<ExternalSecret> {
   };
 }
 
+/** Without the providers' blocks, which validateStoreSpec judges in the words of each provider. */
+const STORE_SPEC = storeSpec({});
+
 export function checkStore(object: unknown, kind: StoreKind): Checked<SecretStore> {
   const hub = convertObject(object as JsonObject, HUB) as unknown as SecretStore;
   if (!isRecord(hub.spec))
     return { hub, problems: specMissing('store-spec', 'name a provider'), warnings: [] };
+  const version = versionOf(object);
+  const parsed = parseWith(STORE_SPEC, hub.spec);
+  if (!parsed.ok) {
+    return { hub, problems: inVersion(version, kind, below(['spec'], parsed.problems)), warnings: [] };
+  }
   const problems = validateStoreSpec(
     kind,
     kind === 'SecretStore' ? hub.metadata?.namespace : undefined,
     hub.spec,
   );
-  const version = versionOf(object);
   return {
     hub,
     problems: inVersion(version, kind, problems),

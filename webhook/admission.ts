@@ -1,5 +1,4 @@
 /** The wire of admission.k8s.io/v1, and the only ways to build an answer. */
-import { EsaError } from '../api/errors.ts';
 import { formatFieldPath, formatProblem, type Problem } from '../api/problem.ts';
 import type { RuleId } from '../api/rules.ts';
 
@@ -60,26 +59,6 @@ export interface AdmissionAnswer {
   readonly refusedFor?: readonly RuleId[];
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** @throws EsaError INVALID_OBJECT if the body is no admission.k8s.io/v1 AdmissionReview with a request */
-export function readReview(body: unknown): AdmissionRequest {
-  if (!isRecord(body) || body['kind'] !== 'AdmissionReview' || body['apiVersion'] !== 'admission.k8s.io/v1') {
-    throw new EsaError('INVALID_OBJECT', 'want an AdmissionReview of admission.k8s.io/v1');
-  }
-  const { request } = body;
-  if (
-    !isRecord(request) ||
-    typeof request['uid'] !== 'string' ||
-    !isRecord(request['kind']) ||
-    typeof request['operation'] !== 'string'
-  ) {
-    throw new EsaError('INVALID_OBJECT', 'the AdmissionReview has no usable request');
-  }
-  return { userInfo: {}, object: null, ...request } as unknown as AdmissionRequest;
-}
-
 export function reviewOf(uid: string, answer: AdmissionAnswer): unknown {
   const { refusedFor: _, ...wire } = answer;
   return { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response: { uid, ...wire } };
@@ -97,18 +76,28 @@ export const rulesAudit = (problems: readonly Problem[]): Readonly<Record<string
 /** The API server shows 256 characters of a warning, its documentation asks for 120. */
 export const MAX_WARNING = 120;
 
-const oneLine = (text: string): string => text.replaceAll(/\s+/g, ' ').trim();
+// A warning becomes an HTTP header: the API server drops one with a control character or half a character in it.
+const oneLine = (text: string): string =>
+  text
+    .toWellFormed()
+    .replaceAll(/[\s\p{Cc}]+/gu, ' ')
+    .trim();
+
+/** The beginning, which does not end within a character of two units. */
+const start = (text: string, length: number): string => text.slice(0, length).replace(/[\ud800-\udbff]$/, '');
+/** The end, likewise. */
+const tail = (text: string, length: number): string => text.slice(-length).replace(/^[\udc00-\udfff]/, '');
 
 /** One line of at most so many characters; what is too much is cut off its end. */
 export function shorten(text: string, limit: number): string {
   const line = oneLine(text);
-  return line.length <= limit ? line : `${line.slice(0, limit - 3)}...`;
+  return line.length <= limit ? line : `${start(line, limit - 3)}...`;
 }
 
 /** The same, cut off its beginning up to a word: where the cause comes last. */
 export function shortenFront(text: string, limit: number): string {
   const line = oneLine(text);
-  return line.length <= limit ? line : `...${line.slice(2 - limit).replace(/^\S* |^./, '')}`;
+  return line.length <= limit ? line : `...${tail(line, limit - 2).replace(/^\S* |^./u, '')}`;
 }
 
 export function allow(
@@ -134,7 +123,7 @@ function refuse(
   problems: readonly Problem[],
   as: { readonly code: number; readonly reason: string; readonly word: string },
 ): AdmissionAnswer {
-  const name = nameIn(request);
+  const name = nameIn(request).toWellFormed();
   const head = `${request.kind.kind}${name === '' ? '' : ` "${name}"`} is ${as.word}: `;
   return {
     allowed: false,
@@ -144,19 +133,20 @@ function refuse(
       status: 'Failure',
       code: as.code,
       reason: as.reason,
-      message:
+      message: (
         head +
         (problems.length === 1
           ? problems.map(formatProblem).join('')
-          : problems.map((problem) => `\n* ${formatProblem(problem)}`).join('')),
+          : problems.map((problem) => `\n* ${formatProblem(problem)}`).join(''))
+      ).toWellFormed(),
       details: {
         group: request.kind.group,
         kind: request.kind.kind,
         name,
         causes: problems.map((problem) => ({
           reason: problem.reason,
-          field: formatFieldPath(problem.path),
-          message: problem.message,
+          field: formatFieldPath(problem.path).toWellFormed(),
+          message: problem.message.toWellFormed(),
         })),
       },
     },
@@ -170,6 +160,12 @@ export const refuseInvalid = (request: AdmissionRequest, problems: readonly Prob
 /** A refusal of what an administrator does not allow. */
 export const refuseForbidden = (request: AdmissionRequest, problems: readonly Problem[]): AdmissionAnswer =>
   refuse(request, problems, { code: 403, reason: 'Forbidden', word: 'forbidden' });
+
+/** A refusal of a request that does not make sense. */
+export const refuseOdd = (oddity: string): AdmissionAnswer => ({
+  allowed: false,
+  status: { status: 'Failure', code: 400, reason: 'BadRequest', message: oddity },
+});
 
 /** A refusal that may not be one the next time: 503, so that clients and GitOps tools try again. */
 export function refuseForNow(message: string): AdmissionAnswer {

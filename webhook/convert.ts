@@ -2,29 +2,48 @@
 import { EsaError } from '../api/errors.ts';
 import { convertObject } from '../api/external-secrets/convert.ts';
 import type { JsonObject } from '../api/external-secrets/lenses.ts';
+import { MAX_NESTING, nestsDeeper } from '../api/json.ts';
+
+const REVIEW_VERSION = 'apiextensions.k8s.io/v1';
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** @throws EsaError INVALID_OBJECT if the body is no ConversionReview */
+/**
+ * One answer for all objects, as the API server wants it: an object that cannot be converted fails the review. All
+ * that are of our kinds and served versions are.
+ * @throws EsaError INVALID_OBJECT if the body is no ConversionReview whose request has a uid
+ */
 export function convertReview(body: unknown): unknown {
-  const request = isRecord(body) && body['kind'] === 'ConversionReview' ? body['request'] : undefined;
-  if (
-    !isRecord(request) ||
-    typeof request['uid'] !== 'string' ||
-    typeof request['desiredAPIVersion'] !== 'string' ||
-    !Array.isArray(request['objects'])
-  ) {
-    throw new EsaError('INVALID_OBJECT', 'want a ConversionReview of apiextensions.k8s.io/v1');
-  }
-  const desired = request['desiredAPIVersion'];
+  const request =
+    isRecord(body) && body['kind'] === 'ConversionReview' && body['apiVersion'] === REVIEW_VERSION
+      ? body['request']
+      : undefined;
+  if (!isRecord(request) || typeof request['uid'] !== 'string')
+    throw new EsaError(
+      'INVALID_OBJECT',
+      `want a ConversionReview of ${REVIEW_VERSION} whose request has a uid`,
+    );
   return {
-    apiVersion: 'apiextensions.k8s.io/v1',
+    apiVersion: REVIEW_VERSION,
     kind: 'ConversionReview',
-    response: {
-      uid: request['uid'],
-      convertedObjects: (request['objects'] as JsonObject[]).map((object) => convertObject(object, desired)),
-      result: { status: 'Success' },
-    },
+    response: { uid: request['uid'], ...convertAll(request) },
   };
 }
+
+function convertAll({ objects, desiredAPIVersion }: Readonly<Record<string, unknown>>): object {
+  if (typeof desiredAPIVersion !== 'string' || !Array.isArray(objects) || !objects.every(isRecord))
+    return failed('the request has no desiredAPIVersion, or no list of objects');
+  if (nestsDeeper(objects)) return failed(`an object nests deeper than ${MAX_NESTING} levels`);
+  try {
+    const convertedObjects = objects.map((object: JsonObject) => convertObject(object, desiredAPIVersion));
+    return { convertedObjects, result: { status: 'Success' } };
+  } catch (error) {
+    if (error instanceof EsaError && error.code === 'INVALID_OBJECT') return failed(error.message);
+    throw error;
+  }
+}
+
+const failed = (message: string): object => ({
+  result: { status: 'Failed', message: message.toWellFormed() },
+});

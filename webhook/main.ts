@@ -41,8 +41,9 @@ import { StoreShares } from '../sync/store-shares.ts';
 import {
   type AdmissionAnswer,
   type AdmissionRequest,
-  readReview,
+  allow,
   refuseInternal,
+  refuseOdd,
   reviewOf,
 } from './admission.ts';
 import { AUTHORIZE_MODES, CallerAuthorizer } from './authorize.ts';
@@ -50,6 +51,7 @@ import { CERTIFICATE_FLAGS, certificateOptions } from './certificate-flags.ts';
 import { convertReview } from './convert.ts';
 import { mutate, mutateFailed, PHASES } from './mutate.ts';
 import { Policies } from './policies.ts';
+import { readReview } from './review.ts';
 import { type Hook, type HookCall, WebhookServer } from './server.ts';
 import { validate } from './validate.ts';
 
@@ -219,15 +221,24 @@ await runProgram(
       }
       return reviewOf(request.uid, answer);
     };
+    const answeredOdd = (hook: string, uid: string, answer: AdmissionAnswer): unknown => {
+      metrics.reviews.inc({ hook, answer: answer.allowed ? 'allowed' : 'refused' });
+      logger.warn({ hook, uid, refusal: answer.status?.message }, 'a review that makes no sense');
+      return reviewOf(uid, answer);
+    };
     const hooks: Hook[] = [
       {
         path: () => certificates.paths()?.validate,
         handle: async ({ body, timeoutMs, signal }: HookCall) => {
-          const request = readReview(body);
+          const { uid, request, oddity } = readReview(body);
+          if (request === undefined) return answeredOdd('validate', uid, refuseOdd(oddity));
           let answer: AdmissionAnswer;
           try {
             answer = await validate({ request, timeoutMs, signal }, validating);
           } catch (error) {
+            // An object of a kind or version that is not ours: no rule of the configuration sends it.
+            if (error instanceof EsaError && error.code === 'INVALID_OBJECT')
+              return answeredOdd('validate', uid, refuseOdd(error.message));
             logger.error({ err: error, uid: request.uid }, 'validating hook failed');
             answer = refuseInternal();
           }
@@ -237,7 +248,9 @@ await runProgram(
       {
         path: () => certificates.paths()?.mutate,
         handle: async ({ body, timeoutMs, signal }: HookCall) => {
-          const request = readReview(body);
+          const { uid, request } = readReview(body);
+          // The validating hook words the refusal.
+          if (request === undefined) return answeredOdd('mutate', uid, allow());
           const answer = await mutate({ request, timeoutMs, signal }, mutating).catch((error: unknown) =>
             mutateFailed(error, mutating),
           );

@@ -4,7 +4,7 @@
  * mutating or as a validating webhook, by what is registered.
  */
 import { toEsaError } from '../api/errors.ts';
-import { ANNOTATION_REQUIRE_SYNC, SERVED_VERSIONS } from '../api/external-secrets/names.ts';
+import { ANNOTATION_REQUIRE_SYNC, GROUP, SERVED_VERSIONS } from '../api/external-secrets/names.ts';
 import { pathInVersion } from '../api/external-secrets/paths.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { collector, type FieldPath } from '../api/problem.ts';
@@ -72,12 +72,16 @@ export async function mutate(call: MutateCall, deps: MutateDeps): Promise<Admiss
   return answer.allowed ? { ...answer, auditAnnotations: { outcome } } : answer;
 }
 
+const isExternalSecret = ({ group, version, kind }: AdmissionRequest['kind']): boolean =>
+  group === GROUP && kind === 'ExternalSecret' && SERVED_VERSIONS.some((served) => served === version);
+
 async function decide(
   call: MutateCall,
   deps: MutateDeps,
 ): Promise<{ answer: AdmissionAnswer; outcome: string }> {
   const { request } = call;
   const quiet = (outcome: string) => ({ answer: allow(), outcome });
+  if (!isExternalSecret(request.kind)) return quiet('not-an-external-secret');
   if (request.operation !== 'CREATE' || request.object === null) return quiet('not-a-create');
   if (request.dryRun === true) return quiet('dry-run');
   if (phaseOf(request.object) !== deps.phase) return quiet('other-phase');

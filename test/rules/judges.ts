@@ -22,6 +22,7 @@ import { MarkerKeys } from '../../sync/marker-keys.ts';
 import { Room } from '../../sync/materialize.ts';
 import { plan } from '../../sync/plan.ts';
 import { objectOf, ownUse, useOf } from '../../sync/policy-gate.ts';
+import { StoreShares } from '../../sync/store-shares.ts';
 import { CallerAuthorizer } from '../../webhook/authorize.ts';
 import { mutate } from '../../webhook/mutate.ts';
 import { Policies } from '../../webhook/policies.ts';
@@ -164,11 +165,12 @@ async function judgeCreate({ manifest }: Case): Promise<readonly Broken[]> {
         live,
         keys: new MarkerKeys(kube, 'system'),
         access: new AccessReviews(kube),
-        connections: new Connections({ perStore: 4, onCall: () => {} }),
+        connections: new Connections({ clock: systemClock, perStore: 4, onCall: () => {} }),
         reads: new FreshReads<Answer>({ clock: systemClock, keepMs: 0 }),
         policies: policies.gate,
         callerMay: () => Promise.resolve(true),
         room: new Room(4),
+        shares: new StoreShares({ clock: systemClock, size: 2 }),
         controllerClass: '',
         readTimeoutMs: 5_000,
         log,
