@@ -240,8 +240,8 @@ export class Product {
     return program;
   }
 
-  /** Has Secrets made in this phase from now on: ends the replicas, and starts as many with the flag. */
-  async materialiseIn(phase: Phase): Promise<void> {
+  /** Has Secrets made in this phase from now on: ends the replicas, and starts as many anew, with these flags. */
+  async materialiseIn(phase: Phase, args?: readonly string[]): Promise<void> {
     const replicas = this.#webhooks.length;
     await Promise.all(this.#webhooks.map((webhook) => webhook.stop()));
     this.#webhooks.length = 0;
@@ -254,7 +254,7 @@ export class Product {
       const mutating = ['mutatingwebhookconfiguration', 'zz-external-secrets-admission'];
       await this.#cluster.kubectlOutput(['delete', '--ignore-not-found', ...mutating]);
     }
-    await Promise.all(Array.from({ length: replicas }, () => this.startWebhook()));
+    await Promise.all(Array.from({ length: replicas }, () => this.startWebhook(args)));
   }
 
   async startPoller(args: readonly string[] = this.#options.pollerArgs ?? []): Promise<Program> {

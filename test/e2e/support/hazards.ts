@@ -153,7 +153,7 @@ export class HazardBed {
 }
 
 export async function startHazardBed(): Promise<HazardBed> {
-  const recorder = await startRecorder({ webhooks: 2, webhookArgs: ['--lame-duck', '2s'] });
+  const recorder = await startRecorder({ webhooks: 2 });
   try {
     const { cp, openBao, product } = recorder.bed;
     await openBao.write(CHANGED_KEY, { password: CHANGED_VALUE });
