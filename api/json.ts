@@ -28,7 +28,12 @@ export function parseKeepingNumbers(text: string): unknown {
 // Only an integer of 16 digits or more can be beyond a double. (No test for exponents: uids are full of them.)
 const MAY_LOSE = /\d{16}/;
 
-/** Plain JSON.parse, except that integers a double cannot hold become RawNumbers; for API objects. */
+/**
+ * For API objects: plain JSON.parse, except that integers a double cannot hold become RawNumbers. Of a member that
+ * stands there twice the last one counts, as where the API server decodes JSON, so that hook and API server never see
+ * two different objects; it is also the only one that can ask the hooks, and sends each member once. `__proto__` is a
+ * member like any other.
+ */
 export function parseObject(text: string): unknown {
   if (!MAY_LOSE.test(text)) return JSON.parse(text);
   return json.parse(text, (_key, value, { source }) =>

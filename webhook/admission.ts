@@ -94,6 +94,8 @@ export const rulesAudit = (problems: readonly Problem[]): Readonly<Record<string
 
 /** The API server shows 256 characters of a warning, its documentation asks for 120. */
 export const MAX_WARNING = 120;
+/** Problems that a refusal lists, and warnings of one answer: an object may have 10,000. */
+const MAX_LISTED = 100;
 
 const oneLine = (text: string): string => text.replaceAll(/\s+/g, ' ').trim();
 
@@ -116,7 +118,7 @@ export function allow(
     allowed: true,
     ...(extra.warnings === undefined || extra.warnings.length === 0
       ? {}
-      : { warnings: extra.warnings.map((text) => shorten(text, MAX_WARNING)) }),
+      : { warnings: extra.warnings.slice(0, MAX_LISTED).map((text) => shorten(text, MAX_WARNING)) }),
     ...(Object.keys(extra.audit ?? {}).length === 0 ? {} : { auditAnnotations: extra.audit }),
   };
 }
@@ -134,6 +136,8 @@ function refuse(
 ): AdmissionAnswer {
   const name = nameIn(request);
   const head = `${request.kind.kind}${name === '' ? '' : ` "${name}"`} is ${as.word}: `;
+  const listed = problems.slice(0, MAX_LISTED);
+  const rest = problems.length - listed.length;
   return {
     allowed: false,
     refusedFor: rulesOf(problems),
@@ -146,12 +150,13 @@ function refuse(
         head +
         (problems.length === 1
           ? problems.map(formatProblem).join('')
-          : problems.map((problem) => `\n* ${formatProblem(problem)}`).join('')),
+          : listed.map((problem) => `\n* ${formatProblem(problem)}`).join('')) +
+        (rest === 0 ? '' : `\n* ... and ${rest} more`),
       details: {
         group: request.kind.group,
         kind: request.kind.kind,
         name,
-        causes: problems.map((problem) => ({
+        causes: listed.map((problem) => ({
           reason: problem.reason,
           field: formatFieldPath(problem.path),
           message: problem.message,
@@ -172,6 +177,12 @@ export const refuseForbidden = (request: AdmissionRequest, problems: readonly Pr
 /** A refusal that may not be one the next time: 503, so that clients and GitOps tools try again. */
 export function refuseForNow(message: string): AdmissionAnswer {
   return { allowed: false, status: { status: 'Failure', code: 503, reason: 'ServiceUnavailable', message } };
+}
+
+/** Nobody can say what is wrong with an object that cannot be followed to its end. */
+export function refuseTooDeep(): AdmissionAnswer {
+  const message = 'the object is nested too deep to be judged; make it flatter';
+  return { allowed: false, status: { status: 'Failure', code: 422, reason: 'Invalid', message } };
 }
 
 /** A defect of ours in a hook that has to be closed when it fails. */

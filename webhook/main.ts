@@ -36,13 +36,14 @@ import {
   type AdmissionRequest,
   readReview,
   refuseInternal,
+  refuseTooDeep,
   reviewOf,
 } from './admission.ts';
 import { AUTHORIZE_MODES, CallerAuthorizer } from './authorize.ts';
 import { convertReview } from './convert.ts';
 import { mutate, mutateFailed } from './mutate.ts';
 import { Policies } from './policies.ts';
-import { type Hook, type HookCall, WebhookServer } from './server.ts';
+import { type Hook, type HookCall, isTooDeep, WebhookServer } from './server.ts';
 import { validate } from './validate.ts';
 
 const FLAGS = {
@@ -216,8 +217,8 @@ await runProgram(
           try {
             answer = await validate({ request, timeoutMs, signal }, validating);
           } catch (error) {
-            logger.error({ err: error, uid: request.uid }, 'validating hook failed');
-            answer = refuseInternal();
+            if (!isTooDeep(error)) logger.error({ err: error, uid: request.uid }, 'validating hook failed');
+            answer = isTooDeep(error) ? refuseTooDeep() : refuseInternal();
           }
           return answered('validate', request, answer);
         },

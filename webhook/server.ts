@@ -50,6 +50,13 @@ export interface ServerOptions {
   readonly lameDuckMs: number;
 }
 
+/**
+ * True for the error of an engine that ran out of stack. The API server lets objects of 10,000 levels through, and so
+ * does JSON.parse; whoever follows one to its end may not, and has no other reason for such an error.
+ */
+export const isTooDeep = (error: unknown): boolean =>
+  error instanceof RangeError && /call stack/.test(error.message);
+
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 function timeoutOf(request: Request): number | undefined {
@@ -204,6 +211,10 @@ export class WebhookServer {
       response
         .status(status)
         .json({ error: status === 413 ? 'the body is too large' : 'the request cannot be read' });
+      return;
+    }
+    if (isTooDeep(thrown)) {
+      response.status(400).json({ error: 'the body is nested too deep' });
       return;
     }
     const error = toEsaError(thrown);

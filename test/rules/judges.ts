@@ -107,7 +107,7 @@ async function judgeCaller({ manifest, context }: Case): Promise<readonly Broken
   try {
     const callers = new CallerAuthorizer('enforce', new AccessReviews(kube));
     const { hub } = checkExternalSecret(inNamespace(manifest));
-    return brokenIn(await callers.problems(hub, undefined, 'v1', user, AbortSignal.timeout(10_000)));
+    return brokenIn(await callers.problems(hub, undefined, 'v1', user, AbortSignal.timeout(60_000)));
   } finally {
     await kube.close();
   }
@@ -162,7 +162,7 @@ async function judgeCreate({ manifest }: Case): Promise<readonly Broken[]> {
           userInfo: user,
           object: { ...manifest },
         },
-        timeoutMs: 10_000,
+        timeoutMs: 60_000,
         signal: new AbortController().signal,
       },
       {
@@ -177,9 +177,9 @@ async function judgeCreate({ manifest }: Case): Promise<readonly Broken[]> {
         callerMay: () => Promise.resolve(true),
         room: new Room(4),
         controllerClass: '',
-        readTimeoutMs: 5_000,
+        readTimeoutMs: 50_000,
         log,
-        budgetMs: 8_000,
+        budgetMs: 50_000,
         onOutcome: (outcome) => void outcomes.push(outcome),
       },
     );
