@@ -62,8 +62,9 @@ interface Judgement extends Pick<Checked<unknown>, 'problems' | 'warnings'> {
 function judge(request: AdmissionRequest, object: AdmissionObject): Judgement {
   // The namespace may be left out of the object; the request always has it.
   const metadata = { ...object.metadata, ...(request.namespace ? { namespace: request.namespace } : {}) };
-  const complete = { ...object, metadata };
-  const { group, kind } = request.kind;
+  const { group, version, kind } = request.kind;
+  // The API server's objects say what they are; others have no say in it.
+  const complete = { ...object, apiVersion: `${group}/${version}`, kind, metadata };
   // Kinds such as Webhook are common names: only with the group they say what they are.
   const generator = GENERATOR_REF_KINDS.find((one) => one === kind && generatorResource(one).group === group);
   if (generator !== undefined) return checkGenerator(generator, complete.spec);
