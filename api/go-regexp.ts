@@ -57,6 +57,17 @@ export const quoteMeta = (text: string): string => text.replace(/[\\.+*?()|[\]{}
 
 const PREFIX = 'error parsing regexp: ';
 
+/** Characters that the regular expressions of one object may have together: compiling takes some microseconds each. */
+const MAX_SOURCES = 65_536;
+
+/** Why so many expressions cannot be compiled; undefined if they can. */
+export function regexpsError(sources: readonly string[]): string | undefined {
+  const characters = sources.reduce((sum, { length }) => sum + length, 0);
+  return characters <= MAX_SOURCES
+    ? undefined
+    : `the regular expressions have ${characters} characters together; no more than ${MAX_SOURCES} are compiled`;
+}
+
 function syntaxError(message: string): GoRegexpError {
   // Go always names the offending part, even when it is empty.
   const text = message.endsWith('`') ? message : `${message}: \`\``;

@@ -29,8 +29,11 @@ export function parseKeepingNumbers(text: string): unknown {
 const MAY_LOSE = /\d{16}/;
 
 /**
- * Plain JSON.parse, except that integers a double cannot hold become RawNumbers; for API objects. In one that nests
- * too deep to be of use (see MAX_NESTING) they do not.
+ * For API objects: plain JSON.parse, except that integers a double cannot hold become RawNumbers. Of a member that
+ * stands there twice the last one counts, as where the API server decodes JSON, so that hook and API server never see
+ * two different objects; it is also the only one that can ask the hooks, and sends each member once. `__proto__` is a
+ * member like any other.
+ * In one that nests too deep to be of use (see MAX_NESTING) numbers lose their digits.
  * @throws SyntaxError if it is not JSON
  */
 export function parseObject(text: string): unknown {
@@ -55,7 +58,7 @@ export function parseObject(text: string): unknown {
  * every other recursion end in a RangeError at some thousands. The API server lets up to 10,000 levels through where a
  * schema keeps unknown fields.
  */
-export const MAX_NESTING = 1_000;
+export const MAX_NESTING = 1_500;
 
 /** True if there are more than `levels` objects and arrays in each other. */
 export function nestsDeeper(value: unknown, levels: number = MAX_NESTING): boolean {

@@ -15,6 +15,12 @@ export interface Problem {
   readonly message: string;
 }
 
+/** Characters of a message at most: it may quote what somebody wrote, and that may be millions. */
+const MAX_MESSAGE = 1_000;
+
+const shortened = (message: string): string =>
+  message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE)}...`;
+
 /** Notes one problem, which breaks `rule`; the path is relative to what the collector is for. */
 export type Report = (rule: RuleId, path: FieldPath, message: string) => void;
 
@@ -25,7 +31,8 @@ export type Report = (rule: RuleId, path: FieldPath, message: string) => void;
 export function collector(at: FieldPath = []): { readonly report: Report; readonly problems: Problem[] } {
   const problems: Problem[] = [];
   const report: Report = (rule, path, message) => {
-    problems.push({ rule, path: [...at, ...path], reason: RULES[rule].reason, message });
+    const { reason } = RULES[rule];
+    problems.push({ rule, path: [...at, ...path], reason, message: shortened(message) });
   };
   return { report, problems };
 }

@@ -7,6 +7,10 @@ import { TemplateError } from '../template/errors.ts';
 import { FUNCTIONS } from '../template/functions/index.ts';
 import { toUtf8 } from '../template/value.ts';
 
+/** Problems of one text that are told; each shows its line, which takes time in a long text. */
+const MAX_PROBLEMS = 10;
+/** Keys that are named where one is missing. */
+const MAX_KEYS = 10;
 /** More of a line than this helps nobody. */
 const SHOWN = 100;
 /** What ends a word of a template: marks go to there. */
@@ -33,7 +37,7 @@ export function checkTemplateText(
     report(ruleOf(error, reason), path, show(text, reason, position?.offset, position?.line));
     return;
   }
-  for (const { message, offset } of template.callProblems())
+  for (const { message, offset } of template.callProblems().slice(0, MAX_PROBLEMS))
     report('template-arguments', path, show(text, message, offset));
   if (keys === undefined) return;
   const unknown = new Set<string>();
@@ -42,10 +46,23 @@ export function checkTemplateText(
     // `index . "key"` is nothing but empty where there is no such key; a branch may never be taken.
     if (how !== 'field' || !certain || keys.has(name) || unknown.has(name)) continue;
     unknown.add(name);
-    const known = [...keys].sort().map((one) => `.${one}`);
-    const instead = known.length === 0 ? 'there is none' : `there is ${known.join(', ')}`;
-    report('template-key', path, show(text, `no key "${name}" is fetched; ${instead}`, offset));
+    report('template-key', path, show(text, `no key "${name}" is fetched; ${instead(keys)}`, offset));
+    if (unknown.size === MAX_PROBLEMS) return;
   }
+}
+
+/** By the set of keys: many templates of one object miss the same. */
+const alternatives = new WeakMap<ReadonlySet<string>, string>();
+
+function instead(keys: ReadonlySet<string>): string {
+  const before = alternatives.get(keys);
+  if (before !== undefined) return before;
+  const known = [...keys].sort().slice(0, MAX_KEYS);
+  const more = keys.size > MAX_KEYS ? `, ... (${keys.size - MAX_KEYS} more)` : '';
+  const text =
+    keys.size === 0 ? 'there is none' : `there is ${known.map((one) => `.${one}`).join(', ')}${more}`;
+  alternatives.set(keys, text);
+  return text;
 }
 
 function ruleOf({ code }: EsaError, reason: string): RuleId {

@@ -7,7 +7,7 @@ import type {
   RewriteStep,
 } from '../api/external-secrets/v1/index.ts';
 import { generatorResource } from '../api/generators/names.ts';
-import { compileGoRegexp, GoRegexpError } from '../api/go-regexp.ts';
+import { compileGoRegexp, GoRegexpError, regexpsError } from '../api/go-regexp.ts';
 import type { FieldPath, Report } from '../api/problem.ts';
 import { generatorNotSupported, supportsGenerator } from '../providers/generators/registry.ts';
 import { checkTemplateText } from './template-text.ts';
@@ -57,7 +57,10 @@ export function validateSources(spec: ExternalSecretSpec, report: Report): void 
     }
     validateStoreRef(entry.sourceRef?.storeRef, [...path, 'sourceRef', 'storeRef'], report);
   }
-  for (const [index, entry] of dataFrom.entries()) validateDataFrom(entry, ['dataFrom', index], report);
+  const tooLong = regexpsError(dataFrom.flatMap(regexpsOf));
+  if (tooLong !== undefined) report('es-regexps-size', ['dataFrom'], tooLong);
+  for (const [index, entry] of dataFrom.entries())
+    validateDataFrom(entry, ['dataFrom', index], tooLong === undefined, report);
 }
 
 function validateStoreRef(
@@ -69,7 +72,13 @@ function validateStoreRef(
     report('es-store-ref', [...path, 'name'], 'no store is named; name the store to read from');
 }
 
-function validateDataFrom(entry: DataFromEntry, path: FieldPath, report: Report): void {
+const regexpsOf = ({ find, rewrite = [] }: DataFromEntry): string[] => [
+  find?.name?.regexp ?? '',
+  ...rewrite.map(({ regexp }) => regexp?.source ?? ''),
+];
+
+/** @param compile false if expressions are not to be looked at */
+function validateDataFrom(entry: DataFromEntry, path: FieldPath, compile: boolean, report: Report): void {
   const { extract, find, sourceRef, rewrite } = entry;
   const sources = [extract, find, sourceRef?.generatorRef].filter((source) => source !== undefined);
   if (sources.length > 1) {
@@ -95,11 +104,11 @@ function validateDataFrom(entry: DataFromEntry, path: FieldPath, report: Report)
     report('es-remote-key', [...path, 'extract', 'key'], 'the key is empty; name the remote secret');
   // What else a find may say depends on the provider, which the store names.
   const regexp = find?.name?.regexp ?? '';
-  const reason = regexpError(regexp);
+  const reason = compile ? regexpError(regexp) : undefined;
   if (reason !== undefined) report('es-find-regexp', [...path, 'find', 'name', 'regexp'], reason);
   validateGeneratorRef(sourceRef?.generatorRef, [...path, 'sourceRef', 'generatorRef'], report);
   for (const [index, step] of (rewrite ?? []).entries())
-    validateRewrite(step, [...path, 'rewrite', index], report);
+    validateRewrite(step, [...path, 'rewrite', index], compile, report);
 }
 
 function validateGeneratorRef(ref: GeneratorRef | undefined, path: FieldPath, report: Report): void {
@@ -126,8 +135,13 @@ function regexpError(source: string): string | undefined {
   }
 }
 
-function validateRewrite({ regexp, transform, merge }: RewriteStep, path: FieldPath, report: Report): void {
-  const reason = regexp === undefined ? undefined : regexpError(regexp.source);
+function validateRewrite(
+  { regexp, transform, merge }: RewriteStep,
+  path: FieldPath,
+  compile: boolean,
+  report: Report,
+): void {
+  const reason = regexp === undefined || !compile ? undefined : regexpError(regexp.source);
   if (reason !== undefined) report('es-rewrite-regexp', [...path, 'regexp', 'source'], reason);
   if (transform !== undefined) {
     checkTemplateText(transform.template, new Set(['value']), [...path, 'transform', 'template'], report);

@@ -1,8 +1,10 @@
 /** Rules on one SecretStore or ClusterSecretStore (eso.md 7.3); pure, all problems at once. */
+
 import { RE2JS, RE2JSSyntaxException } from 're2js';
 import { parseGoDuration } from '../api/duration.ts';
 import type { StoreKind } from '../api/external-secrets/names.ts';
 import type { SecretStoreSpec } from '../api/external-secrets/v1/index.ts';
+import { regexpsError } from '../api/go-regexp.ts';
 import { below, collector, type Problem } from '../api/problem.ts';
 import { providerProblems, providerWarnings } from '../providers/registry.ts';
 
@@ -31,7 +33,10 @@ export function validateStoreSpec(
       );
     }
   }
-  for (const [index, condition] of (spec.conditions ?? []).entries()) {
+  const conditions = spec.conditions ?? [];
+  const tooLong = regexpsError(conditions.flatMap(({ namespaceRegexes = [] }) => namespaceRegexes));
+  if (tooLong !== undefined) report('store-regexps-size', ['conditions'], tooLong);
+  for (const [index, condition] of tooLong === undefined ? conditions.entries() : []) {
     for (const [position, pattern] of (condition.namespaceRegexes ?? []).entries()) {
       const reason = regexError(pattern);
       if (reason === undefined) continue;

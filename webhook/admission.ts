@@ -75,6 +75,8 @@ export const rulesAudit = (problems: readonly Problem[]): Readonly<Record<string
 
 /** The API server shows 256 characters of a warning, its documentation asks for 120. */
 export const MAX_WARNING = 120;
+/** Problems that a refusal lists, and warnings of one answer: an object may have 10,000. */
+const MAX_LISTED = 100;
 
 // A warning becomes an HTTP header: the API server drops one with a control character or half a character in it.
 const oneLine = (text: string): string =>
@@ -107,7 +109,7 @@ export function allow(
     allowed: true,
     ...(extra.warnings === undefined || extra.warnings.length === 0
       ? {}
-      : { warnings: extra.warnings.map((text) => shorten(text, MAX_WARNING)) }),
+      : { warnings: extra.warnings.slice(0, MAX_LISTED).map((text) => shorten(text, MAX_WARNING)) }),
     ...(Object.keys(extra.audit ?? {}).length === 0 ? {} : { auditAnnotations: extra.audit }),
   };
 }
@@ -125,6 +127,8 @@ function refuse(
 ): AdmissionAnswer {
   const name = nameIn(request).toWellFormed();
   const head = `${request.kind.kind}${name === '' ? '' : ` "${name}"`} is ${as.word}: `;
+  const listed = problems.slice(0, MAX_LISTED);
+  const rest = problems.length - listed.length;
   return {
     allowed: false,
     refusedFor: rulesOf(problems),
@@ -137,13 +141,14 @@ function refuse(
         head +
         (problems.length === 1
           ? problems.map(formatProblem).join('')
-          : problems.map((problem) => `\n* ${formatProblem(problem)}`).join(''))
+          : listed.map((problem) => `\n* ${formatProblem(problem)}`).join('')) +
+        (rest === 0 ? '' : `\n* ... and ${rest} more`)
       ).toWellFormed(),
       details: {
         group: request.kind.group,
         kind: request.kind.kind,
         name,
-        causes: problems.map((problem) => ({
+        causes: listed.map((problem) => ({
           reason: problem.reason,
           field: formatFieldPath(problem.path).toWellFormed(),
           message: problem.message.toWellFormed(),

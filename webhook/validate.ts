@@ -62,8 +62,9 @@ interface Judgement extends Pick<Checked<unknown>, 'problems' | 'warnings'> {
 function judge(request: AdmissionRequest, object: AdmissionObject): Judgement {
   // The namespace may be left out of the object; the request always has it.
   const metadata = { ...object.metadata, ...(request.namespace ? { namespace: request.namespace } : {}) };
-  const complete = { ...object, metadata };
-  const { group, kind } = request.kind;
+  const { group, version, kind } = request.kind;
+  // The API server's objects say what they are; others have no say in it.
+  const complete = { ...object, apiVersion: `${group}/${version}`, kind, metadata };
   // Kinds such as Webhook are common names: only with the group they say what they are.
   const generator = GENERATOR_REF_KINDS.find((one) => one === kind && generatorResource(one).group === group);
   if (generator !== undefined) return checkGenerator(generator, complete.spec);
@@ -85,8 +86,6 @@ function judge(request: AdmissionRequest, object: AdmissionObject): Judgement {
   }
 }
 
-const same = (a: Problem, b: Problem): boolean => formatProblem(a) === formatProblem(b);
-
 const sameSpec = (a: AdmissionObject, b: AdmissionObject): boolean =>
   isDeepStrictEqual(a.spec, b.spec) &&
   a.metadata?.annotations?.[ANNOTATION_CONVERSION] === b.metadata?.annotations?.[ANNOTATION_CONVERSION];
@@ -102,8 +101,8 @@ export async function validate(call: ValidateCall, deps: ValidateDeps): Promise<
   if (operation === 'UPDATE' && object.metadata?.deletionTimestamp !== undefined) return allow();
   const { problems, warnings, judged } = judge(request, object);
   const old = operation === 'UPDATE' && oldObject ? oldObject : undefined;
-  const before = problems.length > 0 && old ? judge(request, old).problems : [];
-  const fresh = problems.filter((problem) => !before.some((one) => same(one, problem)));
+  const before = new Set(problems.length > 0 && old ? judge(request, old).problems.map(formatProblem) : []);
+  const fresh = problems.filter((problem) => !before.has(formatProblem(problem)));
   if (fresh.length > 0) return refuseInvalid(request, fresh);
   // Who changes a label is not told what has been wrong with the spec all along.
   const said = old && sameSpec(object, old) ? [] : [...problems, ...warnings];
@@ -128,9 +127,8 @@ export async function validate(call: ValidateCall, deps: ValidateDeps): Promise<
   });
 }
 
-/** As `same`, but the path may have moved. */
-const sameVerdict = (a: Verdict, b: Verdict): boolean =>
-  a.policy === b.policy && a.rule === b.rule && a.message === b.message;
+/** What makes a verdict the same as before: its path may have moved. */
+const verdictKey = ({ policy, rule, message }: Verdict): string => JSON.stringify([policy, rule, message]);
 
 interface PolicySaid {
   readonly refusals: readonly Problem[];
@@ -149,8 +147,9 @@ async function askPolicies(
   try {
     const verdicts = await policyVerdicts(judged, version, deps, signal);
     if (verdicts.length === 0) return { refusals: [], warnings: [], audit: [] };
-    const before = old === undefined ? [] : await policyVerdicts(old, version, deps, signal);
-    const isOld = (verdict: Verdict): boolean => before.some((one) => sameVerdict(one, verdict));
+    const judgedBefore = old === undefined ? [] : await policyVerdicts(old, version, deps, signal);
+    const before = new Set(judgedBefore.map(verdictKey));
+    const isOld = (verdict: Verdict): boolean => before.has(verdictKey(verdict));
     const fresh = verdicts.filter((verdict) => !isOld(verdict));
     for (const verdict of fresh) deps.onViolation(verdict);
     const denies = ({ effect }: Verdict): boolean => effect === 'Deny';

@@ -84,7 +84,7 @@ describe('with policies', { concurrency: true }, () => {
     const manifest = externalSecret(WHERE, 'app', {
       refreshInterval: '5s',
       target: { creationPolicy: 'Orphan', template: { data: { out: '{{ (genCA "x" 1).Cert }}' } } },
-      ...passwordOf('private/app'),
+      data: ['password', 'other'].map((secretKey) => ({ secretKey, remoteRef: { key: 'private/app' } })),
     });
     await enforce(
       WHERE,
@@ -95,6 +95,8 @@ describe('with policies', { concurrency: true }, () => {
         servers: [{ scheme: 'https' }],
         refreshInterval: { minimum: '1m' },
         creationPolicies: ['Owner'],
+        deletionPolicies: ['Merge'],
+        maximumKeys: 1,
         secretTypes: ['kubernetes.io/tls'],
         requiredLabels: [{ key: 'team', values: ['shop'] }],
         forbiddenTemplateFunctions: ['genCA'],

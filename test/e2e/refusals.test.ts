@@ -7,12 +7,14 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { ANNOTATION_CONVERSION, FINALIZER_ESO } from '../../api/external-secrets/names.ts';
+import { RULES } from '../../api/rules.ts';
 import { type Bed, startBed } from '../harness/bed.ts';
 import type { CommandResult } from '../harness/command.ts';
 import { eventually } from '../harness/eventually.ts';
+import { type Case, readTables } from '../rules/tables.ts';
 import { Cluster } from './support/cluster.ts';
 import { kubectlIn, warningsIn } from './support/kubectl.ts';
-import { externalSecret, prepare } from './support/vault.ts';
+import { externalSecret, namespace, prepare } from './support/vault.ts';
 
 const DIRECTORY = join(import.meta.dirname, 'refusals');
 const NAMESPACE = 'refusals';
@@ -128,6 +130,74 @@ describe('a malformed manifest is refused in these words', () => {
     assert.equal(stdout, 'externalsecret.external-secrets.io/sound created\n');
     assert.match(stderr, /^The ExternalSecret "unsound" is invalid: spec\.refreshInterval: /);
     assert.deepEqual(await cluster.values(NAMESPACE, 'sound'), { password: 'hunter2' });
+  });
+});
+
+/** As many at a time as the bed is not slowed down by. */
+async function inTurn<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items];
+  const worker = async (): Promise<void> => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: 3 }, worker));
+}
+
+const isRule = (text: string): text is keyof typeof RULES => Object.hasOwn(RULES, text);
+const onlyWarns = (rule: string): boolean => isRule(rule) && 'warns' in RULES[rule];
+
+describe('the tables of rules (test/rules) on the real API server', () => {
+  /** In the tables, references of SecretStores to this namespace are those to their own. */
+  const WHERE = 'shop';
+  // What else the tables ask needs policies or another caller: policies.test.ts, admission-deferred.test.ts.
+  const cases = readTables().filter(({ judge }) => judge === 'object');
+
+  before(() => cluster.create(namespace(WHERE)));
+
+  for (const [area, first] of Map.groupBy(
+    cases.filter(({ verdict, number }) => verdict === 'refuse' && number === 1),
+    ({ rule }) => rule.split('-')[0] ?? '',
+  )) {
+    test(`${area}: each rule is worded like this`, async () => {
+      const said = new Map<string, string>();
+      await inTurn(first, async ({ rule, manifest }) => {
+        const { code, stdout, stderr } = await bed.cp.kubectl(
+          ['create', '--dry-run=server', '-n', WHERE, '-f', '-'],
+          { stdin: JSON.stringify(manifest) },
+        );
+        assert.equal(code, onlyWarns(rule) ? 0 : 1, `${rule}: ${stdout}${stderr}`);
+        said.set(rule, `# ${rule}\n${stdout}${stderr}`);
+      });
+      const text = first.map(({ rule }) => said.get(rule)).join('\n');
+      const file = join(DIRECTORY, 'rules', `${area}.golden.txt`);
+      if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(file, text);
+      assert.equal(text, readFileSync(file, 'utf8'));
+    });
+  }
+
+  const CLUSTER_WIDE = ['ClusterSecretStore', 'ClusterGenerator', 'ClusterSecretPolicy'];
+  const attempt = ({ manifest }: Case) => {
+    const { kind, metadata } = manifest;
+    const where = CLUSTER_WIDE.includes(kind) ? {} : { namespace: WHERE };
+    return cluster.attempt(
+      { ...manifest, metadata: { ...metadata, ...where } },
+      { dryRun: 'All', fieldValidation: 'Strict' },
+    );
+  };
+
+  test('every case that is to be refused is, and every other is admitted', async () => {
+    const wrong: string[] = [];
+    await inTurn(cases, async (one) => {
+      const { status, body, warnings } = await attempt(one);
+      const warns = onlyWarns(one.rule);
+      // Of a passing case another rule may warn.
+      const isWarned = !warns || warnings.length > 0 === (one.verdict === 'refuse');
+      const refused = one.verdict === 'refuse' && !warns;
+      if (refused ? status === 400 || status === 422 : status === 201 && isWarned) return;
+      wrong.push(
+        `${one.rule} ${one.verdict} ${one.number}: ${status} ${body.message ?? ''} ${warnings.join('; ')}`,
+      );
+    });
+    assert.deepEqual(wrong, []);
   });
 });
 

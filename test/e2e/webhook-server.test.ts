@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { type Bed, startBed } from '../harness/bed.ts';
+import { eventually } from '../harness/eventually.ts';
 import type { Program } from '../harness/product.ts';
 import { Cluster } from './support/cluster.ts';
 import { externalSecret, prepare } from './support/vault.ts';
@@ -17,6 +18,9 @@ import { externalSecret, prepare } from './support/vault.ts';
 const WHERE = 'replicas';
 const MUTATING =
   '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/zz-external-secrets-admission';
+
+const VALIDATING =
+  '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/external-secrets-admission';
 
 let bed: Bed;
 let cluster: Cluster;
@@ -73,7 +77,7 @@ function call({
       },
     );
     sent.once('error', reject);
-    sent.setTimeout(5_000, () => sent.destroy(new Error('no answer within 5 s')));
+    sent.setTimeout(60_000, () => sent.destroy(new Error('no answer within 60 s')));
     if (body === undefined && method === 'POST') sent.flushHeaders();
     else sent.end(body);
   });
@@ -143,6 +147,186 @@ describe('hazard 2.12 a caller that is not the API server', () => {
       response: { uid: 'u-1', allowed: true, auditAnnotations: { outcome: 'skipped-caller-may-not-create' } },
     });
     assert.equal(await cluster.find('Secret', WHERE, 'stolen'), undefined);
+  });
+});
+
+describe('a review that is hostile gets a well-formed answer', () => {
+  let validatePath: string;
+  before(async () => {
+    type Configuration = { webhooks: { clientConfig: { service: { path: string } } }[] };
+    const { body } = await bed.cp.request<Configuration>('GET', VALIDATING);
+    validatePath = body.webhooks[0]?.clientConfig.service.path ?? '';
+    assert.match(validatePath, /^\/validate\/[\w-]{32,}$/);
+  });
+
+  interface Reviewed {
+    readonly allowed: boolean;
+    readonly warnings?: readonly string[];
+    readonly status?: { readonly code: number; readonly message: string };
+  }
+  /** Posts it as it stands. @param request members of the request, as JSON text */
+  async function ask(kind: string, request: string): Promise<Reviewed> {
+    const group = kind === 'Grafana' ? 'generators.external-secrets.io' : 'external-secrets.io';
+    const body = `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u-1","namespace":"${WHERE}","kind":{"group":"${group}","version":"v1","kind":"${kind}"},${request}}}`;
+    const { status, text } = await call({ path: validatePath, headers: json, body });
+    assert.equal(status, 200, text);
+    const { response } = JSON.parse(text) as { response: Reviewed & { uid: string } };
+    assert.equal(response.uid, 'u-1');
+    return response;
+  }
+  const creates = (kind: string, spec: string): Promise<Reviewed> =>
+    ask(kind, `"operation":"CREATE","object":{"metadata":{"name":"a"},"spec":${spec}}`);
+  const es = (more: string): string =>
+    `{"secretStoreRef":{"name":"s"},"data":[{"secretKey":"a","remoteRef":{"key":"k"}}]${more}}`;
+  const nested = (levels: number): string => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
+
+  test('nested a thousand deep is judged, in whatever field', async () => {
+    const store = await creates('SecretStore', `{"provider":{"gcpsm":${nested(1_000)}}}`);
+    assert.match(store.status?.message ?? '', /provider gcpsm is not supported yet/);
+    const generator = await creates('Grafana', nested(1_000));
+    assert.equal(generator.allowed, true);
+    assert.match(generator.warnings?.[0] ?? '', /generator kind Grafana is not supported yet/);
+    const misplaced = await creates('ExternalSecret', es(`,"refreshInterval":${nested(1_000)}`));
+    assert.match(misplaced.status?.message ?? '', /spec\.refreshInterval: must be of type string/);
+    assert.match((await creates('SecretStore', nested(1_000))).status?.message ?? '', /spec\.provider: /);
+  });
+
+  test('nested deeper than anybody can follow is refused, and the next one served', async () => {
+    const deep = `{"metadata":{"name":"a"},"spec":${nested(9_900)}}`;
+    const update = await ask('Grafana', `"operation":"UPDATE","object":${deep},"oldObject":${deep}`);
+    assert.equal(update.status?.code, 400);
+    assert.match(update.status?.message ?? '', /nests deeper than/);
+    for (const body of ['['.repeat(3_000_000), nested(500_000)]) {
+      const { status, text } = await call({ path: validatePath, headers: json, body });
+      assert.equal(status, 400, text);
+    }
+    assert.equal((await creates('ExternalSecret', es(''))).allowed, true);
+  });
+
+  test('lone surrogates and NUL are characters like others', async () => {
+    for (const character of ['\\ud800', '\\udfff', '\\u0000']) {
+      const odd = await creates(
+        'ExternalSecret',
+        `{"secretStoreRef":{"name":"s"},"refreshInterval":"${character}","data":[{"secretKey":"${character}","remoteRef":{"key":"${character}"}}]}`,
+      );
+      assert.equal(odd.status?.code, 422);
+      assert.match(odd.status?.message ?? '', /spec\.data\[0\]\.secretKey: /);
+      const templates = `"target":{"template":{"data":{"${character}":"{{ ${character} }}","b":"${character}"}}}`;
+      assert.equal((await creates('ExternalSecret', es(`,${templates}`))).status?.code, 422);
+      const find = `"dataFrom":[{"find":{"name":{"regexp":"${character}("}}}]`;
+      assert.match(
+        (await creates('ExternalSecret', es(`,${find}`))).status?.message ?? '',
+        /find\.name\.regexp: must be a regular expression/,
+      );
+      const server = await creates('SecretStore', `{"provider":{"vault":{"server":"https://${character}"}}}`);
+      assert.equal(server.status?.code, 422);
+    }
+  });
+
+  test('of a member that stands there twice the last one counts', async () => {
+    const both = (first: string, second: string): Promise<Reviewed> =>
+      creates('ExternalSecret', es(`,"refreshInterval":"${first}","refreshInterval":"${second}"`));
+    assert.equal((await both('often', '1h')).allowed, true);
+    assert.equal((await both('1h', 'often')).allowed, false);
+  });
+
+  test('__proto__ and constructor are members like others, and lend nothing', async () => {
+    const inherited = await creates('ExternalSecret', `{"__proto__":${es('')}}`);
+    assert.match(inherited.status?.message ?? '', /__proto__/);
+    for (const member of ['__proto__', 'constructor', 'toString']) {
+      assert.equal((await creates('ExternalSecret', es(`,"${member}":{"a":1}`))).allowed, false);
+      assert.equal((await creates('SecretStore', `{"provider":{"${member}":{}}}`)).allowed, false);
+      const template = await creates(
+        'ExternalSecret',
+        es(`,"target":{"template":{"data":{"${member}":"{{ nope }}"}}}`),
+      );
+      assert.equal(template.allowed, false, member);
+    }
+    const kind = await ask('constructor', '"operation":"CREATE","object":{"metadata":{},"spec":{}}');
+    assert.equal(kind.allowed, true);
+  });
+
+  test('10,000 mistakes are 100 lines and a number', async () => {
+    const entries = Array.from({ length: 10_000 }, () => '{"secretKey":"a","remoteRef":{"key":""}}');
+    const spec = `{"secretStoreRef":{"name":"s"},"data":[${entries.join()}]}`;
+    const { status } = await creates('ExternalSecret', spec);
+    assert.match(status?.message ?? '', /\n\* \.\.\. and 19899 more$/);
+    assert.equal((status?.message ?? '').split('\n* ').length, 102);
+    const object = `{"metadata":{"name":"a"},"spec":${spec}}`;
+    const again = await ask(
+      'ExternalSecret',
+      `"operation":"UPDATE","object":${object},"oldObject":${object}`,
+    );
+    assert.equal(again.allowed, true);
+  });
+});
+
+describe('through the API server', () => {
+  const dryRun = { dryRun: 'All', fieldValidation: 'Strict' };
+
+  test('several mistakes in one object are all said, each with its field', async () => {
+    const { status, body } = await cluster.attempt(
+      externalSecret(WHERE, 'mistakes', {
+        refreshInterval: 'often',
+        target: {
+          manifest: { apiVersion: 'v1', kind: 'ConfigMap' },
+          template: { data: { a: '{{ nope }}' } },
+        },
+        data: [
+          { secretKey: 'a', remoteRef: { key: '' } },
+          { secretKey: 'a', remoteRef: { key: 'k' } },
+        ],
+        dataFrom: [{ find: { name: { regexp: '(' } } }],
+      }),
+      dryRun,
+    );
+    assert.equal(status, 422);
+    const { details } = body as { details?: { causes: readonly { field: string; message: string }[] } };
+    const fields = [
+      'spec.dataFrom[0].find.name.regexp',
+      'spec.data[0].remoteRef.key',
+      'spec.data[1].secretKey',
+      'spec.refreshInterval',
+      'spec.target.manifest',
+      'spec.target.template.data.a',
+    ];
+    assert.deepEqual(details?.causes.map(({ field }) => field).toSorted(), fields);
+    for (const field of fields) assert.ok(body.message?.includes(`\n* ${field}: `), field);
+    assert.ok((await bed.product.webhook.metric('esa_refusals_total', { rule: 'es-manifest' })) >= 1);
+  });
+
+  test('an object of nearly 3 MiB is judged; a larger one does not reach us', async () => {
+    const sized = (bytes: number) =>
+      externalSecret(WHERE, 'large', { target: { template: { data: { a: 'x'.repeat(bytes) } } } });
+    assert.equal((await cluster.attempt(sized(3_100_000), dryRun)).status, 201);
+    const unsound = sized(3_100_000);
+    const late = { ...unsound, spec: { ...(unsound['spec'] as object), refreshInterval: 'often' } };
+    assert.equal((await cluster.attempt(late, dryRun)).status, 422);
+    assert.equal((await cluster.attempt(sized(3_200_000), dryRun)).status, 413);
+  });
+
+  test('10,000 entries and as many templates are judged in time', async () => {
+    const names = Array.from({ length: 10_000 }, (_, index) => `key-${index}`);
+    const large = (template: (name: string) => string) =>
+      externalSecret(WHERE, 'many', {
+        data: names.map((secretKey) => ({ secretKey, remoteRef: { key: 'app' } })),
+        target: {
+          template: { data: Object.fromEntries(names.map((name) => [name, template(name)])) },
+        },
+      });
+    const sound = large((name) => `{{ index . "${name}" }}`);
+    const unsound = large(() => '{{ .nope }}');
+    // The API server waits for 5 s, some of which a machine may spend on other things.
+    const judged = (manifest: typeof sound, status: number) =>
+      eventually(
+        async () => {
+          const answer = await cluster.attempt(manifest, dryRun);
+          return answer.status === status && answer;
+        },
+        { timeout: 120_000, what: `a verdict of ${status}` },
+      );
+    assert.deepEqual((await judged(sound, 201)).warnings, []);
+    assert.match((await judged(unsound, 422)).body.message ?? '', /and 9900 more$/);
   });
 });
 

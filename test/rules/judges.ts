@@ -1,5 +1,4 @@
 /** Judges of the tables: the functions that the hooks call, with the answers of an API server where they ask one. */
-import type { ServerResponse } from 'node:http';
 import { systemClock } from '../../api/clock.ts';
 import type { StoreKind } from '../../api/external-secrets/names.ts';
 import { GENERATOR_REF_KINDS } from '../../api/generators/names.ts';
@@ -109,35 +108,43 @@ async function judgeCaller({ manifest, context }: Case): Promise<readonly Broken
   try {
     const callers = new CallerAuthorizer('enforce', new AccessReviews(kube));
     const { hub } = checkExternalSecret(inNamespace(manifest));
-    return brokenIn(await callers.problems(hub, undefined, 'v1', user, AbortSignal.timeout(10_000)));
+    return brokenIn(await callers.problems(hub, undefined, 'v1', user, AbortSignal.timeout(60_000)));
   } finally {
     await kube.close();
   }
 }
 
+interface Reply {
+  readonly status: number;
+  readonly body: unknown;
+}
+
 /** A cluster with one store, in which everybody may do everything. */
-function emptyCluster(path: string, body: string, response: ServerResponse): void {
+function emptyCluster(path: string, body: string): Reply {
   const store = {
     metadata: { name: 'fake', namespace: NAMESPACE, uid: 'u', generation: 1, resourceVersion: '1' },
     spec: { provider: { fake: { data: [{ key: 'db', value: 'v' }] } } },
   };
-  if (path === REVIEWS) return sendJson(response, 201, { status: { allowed: true } });
-  if (path.endsWith('/secretstores/fake')) return sendJson(response, 200, store);
-  if (path.endsWith('/clustersecretpolicies'))
-    return sendJson(response, 200, { metadata: { resourceVersion: '1' }, items: [] });
-  if (path.endsWith('/external-secrets-admission-marker')) {
-    const [currentId, current] = ['k', 'x'.repeat(32)].map((text) => Buffer.from(text).toString('base64'));
-    return sendJson(response, 200, { metadata: { name: 'marker' }, data: { currentId, current } });
-  }
-  if (path.endsWith('/secrets') && body !== '') return sendJson(response, 201, JSON.parse(body));
-  return sendJson(response, 404, failure(404, 'NotFound', 'not found'));
+  const [currentId, current] = ['k', 'x'.repeat(32)].map((text) => Buffer.from(text).toString('base64'));
+  const there: readonly (readonly [path: string, reply: Reply])[] = [
+    [REVIEWS, { status: 201, body: { status: { allowed: true } } }],
+    ['/secretstores/fake', { status: 200, body: store }],
+    ['/clustersecretpolicies', { status: 200, body: { metadata: { resourceVersion: '1' }, items: [] } }],
+    [
+      '/external-secrets-admission-marker',
+      { status: 200, body: { metadata: {}, data: { currentId, current } } },
+    ],
+  ];
+  if (path.endsWith('/secrets') && body !== '') return { status: 201, body: JSON.parse(body) };
+  const found = there.find(([end]) => path.endsWith(end));
+  return found?.[1] ?? { status: 404, body: failure(404, 'NotFound', 'not found') };
 }
 
 async function judgeCreate({ manifest }: Case): Promise<readonly Broken[]> {
   await using server = await startWireServer(({ path, body, query }, response) => {
-    if (query.get('watch') === null) return emptyCluster(path, body, response);
-    response.writeHead(200);
-    response.flushHeaders();
+    const reply = emptyCluster(path, body);
+    if (query.get('watch') === null) sendJson(response, reply.status, reply.body);
+    else response.writeHead(200).flushHeaders();
   });
   const kube = new KubeClient({ server: server.url });
   const log = createLog('test', 'error');
@@ -156,7 +163,7 @@ async function judgeCreate({ manifest }: Case): Promise<readonly Broken[]> {
           userInfo: user,
           object: { ...manifest },
         },
-        timeoutMs: 10_000,
+        timeoutMs: 60_000,
         signal: new AbortController().signal,
       },
       {
@@ -172,10 +179,10 @@ async function judgeCreate({ manifest }: Case): Promise<readonly Broken[]> {
         room: new Room(4),
         shares: new StoreShares({ clock: systemClock, size: 2 }),
         controllerClass: '',
-        readTimeoutMs: 5_000,
+        readTimeoutMs: 50_000,
         log,
         phase: 'mutating',
-        budgetMs: 8_000,
+        budgetMs: 50_000,
         onOutcome: (outcome) => void outcomes.push(outcome),
       },
     );

@@ -15,8 +15,8 @@ interface CaseText {
   readonly at?: string | readonly string[];
   readonly also?: readonly string[];
   readonly patch?: unknown;
-  /** A long text at a path: `text`, so many times. */
-  readonly generate?: { readonly path: string; readonly text: string; readonly times: number };
+  /** What stands for the text GENERATED: `text`, so many times. */
+  readonly generate?: { readonly text: string; readonly times: number };
   readonly policy?: Context['policy'];
   readonly keyCount?: number;
   readonly may?: readonly string[];
@@ -82,17 +82,17 @@ function merged(base: unknown, patch: unknown): unknown {
   );
 }
 
-/** A patch that sets one field. @param path names between dots */
-const setting = (path: string, value: unknown): unknown =>
-  path.split('.').reduceRight<unknown>((inner, name) => ({ [name]: inner }), value);
-
 /** What `judge: reference` patches: a reference, and the store it stands in. */
 const REFERENCE = { store: { kind: 'SecretStore', namespace: 'shop' }, reference: { name: 'a' } };
 
 function manifestOf(rule: string, base: unknown, { patch, generate }: CaseText): Manifest {
-  const manifest = merged(merged({ metadata: { name: rule } }, base), patch);
-  if (generate === undefined) return manifest as Manifest;
-  return merged(manifest, setting(generate.path, generate.text.repeat(generate.times))) as Manifest;
+  const manifest = merged(merged({ metadata: { name: rule } }, base), patch) as Manifest;
+  if (generate === undefined) return manifest;
+  const { text, times } = generate;
+  const filled = JSON.stringify(manifest, (_key, value: unknown) =>
+    value === 'GENERATED' ? text.repeat(times) : value,
+  );
+  return JSON.parse(filled) as Manifest;
 }
 
 function casesOf({ bases, judge: common = 'object', stores = {}, rules }: FileText): Case[] {

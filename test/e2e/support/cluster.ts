@@ -51,6 +51,7 @@ const RESOURCES: Readonly<Record<string, string>> = {
   ExternalSecret: 'externalsecrets',
   SecretStore: 'secretstores',
   ClusterSecretStore: 'clustersecretstores',
+  ClusterSecretPolicy: 'clustersecretpolicies',
   ...Object.fromEntries(GENERATOR_REF_KINDS.map((kind) => [kind, generatorResource(kind).resource])),
 };
 const CORE: ReadonlySet<string> = new Set([
@@ -95,12 +96,14 @@ export class Cluster {
     this.cp = cp;
   }
 
-  /** POST. @returns status, body and the texts of the warnings */
+  /** POST. @param query parameters @returns status, body and the texts of the warnings */
   async attempt(
     manifest: Manifest,
+    query: Readonly<Record<string, string>> = {},
   ): Promise<{ status: number; body: { message?: string }; warnings: string[] }> {
     const path = pathOf(manifest.apiVersion, manifest.kind, manifest.metadata.namespace);
-    const answer = await this.cp.request<{ message?: string }>('POST', path, manifest);
+    const asked = `${path}?${new URLSearchParams(query)}`;
+    const answer = await this.cp.request<{ message?: string }>('POST', asked, manifest);
     return { status: answer.status, body: answer.body, warnings: warningsOf(answer) };
   }
 
