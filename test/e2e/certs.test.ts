@@ -186,7 +186,7 @@ describe('certificates', { concurrency: false }, () => {
         const proxy = await bed.newProxy(1);
         const dying = await bed.startManager(namespace, `leader-${leader}`, { proxy });
         await eventually(async () => proxy.writes.length > 0 || (await isOver()), {
-          timeout: 20_000,
+          timeout: 60_000,
           what: `a write of leader ${leader} after ${writes.join()}`,
         });
         writes.push(...proxy.writes);

@@ -60,6 +60,8 @@ export class CertificateBed {
   readonly kube: KubeClient;
   /** By the pace of the machine: others are told by watches, which are late where it is busy with other tests. */
   readonly overlapMs: number;
+  /** By the same: a leader has to keep its Lease while it builds a CA. */
+  readonly leaseMs: number;
   readonly #clients: KubeClient[] = [];
   /** What a test has started, ended after it even if it fails. */
   readonly #endings: (() => Promise<unknown>)[] = [];
@@ -68,6 +70,7 @@ export class CertificateBed {
   constructor(cp: ControlPlane, startMs: number) {
     this.cp = cp;
     this.overlapMs = Math.min(20_000, Math.max(1500, startMs / 3));
+    this.leaseMs = 1000 * Math.min(5, Math.max(1, Math.round(startMs / 6000)));
     this.kube = new KubeClient(loadClusterConfig({ kubeconfig: cp.kubeconfig }));
   }
 
@@ -152,9 +155,9 @@ export class CertificateBed {
       times: {
         tickMs: 100,
         overlapMs: this.overlapMs,
-        leaseDurationMs: 1000,
-        leaseRenewDeadlineMs: 800,
-        leaseRetryMs: 200,
+        leaseDurationMs: this.leaseMs,
+        leaseRenewDeadlineMs: this.leaseMs * 0.8,
+        leaseRetryMs: this.leaseMs / 5,
         ...times,
       },
     });
@@ -233,7 +236,7 @@ export class CertificateBed {
       failurePolicy: 'Fail',
       sideEffects: 'None',
       admissionReviewVersions: ['v1'],
-      timeoutSeconds: 2,
+      timeoutSeconds: 10,
     });
     const foreign = {
       ...webhook('other.example.com'),
