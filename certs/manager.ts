@@ -5,13 +5,10 @@
  * when all replicas had time to. Only the holder of a Lease writes; the others read and follow. Or key and
  * certificate come from files and somebody else informs the callers of the CA: then only the paths are ours.
  */
-import type { Clock } from '../api/clock.ts';
 import { toEsaError } from '../api/errors.ts';
 import { Backoff, pause } from '../kube/backoff.ts';
-import type { KubeClient } from '../kube/client.ts';
 import { KubeError } from '../kube/errors.ts';
 import { LeaderElector } from '../kube/lease.ts';
-import type { KubeLog } from '../kube/log.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import { resourcePath } from '../kube/path.ts';
 import { Reflector } from '../kube/reflector.ts';
@@ -24,84 +21,17 @@ import {
   trustBundle,
 } from './authority.ts';
 import { buildAuthority } from './build.ts';
-import { type CertificateFiles, FileLeaf } from './files.ts';
+import { FileLeaf } from './files.ts';
 import { type LeafSource, OwnLeaf, type ServingCertificate, serviceNames } from './leaf.ts';
-import { nextStep, type Step, takeStep } from './rotation.ts';
-import { type Damage, SharedStateStore } from './store.ts';
-import { type Cause, Targets } from './targets.ts';
+import { type CertificateManagerOptions, type CertificateTimes, DEFAULT_TIMES } from './options.ts';
+import { nextStep, takeStep } from './rotation.ts';
+import { SharedStateStore } from './store.ts';
+import { Targets } from './targets.ts';
 import { notAfter, readCertificate } from './x509.ts';
 
-export type { ServingCertificate };
-
-const DAY_MS = 86_400_000;
 const ROTATING_TICK_MS = 1000;
 /** Damage that the leader has left for so long is repaired by whoever sees it: the leader may be gone. */
 const LEADER_GRACE_MS = 5000;
-
-/** Milliseconds all; the defaults are for production, shorter ones for tests. */
-export interface CertificateTimes {
-  /** Life of a CA; 365 days. */
-  readonly authorityMs: number;
-  /** Life of a leaf; 30 days. */
-  readonly leafMs: number;
-  /**
-   * How long a CA is published before it signs, and trusted after the next one does: API servers learn of the
-   * one by a watch, replicas of the other. 10 min.
-   */
-  readonly overlapMs: number;
-  /** How often the wall clock is looked at; 10 s. */
-  readonly tickMs: number;
-  readonly leaseDurationMs: number;
-  readonly leaseRenewDeadlineMs: number;
-  readonly leaseRetryMs: number;
-}
-
-const DEFAULT_TIMES: CertificateTimes = {
-  authorityMs: 365 * DAY_MS,
-  leafMs: 30 * DAY_MS,
-  overlapMs: 600_000,
-  tickMs: 10_000,
-  leaseDurationMs: 15_000,
-  leaseRenewDeadlineMs: 10_000,
-  leaseRetryMs: 3000,
-};
-
-/** What was done, for metrics. */
-export interface CertificateEvents {
-  readonly onStep: (step: Step) => void;
-  /** caBundle or path was written into an object of this kind. */
-  readonly onInjected: (kind: string, cause: Cause) => void;
-  /** The Secret was written again. */
-  readonly onRepair: (damage: Damage) => void;
-  /** The files were looked at. */
-  readonly onFiles: (usable: boolean) => void;
-}
-
-export interface CertificateManagerOptions {
-  readonly kube: KubeClient;
-  /** Own namespace: of the Service, the Secret and the Lease. */
-  readonly namespace: string;
-  /** Service by which API servers call us; the leaf is for its names. */
-  readonly serviceName: string;
-  /** `external-secrets-admission-ca` if absent. */
-  readonly secretName?: string | undefined;
-  readonly leaseName: string;
-  /** Unique to this replica. */
-  readonly identity: string;
-  readonly validatingConfiguration: string;
-  readonly mutatingConfiguration: string;
-  /** CRDs whose conversion webhook we are. */
-  readonly crdNames: readonly string[];
-  readonly clock: Clock;
-  readonly log: KubeLog;
-  readonly times?: Partial<CertificateTimes> | undefined;
-  /**
-   * Serves what these files hold; the CA is neither made, rotated nor injected. (The Secret is kept all the
-   * same: the tokens of the paths are in it.)
-   */
-  readonly files?: CertificateFiles | undefined;
-  readonly events?: Partial<CertificateEvents> | undefined;
-}
 
 /** Tells one step of a rotation from the other. */
 const nameOf = ({ generation, current }: SharedState): string => `${generation} ${current.cert}`;

@@ -79,3 +79,31 @@ test('in the variant for --materialise-in=validating the one hook has moved, and
   const { failurePolicy, sideEffects, timeoutSeconds } = moved;
   assert.deepEqual([failurePolicy, sideEffects, timeoutSeconds], ['Ignore', 'NoneOnDryRun', 10]);
 });
+
+test('cert-manager’s certificate is for the Service that the configurations name, and its Secrets are not ours', () => {
+  interface Certificate {
+    readonly kind: string;
+    readonly metadata: { readonly namespace: string };
+    readonly spec: {
+      readonly secretName?: string;
+      readonly dnsNames?: readonly string[];
+      readonly usages?: readonly string[];
+      readonly ca?: { readonly secretName: string };
+    };
+  }
+  const text = readFileSync(join(import.meta.dirname, 'cert-manager', 'certificates.yaml'), 'utf8');
+  const documents = parseAllDocuments(text).map((document) => document.toJS() as Certificate);
+  const [service] = read('service.yaml') as unknown as { metadata: { name: string; namespace: string } }[];
+  const [, ca, issuer, serving] = documents;
+  assert.equal(documents.length, 4);
+  assert.equal(
+    serving?.spec.dnsNames?.[0],
+    `${service?.metadata.name ?? ''}.${service?.metadata.namespace ?? ''}.svc`,
+  );
+  assert.ok(serving?.spec.usages?.includes('server auth'));
+  assert.equal(issuer?.spec.ca?.secretName, ca?.spec.secretName);
+  for (const { metadata, spec } of documents) {
+    assert.equal(metadata.namespace, service?.metadata.namespace);
+    assert.notEqual(spec.secretName, 'external-secrets-admission-ca');
+  }
+});

@@ -1,7 +1,7 @@
 /** The flags of the webhook's certificates, and what they mean for certs/. */
 import { EsaError } from '../api/errors.ts';
 import type { CertificateFiles } from '../certs/files.ts';
-import type { CertificateTimes } from '../certs/manager.ts';
+import type { CertificateTimes } from '../certs/options.ts';
 import { durationFlag, type Flag, type FlagValues } from '../runtime/program.ts';
 
 export const CERTIFICATE_FLAGS = {

@@ -4,7 +4,8 @@ import { randomUUID, X509Certificate } from 'node:crypto';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { type Clock, systemClock } from '../../../api/clock.ts';
-import { CertificateManager, type CertificateTimes } from '../../../certs/manager.ts';
+import { CertificateManager } from '../../../certs/manager.ts';
+import type { CertificateTimes } from '../../../certs/options.ts';
 import { KubeClient } from '../../../kube/client.ts';
 import { loadClusterConfig } from '../../../kube/config.ts';
 import { isNotFound } from '../../../kube/errors.ts';
@@ -57,12 +58,19 @@ interface Review {
 export class CertificateBed {
   readonly cp: ControlPlane;
   readonly kube: KubeClient;
+  /** By the pace of the machine: others are told by watches, which are late where it is busy with other tests. */
+  readonly overlapMs: number;
+  /** By the same: a leader has to keep its Lease while it builds a CA. */
+  readonly leaseMs: number;
   readonly #clients: KubeClient[] = [];
   /** What a test has started, ended after it even if it fails. */
   readonly #endings: (() => Promise<unknown>)[] = [];
 
-  constructor(cp: ControlPlane) {
+  /** @param startMs how long it took to start the control plane */
+  constructor(cp: ControlPlane, startMs: number) {
     this.cp = cp;
+    this.overlapMs = Math.min(20_000, Math.max(1500, startMs / 3));
+    this.leaseMs = 1000 * Math.min(5, Math.max(1, Math.round(startMs / 6000)));
     this.kube = new KubeClient(loadClusterConfig({ kubeconfig: cp.kubeconfig }));
   }
 
@@ -146,10 +154,10 @@ export class CertificateBed {
       },
       times: {
         tickMs: 100,
-        overlapMs: 400,
-        leaseDurationMs: 1000,
-        leaseRenewDeadlineMs: 800,
-        leaseRetryMs: 200,
+        overlapMs: this.overlapMs,
+        leaseDurationMs: this.leaseMs,
+        leaseRenewDeadlineMs: this.leaseMs * 0.8,
+        leaseRetryMs: this.leaseMs / 5,
         ...times,
       },
     });
@@ -228,7 +236,7 @@ export class CertificateBed {
       failurePolicy: 'Fail',
       sideEffects: 'None',
       admissionReviewVersions: ['v1'],
-      timeoutSeconds: 2,
+      timeoutSeconds: 10,
     });
     const foreign = {
       ...webhook('other.example.com'),
@@ -328,7 +336,7 @@ export class CertificateBed {
       const single = bundle.split('BEGIN CERTIFICATE').length === 2;
       return bundle !== old && single && managers.every((manager) => issuerOf(manager) === subject);
     };
-    await eventually(isOver, { timeout: 30_000, what: 'the end of the rotation' });
+    await eventually(isOver, { timeout: 120_000, what: 'the end of the rotation' });
   }
 
   /** The CA bundle that our hook (or the one at `index`) is called with, PEM. */
