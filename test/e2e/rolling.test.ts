@@ -47,7 +47,7 @@ test('both replicas are replaced, one after the other, and no review fails', asy
         bad.push(`${name} has no Secret`);
       await cluster
         .patch('ExternalSecret', WHERE, name, { spec: { refreshInterval: `${turn + 2}s` } })
-        .catch((error: Error) => bad.push(error.message));
+        .catch((error: unknown) => bad.push(String(error)));
       done += 1;
       await sleep(PAUSE_MS);
     }

@@ -29,9 +29,12 @@ const NAMES_EACH = 60;
 /** Remote keys and their values; an update makes an object read the other one. */
 const REMOTE: Readonly<Record<string, string>> = { one: 'value-of-one', two: 'value-of-two' };
 const MINUTE_MS = 60_000;
+/** Fewer than there are names. While OpenBao is paused 5 s of creates wait, 50 or so. */
+const MAX_RUNNING = 120;
 const PAUSE = { everyMs: MINUTE_MS, afterMs: 20_000, forMs: 20_000 };
 const ROLL_EVERY_MS = 60_000;
 const ROTATE_EVERY_MS = 30_000;
+const PROGRESS_MS = 30_000;
 const SAMPLE_EVERY_MS = 2_000;
 /** Memory is watched from here on, or from two fifths of a shorter run. */
 const WARM_UP_MS = 2 * MINUTE_MS;
@@ -79,6 +82,7 @@ export class AdmissionSoak {
     deletes: 0,
     webhookRolls: 0,
     pollerRolls: 0,
+    leftOut: 0,
     rotationsAsked: 0,
   };
   readonly #authorities = new Set<string>();
@@ -97,13 +101,23 @@ export class AdmissionSoak {
     for (const namespace of NAMESPACES) await prepare(this.#cluster, this.#bed.openBao, namespace);
   }
 
-  /** @returns the report, and whether all of it is as it should be */
-  async run(): Promise<{ readonly passed: boolean; readonly report: object }> {
+  /**
+   * @param tell gets a line each half minute
+   * @returns the report, and whether all of it is as it should be
+   */
+  async run(tell: (line: string) => void): Promise<{ readonly passed: boolean; readonly report: object }> {
     const began = performance.now();
     const lengthMs = this.#options.minutes * MINUTE_MS;
     const over = new AbortController();
     const { signal } = over;
     const warmUp = Math.min(WARM_UP_MS, lengthMs * 0.4);
+    const progress = setInterval(() => {
+      const seconds = Math.round((performance.now() - began) / 1_000);
+      const failed = this.#creates.filter(({ materialised }) => !materialised).length;
+      tell(
+        `${seconds} s: ${JSON.stringify(this.#counts)}, ${failed} creates failed open, ${this.#refused.length} refused: ${this.#refused.at(-1) ?? ''}`,
+      );
+    }, PROGRESS_MS);
     const chores = [
       this.#operations(signal),
       this.#pauseProvider(signal),
@@ -115,6 +129,7 @@ export class AdmissionSoak {
     await Promise.race([sleep(lengthMs), Promise.all(chores)]);
     over.abort();
     await Promise.all(chores);
+    clearInterval(progress);
     const lost = await this.#lost();
     const orphaned = await this.#orphaned();
     return this.#report(lost, orphaned);
@@ -123,10 +138,18 @@ export class AdmissionSoak {
   /** An open loop: the next one begins at its time, however long others take. */
   async #operations(signal: AbortSignal): Promise<void> {
     const running = new Set<Promise<void>>();
-    while (!signal.aborted) {
+    const began = performance.now();
+    for (let number = 0; !signal.aborted; number += 1) {
+      const wait = began + (number * 1_000) / this.#options.perSecond - performance.now();
+      if (wait > 0) await sleep(wait);
+      // A machine that is too slow for the rate: what it leaves out is counted, and would only pile up.
+      if (running.size >= MAX_RUNNING) {
+        this.#counts.leftOut += 1;
+        await sleep(1_000 / this.#options.perSecond);
+        continue;
+      }
       const one = this.#operate().finally(() => running.delete(one));
       running.add(one);
-      await sleep(1_000 / this.#options.perSecond);
     }
     await Promise.all(running);
   }
@@ -241,8 +264,10 @@ export class AdmissionSoak {
     while (!signal.aborted && performance.now() < to) {
       const programs = { webhook: this.#keeper, poller: this.#bed.product.poller };
       for (const name of ['webhook', 'poller'] as const) {
-        const value = programs[name]?.process.rssMiB();
-        if (value !== undefined) this.#rss[name].push({ at: performance.now(), value });
+        const program = programs[name];
+        // While the poller is replaced the new one may not have begun yet.
+        if (program?.isRunning() === true)
+          this.#rss[name].push({ at: performance.now(), value: program.process.rssMiB() });
       }
       await rest(SAMPLE_EVERY_MS, signal);
     }

@@ -15,6 +15,8 @@ const { values } = parseArgs({
     soak: { type: 'string', default: 'admission' },
     /** 10 of admission and 20 of crash by default. */
     minutes: { type: 'string' },
+    /** Operations a second, of admission. */
+    rate: { type: 'string', default: '20' },
     rounds: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
   },
@@ -30,9 +32,9 @@ async function admission(minutes: number): Promise<boolean> {
   await using bed = await startBed({
     product: { webhooks: 2, webhookArgs: ['--lame-duck', '5s', ...overlap] },
   });
-  const soak = new AdmissionSoak(bed, { minutes, perSecond: 20, random: seeded(seed) });
+  const soak = new AdmissionSoak(bed, { minutes, perSecond: Number(values.rate), random: seeded(seed) });
   await soak.prepare();
-  const { passed, report } = await soak.run();
+  const { passed, report } = await soak.run((line) => process.stderr.write(`${line}\n`));
   print(report);
   return passed;
 }
