@@ -60,8 +60,8 @@ generate: setup-node ## Write the generated files anew: CRDs, docs/errors.md, do
 	@node deploy/generate.ts
 	@node tools/generate-docs.ts
 
-soak: setup ## Crash rounds for MINUTES (20): webhook, poller, API server and etcd killed at random under load.
-	@node test/soak/run.ts --minutes $(or $(MINUTES),20)
+soak: setup ## SOAK=admission (10 MINUTES): restarts, rotations, pauses under load; SOAK=crash (20): programs killed at random.
+	@node test/soak/run.ts --soak $(or $(SOAK),admission) $(if $(MINUTES),--minutes $(MINUTES))
 
 mutants: setup-node ## Each validation rule is switched off in turn, and its table of cases has to notice.
 	@node --import ./test/mutants/hooks.ts test/mutants/run.ts
@@ -72,5 +72,5 @@ fuzz: setup-node ## Random templates against Go for MINUTES (10) from SEED; what
 fuzz-gjson: setup-node ## Random gjson paths against Go, CASES (200000) from SEED.
 	@node test/fuzz/gjson.ts --seed $(or $(SEED),1) --cases $(or $(CASES),200000)
 
-bench: setup ## Benchmarks, one JSON line a scenario with its baseline; BENCH=create|template|pipeline.
+bench: setup ## Benchmarks, one JSON line a scenario with its baseline; BENCH=create|hanging|template|pipeline.
 	@node bench/$(or $(BENCH),create).ts

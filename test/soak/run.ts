@@ -1,32 +1,70 @@
-/** `make soak`: crash rounds for a given time. Prints one JSON line a round; a failure ends it with the seed. */
+/**
+ * `make soak`. SOAK=admission: steady load with restarts, rotations and a provider that hangs, and one report at the
+ * end. SOAK=crash: crash rounds, one JSON line a round; a failure ends it with the seed.
+ */
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { ROOT } from '../../tools/setup/paths.mjs';
 import { startBed } from '../harness/bed.ts';
+import { runCommand } from '../harness/command.ts';
+import { AdmissionSoak } from './admission.ts';
 import { CrashRun, seeded } from './crash.ts';
 
 const { values } = parseArgs({
   options: {
-    minutes: { type: 'string', default: '20' },
+    soak: { type: 'string', default: 'admission' },
+    /** 10 of admission and 20 of crash by default. */
+    minutes: { type: 'string' },
+    /** Operations a second, of admission. */
+    rate: { type: 'string', default: '20' },
     rounds: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
   },
 });
 const seed = Number(values.seed);
-const rounds = values.rounds === undefined ? Number.POSITIVE_INFINITY : Number(values.rounds);
-const end = performance.now() + Number(values.minutes) * 60_000;
 
-await using bed = await startBed({ product: { pollerArgs: ['--lease-duration', '3s'] } });
-const run = new CrashRun(bed, { operations: 300, random: seeded(seed) });
-await run.prepare();
-try {
-  for (let round = 1; round <= rounds && performance.now() < end; round += 1) {
-    const began = performance.now();
-    await run.round();
-    const seconds = Math.round((performance.now() - began) / 100) / 10;
-    process.stdout.write(`${JSON.stringify({ soak: 'crash', round, seconds, ...run.counts })}\n`);
-  }
-  await run.finish();
-  process.stdout.write(`${JSON.stringify({ soak: 'crash', seed, left: 0, ...run.counts })}\n`);
-} catch (error) {
-  process.stdout.write(`${JSON.stringify({ soak: 'crash', seed, ...run.counts })}\n`);
-  throw error;
+const print = (line: object): boolean => process.stdout.write(`${JSON.stringify(line)}\n`);
+
+async function admission(minutes: number): Promise<boolean> {
+  const help = await runCommand(process.execPath, [join(ROOT, 'webhook/main.mjs'), '--help']);
+  // A CA each 30 s takes a shorter overlap than the usual one, if that can be chosen.
+  const overlap = help.stdout.includes('--ca-overlap') ? ['--ca-overlap', '5s'] : [];
+  await using bed = await startBed({
+    product: { webhooks: 2, webhookArgs: ['--lame-duck', '5s', ...overlap] },
+  });
+  const soak = new AdmissionSoak(bed, { minutes, perSecond: Number(values.rate), random: seeded(seed) });
+  await soak.prepare();
+  const { passed, report } = await soak.run((line) => process.stderr.write(`${line}\n`));
+  print(report);
+  return passed;
 }
+
+async function crash(minutes: number): Promise<boolean> {
+  const rounds = values.rounds === undefined ? Number.POSITIVE_INFINITY : Number(values.rounds);
+  const end = performance.now() + minutes * 60_000;
+  await using bed = await startBed({ product: { pollerArgs: ['--lease-duration', '3s'] } });
+  const run = new CrashRun(bed, { operations: 300, random: seeded(seed) });
+  await run.prepare();
+  try {
+    for (let round = 1; round <= rounds && performance.now() < end; round += 1) {
+      const began = performance.now();
+      await run.round();
+      const seconds = Math.round((performance.now() - began) / 100) / 10;
+      print({ soak: 'crash', round, seconds, ...run.counts });
+    }
+    await run.finish();
+    print({ soak: 'crash', seed, left: 0, ...run.counts });
+    return true;
+  } catch (error) {
+    print({ soak: 'crash', seed, ...run.counts });
+    throw error;
+  }
+}
+
+if (values.soak !== 'admission' && values.soak !== 'crash')
+  throw new Error(`--soak: "${values.soak}" is neither admission nor crash`);
+const passed =
+  values.soak === 'crash'
+    ? await crash(Number(values.minutes ?? 20))
+    : await admission(Number(values.minutes ?? 10));
+process.exitCode = passed ? 0 : 1;
