@@ -13,12 +13,18 @@ import {
 } from '../api/external-secrets/names.ts';
 import { pathInVersion } from '../api/external-secrets/paths.ts';
 import {
+  type ClusterExternalSecret,
+  clusterExternalSecretSpec,
   type ExternalSecret,
   externalSecretSpec,
   type SecretStore,
 } from '../api/external-secrets/v1/index.ts';
 import type { Problem } from '../api/problem.ts';
 import { parseWith } from '../providers/schema-problems.ts';
+import {
+  clusterExternalSecretWarnings,
+  validateClusterExternalSecretSpec,
+} from './validate-cluster-external-secret.ts';
 import { externalSecretWarnings, validateExternalSecretSpec } from './validate-external-secret.ts';
 import { storeWarnings, validateStoreSpec } from './validate-store.ts';
 
@@ -78,6 +84,23 @@ export function checkExternalSecret(object: unknown): Checked<ExternalSecret> {
     hub: { ...hub, spec },
     problems: inVersion(version, 'ExternalSecret', validateExternalSecretSpec(spec)),
     warnings: inVersion(version, 'ExternalSecret', externalSecretWarnings(spec, hub.metadata?.annotations)),
+  };
+}
+
+/** Both versions of a ClusterExternalSecret are the same, so paths need no translation. */
+export function checkClusterExternalSecret(object: unknown): Checked<ClusterExternalSecret> {
+  const hub = object as ClusterExternalSecret;
+  if (!isRecord(hub.spec)) return { hub, problems: [specMissing], warnings: [] };
+  const parsed = parseWith(clusterExternalSecretSpec, hub.spec);
+  if (!parsed.ok) {
+    const problems = parsed.problems.map((problem) => ({ ...problem, path: ['spec', ...problem.path] }));
+    return { hub, problems, warnings: [] };
+  }
+  const spec = parsed.value;
+  return {
+    hub: { ...hub, spec },
+    problems: validateClusterExternalSecretSpec(spec),
+    warnings: clusterExternalSecretWarnings(spec),
   };
 }
 
