@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { parseAllDocuments } from 'yaml';
 import { hookPaths, newTokens } from './authority.ts';
 import { callsUs, injectionPatch, isServed, type TargetObject } from './injection.ts';
 import { joinBundle } from './x509.ts';
@@ -82,4 +85,16 @@ test('a hook by URL, and names that only look like ours, are left alone', () => 
   ]);
   assert.equal(callsUs(object), false);
   assert.deepEqual(injectionPatch(object, bundle, paths), []);
+});
+
+test('every webhook of the manifests is told where to call', () => {
+  const file = join(import.meta.dirname, '../deploy/manifests/webhook-configurations.yaml');
+  for (const document of parseAllDocuments(readFileSync(file, 'utf8'))) {
+    const manifest = document.toJS() as TargetObject;
+    const guarded = injectionPatch(manifest, bundle, paths).filter(({ op }) => op === 'test');
+    assert.deepEqual(
+      guarded.map(({ value }) => value),
+      manifest.webhooks?.map(({ name }) => name),
+    );
+  }
 });

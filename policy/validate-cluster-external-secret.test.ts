@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { parse } from 'yaml';
 import { formatProblem } from '../api/problem.ts';
 import { checkClusterExternalSecret } from './check-object.ts';
 import { labelKeyError, labelValueError } from './label-syntax.ts';
@@ -153,4 +156,14 @@ test('keys and values of labels are those of the API server', () => {
   for (const value of ['', 'a', 'A.b_c-1', long]) assert.equal(labelValueError(value), undefined, value);
   for (const value of ['-', 'a.', `${long}a`, 'a/b', 'a b'])
     assert.notEqual(labelValueError(value), undefined);
+});
+
+test('what docs/cluster-external-secrets.md shows is sound', () => {
+  const page = readFileSync(join(import.meta.dirname, '../docs/cluster-external-secrets.md'), 'utf8');
+  const blocks = [...page.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, text = '']): unknown => parse(text));
+  assert.equal(blocks.length, 1);
+  for (const block of blocks) {
+    const { problems, warnings } = checkClusterExternalSecret(block);
+    assert.deepEqual([problems, warnings], [[], []]);
+  }
 });

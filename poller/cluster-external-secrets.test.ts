@@ -132,7 +132,7 @@ test('what is as it should be costs no request, also after a restart', async () 
   const stored = { ...READY, externalSecretName: 'ces', provisionedNamespaces: ['a'] };
   bed.namespaces('a');
   bed.show(made('a'));
-  bed.fleet.upsert({ ...ces(), status: stored } as ClusterExternalSecret);
+  bed.fleet.upsert({ ...ces(), status: stored });
   bed.fleet.start();
   await sleep(100);
   bed.fleet.namespaceChanged({ name: 'a', labels: { team: 'a' }, annotations: { new: 'x' } });
