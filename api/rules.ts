@@ -34,6 +34,7 @@ const unsupported = because('FieldValueNotSupported');
 const onlyWarns = (rule: Rule): Rule => ({ ...rule, warns: true });
 
 const ES = ['ExternalSecret'];
+const CES = ['ClusterExternalSecret'];
 const STORE = ['SecretStore', 'ClusterSecretStore'];
 const PASSWORD = ['Password', 'ClusterGenerator'];
 const GENERATOR = ['generators', 'ClusterGenerator'];
@@ -91,6 +92,17 @@ export const RULES = {
     ES,
     'With the annotation require-sync the Secret can be made while the ExternalSecret is created.',
   ),
+
+  'ces-spec': required(CES, 'A ClusterExternalSecret has a spec.'),
+  'ces-selector-label': invalid(CES, 'Keys and values of a selector can be those of a label.'),
+  'ces-selector-operator': unsupported(CES, 'The operator of a selector is one that there is.'),
+  'ces-selector-values': required(CES, 'A selector with In or NotIn lists values.'),
+  'ces-selector-no-values': invalid(CES, 'A selector with Exists or DoesNotExist lists no values.'),
+  'ces-label': invalid(CES, '`externalSecretMetadata.labels` can be labels of an object.'),
+  'ces-annotation': invalid(CES, '`externalSecretMetadata.annotations` can be annotations of an object.'),
+  'ces-annotations-size': invalid(CES, 'The annotations fit into an object.'),
+  'ces-refresh-time': invalid(CES, '`refreshTime` is a duration that is not negative.'),
+  'ces-no-namespace': onlyWarns(required(CES, 'Some namespace is selected.')),
 
   'template-syntax': invalid(ES, 'A template can be parsed.'),
   'template-function': invalid(ES, 'A template calls functions that there are.'),

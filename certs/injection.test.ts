@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { parseAllDocuments } from 'yaml';
 import { hookPaths, newState } from './authority.ts';
 import { buildAuthority, buildLeaf } from './build.ts';
 import { callsUs, injectionPatch, isInjectedByOthers, reachOf, type TargetObject } from './injection.ts';
@@ -116,5 +119,17 @@ test('garbage and no bundle at all are not distrust: nobody knows what the syste
     };
     const object = configuration([{ name: EXTERNAL_SECRET, clientConfig }]);
     assert.deepEqual(reach(object, youngLeaf), { served: false, distrusted: false });
+  }
+});
+
+test('every webhook of the manifests is told where to call', () => {
+  const file = join(import.meta.dirname, '../deploy/manifests/webhook-configurations.yaml');
+  for (const document of parseAllDocuments(readFileSync(file, 'utf8'))) {
+    const manifest = document.toJS() as TargetObject;
+    const guarded = injectionPatch(manifest, wanted).filter(({ op }) => op === 'test');
+    assert.deepEqual(
+      guarded.map(({ value }) => value),
+      manifest.webhooks?.map(({ name }) => name),
+    );
   }
 });

@@ -27,6 +27,16 @@ const respond = (code: number, reason: string, message: string, details?: object
 
 const VALUE = 'hunter2-Sentinel';
 
+test('the URL of a webhook that could not be called is told without its path, which is a secret', () => {
+  const url = 'https://hooks.system.svc:443/validate/TOKEN?timeout=5s';
+  const said = `Internal error occurred: failed calling webhook "v.example.com": failed to call webhook: Post "${url}": EOF`;
+  const { message } = respond(500, 'InternalError', said, undefined, false);
+  assert.match(
+    message,
+    /failed calling webhook "v\.example\.com".*"https:\/\/hooks\.system\.svc:443\/\.\.\.": EOF$/,
+  );
+});
+
 describe('answers to requests that carried a Secret', () => {
   const leaky: [string, KubeError][] = [
     [

@@ -155,6 +155,10 @@ function safeExplanation(message: string, details: StatusDetails): string | unde
   return fields.length > 0 ? fields.join(', ') : undefined;
 }
 
+/** The API server repeats the whole URL of a webhook that it could not call; the path of ours is a secret token. */
+const withoutPaths = (message: string): string =>
+  message.replaceAll(/(https?:\/\/[^/\s"]+\/)[^\s"]+/g, '$1...');
+
 /**
  * The error for an HTTP answer. `what` names the attempt, e.g. `create Secret shop/db`; it becomes the
  * start of the message and must not hold a secret.
@@ -170,7 +174,7 @@ export function responseError(what: string, response: FailedResponse): KubeError
     ? 'the API server does not know this kind; are the CRDs installed?'
     : response.sensitive
       ? safeExplanation(message, details)
-      : text(message);
+      : text(response.status >= 500 ? withoutPaths(message) : message);
   const head = `${what}: ${response.status} ${reason}`;
   return new KubeError((explanation === undefined ? head : `${head}: ${explanation}`).slice(0, MAX_MESSAGE), {
     status: response.status,

@@ -13,6 +13,8 @@ import {
 } from '../api/external-secrets/names.ts';
 import { pathInVersion } from '../api/external-secrets/paths.ts';
 import {
+  type ClusterExternalSecret,
+  clusterExternalSecretSpec,
   type ExternalSecret,
   externalSecretSpec,
   type SecretStore,
@@ -21,6 +23,10 @@ import {
 import { below, collector, type Problem } from '../api/problem.ts';
 import type { RuleId } from '../api/rules.ts';
 import { parseWith } from '../providers/schema-problems.ts';
+import {
+  clusterExternalSecretWarnings,
+  validateClusterExternalSecretSpec,
+} from './validate-cluster-external-secret.ts';
 import { externalSecretWarnings, validateExternalSecretSpec } from './validate-external-secret.ts';
 import { storeWarnings, validateStoreSpec } from './validate-store.ts';
 
@@ -81,6 +87,23 @@ export function checkExternalSecret(object: unknown): Checked<ExternalSecret> {
     hub: { ...hub, spec },
     problems: inVersion(version, 'ExternalSecret', validateExternalSecretSpec(spec)),
     warnings: inVersion(version, 'ExternalSecret', externalSecretWarnings(spec, hub.metadata?.annotations)),
+  };
+}
+
+/** Both versions of a ClusterExternalSecret are the same, so paths need no translation. */
+export function checkClusterExternalSecret(object: unknown): Checked<ClusterExternalSecret> {
+  const hub = object as ClusterExternalSecret;
+  if (!isRecord(hub.spec))
+    return { hub, problems: specMissing('ces-spec', 'say what to make, and where'), warnings: [] };
+  const parsed = parseWith(clusterExternalSecretSpec, hub.spec);
+  if (!parsed.ok) {
+    return { hub, problems: below(['spec'], parsed.problems), warnings: [] };
+  }
+  const spec = parsed.value;
+  return {
+    hub: { ...hub, spec },
+    problems: validateClusterExternalSecretSpec(spec),
+    warnings: clusterExternalSecretWarnings(spec),
   };
 }
 

@@ -117,6 +117,11 @@ export class Controller {
     return this.#index.isTarget(namespace, name);
   }
 
+  /** The object as it was seen last. */
+  find(namespace: string, name: string): ExternalSecret | undefined {
+    return this.#entries.get(keyOf(namespace, name))?.es;
+  }
+
   upsert(object: ExternalSecret): void {
     const key = keyOf(object.metadata.namespace, object.metadata.name);
     // managedFields are the larger part of an object and nothing here reads them.

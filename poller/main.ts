@@ -13,7 +13,13 @@ import { scrubVaultEnvironment } from '../providers/vault/client.ts';
 import { COMMON_FLAGS } from '../runtime/flags.ts';
 import { serveOperational } from '../runtime/http.ts';
 import { createLog, type Log } from '../runtime/log.ts';
-import { createRegistry, policyMetrics, pollerMetrics, providerMetrics } from '../runtime/metrics.ts';
+import {
+  clusterExternalSecretMetrics,
+  createRegistry,
+  policyMetrics,
+  pollerMetrics,
+  providerMetrics,
+} from '../runtime/metrics.ts';
 import {
   integerFlag,
   logLevelFlag,
@@ -39,6 +45,10 @@ const FLAGS = {
     default: '15s',
   },
   workers: { help: 'How many ExternalSecrets are synced at a time.', default: '32' },
+  'cluster-external-secrets': {
+    help: 'Whether ClusterExternalSecrets are carried out: true or false.',
+    default: 'true',
+  },
 } as const;
 
 /** The API server gives a request up to 34 s: a Secret may be that much older than its ExternalSecret. */
@@ -74,6 +84,10 @@ await runProgram(
       );
     }
     const policyDefault = wordFlag('policy-default', flags['policy-default'], ['allow', 'deny']);
+    const carriesOut = wordFlag('cluster-external-secrets', flags['cluster-external-secrets'], [
+      'true',
+      'false',
+    ]);
     const workers = integerFlag('workers', flags.workers, 1, 1024);
     const metricsPort = integerFlag('metrics-port', flags['metrics-port'], 0, 65_535);
     scrubVaultEnvironment();
@@ -81,7 +95,12 @@ await runProgram(
     configureOutbound({ allowLoopback: flags['allow-loopback'] });
 
     const registry = createRegistry();
-    const kube = new KubeClient(loadClusterConfig({ kubeconfig: flags.kubeconfig }));
+    const config = loadClusterConfig({ kubeconfig: flags.kubeconfig });
+    const kube = new KubeClient(config);
+    const clusterExternalSecrets =
+      carriesOut === 'true'
+        ? { kube: new KubeClient(config), metrics: clusterExternalSecretMetrics(registry) }
+        : undefined;
     const identity = `${hostname()}-${randomBytes(4).toString('hex')}`;
     let poller: Poller | undefined;
     const metrics = {
@@ -113,6 +132,7 @@ await runProgram(
           sweepAfterMs,
           unmanagedTarget,
           policyDefault,
+          clusterExternalSecrets,
         });
         await poller.run(leading);
       },
@@ -139,7 +159,7 @@ await runProgram(
     ended = true;
     await elector.stop();
     await http.close();
-    await kube.close();
+    await Promise.all([kube.close(), clusterExternalSecrets?.kube.close()]);
     if (!stop.aborted) throw new EsaError('KUBE_API', 'the lease was lost to another poller');
   },
 );

@@ -1,4 +1,6 @@
 /** What the poller knows of policies and of the labels that they choose namespaces by, from two watches. */
+
+import type { ObjectMeta } from '../api/meta.ts';
 import {
   type ClusterSecretPolicy,
   POLICY_GROUP,
@@ -24,6 +26,8 @@ export interface PolicyWatchOptions {
   readonly liveLabels: (namespace: string, signal: AbortSignal) => Promise<Labels>;
   /** Other things than before are allowed in the namespaces of which `concerns` is true. */
   readonly onChange: (concerns: (namespace: string) => boolean) => void;
+  /** A namespace is new or its metadata changed; undefined: it is gone. */
+  readonly onNamespace?: (name: string, metadata: ObjectMeta | undefined) => void;
 }
 
 export class PolicyWatch {
@@ -54,8 +58,15 @@ export class PolicyWatch {
       path: '/api/v1/namespaces',
       metadataOnly: true,
       handlers: {
-        onUpsert: ({ metadata: { name = '', labels = {} } }) => this.#relabelled(name, labels),
-        onDelete: ({ name }) => this.#labels.delete(name),
+        onUpsert: ({ metadata }) => {
+          const { name = '', labels = {} } = metadata;
+          this.#relabelled(name, labels);
+          options.onNamespace?.(name, metadata);
+        },
+        onDelete: ({ name }) => {
+          this.#labels.delete(name);
+          options.onNamespace?.(name, undefined);
+        },
       },
     });
   }

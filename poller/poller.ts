@@ -8,7 +8,7 @@ import {
   STORE_KINDS,
   type StoreKind,
 } from '../api/external-secrets/names.ts';
-import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import type { ClusterExternalSecret, ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { pause } from '../kube/backoff.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { EventRecorder } from '../kube/events.ts';
@@ -16,7 +16,7 @@ import type { KubeObject } from '../kube/objects.ts';
 import { resourcePath } from '../kube/path.ts';
 import { Reflector } from '../kube/reflector.ts';
 import type { Log } from '../runtime/log.ts';
-import type { providerMetrics } from '../runtime/metrics.ts';
+import type { ClusterExternalSecretMetrics, providerMetrics } from '../runtime/metrics.ts';
 import { Connections, type StoreState } from '../sync/connections.ts';
 import type { Answer } from '../sync/fetch.ts';
 import { FreshReads } from '../sync/fresh-reads.ts';
@@ -24,6 +24,7 @@ import { LiveCluster } from '../sync/live.ts';
 import { MarkerKeys } from '../sync/marker-keys.ts';
 import type { PolicyDefault } from '../sync/policies.ts';
 import type { StoreObject, StoreReader } from '../sync/stores.ts';
+import { ClusterExternalSecrets } from './cluster-external-secrets.ts';
 import { Controller } from './controller.ts';
 import { Expectations } from './expectations.ts';
 import { keyOf } from './object-index.ts';
@@ -43,6 +44,14 @@ export interface PollerOptions {
   readonly sweepAfterMs: number;
   readonly unmanagedTarget: 'refuse' | 'adopt';
   readonly policyDefault: PolicyDefault;
+  /** undefined: ClusterExternalSecrets are left alone. */
+  readonly clusterExternalSecrets:
+    | {
+        /** Connections of their own. */
+        readonly kube: KubeClient;
+        readonly metrics: ClusterExternalSecretMetrics;
+      }
+    | undefined;
 }
 
 /** Requests in flight to one store. */
@@ -103,6 +112,17 @@ export class Poller {
     // The two know each other: a store that works again has its objects tried, an object that is refused has
     // its store looked at.
     let controller: Controller | undefined;
+    const cluster = this.#options.clusterExternalSecrets;
+    const fleet =
+      cluster &&
+      new ClusterExternalSecrets({
+        ...cluster,
+        clock,
+        log,
+        events,
+        find: (ns, name) => controller?.find(ns, name),
+        stop,
+      });
     const policies = new PolicyWatch({
       kube,
       log,
@@ -112,6 +132,11 @@ export class Poller {
       onChange: (concerns) => {
         stores.policiesChanged(concerns);
         controller?.policiesChanged(concerns);
+        fleet?.policiesChanged(concerns);
+      },
+      onNamespace: (name, metadata) => {
+        if (metadata === undefined) fleet?.namespaceDeleted(name);
+        else fleet?.namespaceChanged(metadata);
       },
     });
     this.#policies = policies;
@@ -175,15 +200,26 @@ export class Poller {
 
     const storeReflectors = STORE_KINDS.map((kind) => this.#storeReflector(kind, stores));
     const objects = this.#reflector<ExternalSecret>('externalsecrets', {
-      onUpsert: (object) => controller.upsert(object),
-      onDelete: (gone) => controller.delete(gone.namespace, gone.name),
+      onUpsert: (object) => {
+        controller.upsert(object);
+        fleet?.externalSecretChanged(object);
+      },
+      onDelete: (gone) => {
+        controller.delete(gone.namespace, gone.name);
+        fleet?.externalSecretDeleted(gone.namespace ?? '', gone.name);
+      },
     });
+    const fleetReflector =
+      fleet &&
+      this.#reflector<ClusterExternalSecret>('clusterexternalsecrets', {
+        onUpsert: (object) => fleet.upsert(object),
+        onDelete: (gone) => fleet.delete(gone.name),
+      });
     const secrets = this.#secretReflector(controller, stores, sweeper);
     const reflectors = [...storeReflectors, objects, secrets];
     // A reflector that is stopped says that it is not synced: nothing below waits for one that never will be.
-    const stopped = aborted(stop).then(() =>
-      Promise.all([...reflectors, policies].map((follower) => follower.stop())),
-    );
+    const followers = [...reflectors, policies, fleetReflector].filter((one) => one !== undefined);
+    const stopped = aborted(stop).then(() => Promise.all(followers.map((follower) => follower.stop())));
     // Policies first: nothing may be read, and no store connected to, before all of them are known. Then stores:
     // an object whose store is not known yet would be looked for live.
     const policiesSynced = await policies.start();
@@ -196,11 +232,14 @@ export class Poller {
       this.#synced = rest.every(Boolean);
       if (this.#synced) log.info({ externalSecrets: controller.size }, 'synced');
       sweeper.start();
+      // Where its CRD is missing nothing else waits for it.
+      fleetReflector?.start();
+      void fleetReflector?.synced.then((synced) => synced && fleet?.start());
       await aborted(stop);
     }
     this.#synced = false;
     await stopped;
-    await Promise.all([controller.stop(), stores.stop(), sweeper.stop()]);
+    await Promise.all([controller.stop(), stores.stop(), sweeper.stop(), fleet?.stop()]);
     await events.stop();
     connections.close();
   }

@@ -223,4 +223,22 @@ export function pollerMetrics(registry: Registry, depth: () => number) {
   };
 }
 
+export function clusterExternalSecretMetrics(registry: Registry) {
+  return {
+    condition: new Gauge({
+      name: 'clusterexternalsecret_status_condition',
+      help: 'Current condition of a ClusterExternalSecret.',
+      labelNames: ['name', 'condition', 'status'] as const,
+      registers: [registry],
+    }),
+    duration: new Gauge({
+      name: 'clusterexternalsecret_reconcile_duration',
+      help: 'Duration of the last work on a ClusterExternalSecret, nanoseconds.',
+      labelNames: ['name'] as const,
+      registers: [registry],
+    }),
+  };
+}
+
+export type ClusterExternalSecretMetrics = ReturnType<typeof clusterExternalSecretMetrics>;
 export type PollerMetrics = ReturnType<typeof pollerMetrics>;

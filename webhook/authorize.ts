@@ -2,13 +2,15 @@
  * Whether the caller could have made the Secret himself, and may use the stores of the cluster that it is read
  * from (`--authorize-callers`). Only admission knows the caller; later syncs are nobody's.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { GROUP, HUB_VERSION } from '../api/external-secrets/names.ts';
 import { pathInVersion } from '../api/external-secrets/paths.ts';
-import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import type { ClusterExternalSecret, ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { collector, type FieldPath, type Problem } from '../api/problem.ts';
 import type { RuleId } from '../api/rules.ts';
 import type { UserInfo } from '../kube/objects.ts';
 import { namedStores } from '../policy/policy-rules.ts';
+import { embeddedPath } from '../policy/validate-cluster-external-secret.ts';
 import type { AccessReviews } from '../sync/access-reviews.ts';
 import { creationPolicyOf, targetName } from '../sync/plan.ts';
 
@@ -23,6 +25,7 @@ const isNewTarget = (es: ExternalSecret, before: ExternalSecret | undefined): bo
 
 /**
  * What the caller may not do, one problem each, all questions asked side by side; in the hub version.
+ * @param es without a namespace: one that is made in namespaces that nobody knows yet
  * @param before the stored object on UPDATE: only what is new is asked for
  * @throws KubeError if the API server cannot say
  */
@@ -42,11 +45,15 @@ async function missingRights(
     readonly message: string;
   }[] = [];
   if (isNewTarget(es, before)) {
+    const secrets = { group: '', version: 'v1', resource: 'secrets' };
     questions.push({
-      allowed: access.mayCreate(user, { group: '', version: 'v1', resource: 'secrets', namespace }, signal),
+      allowed:
+        namespace === ''
+          ? access.may(user, { verb: 'create', ...secrets }, signal)
+          : access.mayCreate(user, { ...secrets, namespace }, signal),
       rule: 'caller-creates-secrets',
       path: ['spec', 'target', 'name'],
-      message: `${who} may not create secrets in namespace "${namespace}", so not through an ExternalSecret either; ask for that right`,
+      message: `${who} may not create secrets in ${namespace === '' ? 'all namespaces' : `namespace "${namespace}"`}, so not through an ExternalSecret either; ask for that right`,
     });
   }
   const known = new Set(
@@ -69,6 +76,20 @@ async function missingRights(
   }
   return problems;
 }
+
+const selectionOf = ({ spec }: ClusterExternalSecret): readonly unknown[] => [
+  spec.namespaceSelectors,
+  spec.namespaceSelector,
+  spec.namespaces,
+];
+
+/** The ExternalSecret that it stands for, in no namespace. */
+const embedded = ({ apiVersion, metadata, spec }: ClusterExternalSecret): ExternalSecret => ({
+  apiVersion,
+  kind: 'ExternalSecret',
+  metadata: { name: spec.externalSecretName ?? metadata.name },
+  spec: spec.externalSecretSpec,
+});
 
 export class CallerAuthorizer {
   readonly mode: AuthorizeMode;
@@ -93,6 +114,29 @@ export class CallerAuthorizer {
       ...problem,
       path: pathInVersion(version, 'ExternalSecret', problem.path),
     }));
+  }
+
+  /**
+   * The same of a ClusterExternalSecret. What it makes is made by the poller, so this is where the rights of a person
+   * are asked for: in all namespaces, since a selector may match any. Who chooses other namespaces is asked as if
+   * it were new. @throws KubeError
+   */
+  async clusterProblems(
+    ces: ClusterExternalSecret,
+    before: ClusterExternalSecret | undefined,
+    user: UserInfo,
+    signal: AbortSignal,
+  ): Promise<readonly Problem[]> {
+    if (this.mode === 'off') return [];
+    const same = before !== undefined && isDeepStrictEqual(selectionOf(ces), selectionOf(before));
+    const problems = await missingRights(
+      embedded(ces),
+      same ? embedded(before) : undefined,
+      user,
+      this.#access,
+      signal,
+    );
+    return problems.map((problem) => ({ ...problem, path: embeddedPath(problem.path) }));
   }
 
   /** False where the validating hook will refuse the create of this object. @throws KubeError */

@@ -1,7 +1,7 @@
 /** What policies say about an object that somebody wants to store. */
 import type { Clock } from '../api/clock.ts';
 import { HUB_VERSION, SERVED_VERSIONS, type ServedVersion } from '../api/external-secrets/names.ts';
-import type { ExternalSecret, SecretStore } from '../api/external-secrets/v1/index.ts';
+import type { ClusterExternalSecret, ExternalSecret, SecretStore } from '../api/external-secrets/v1/index.ts';
 import type { StoreUse, Verdict } from '../policy/policy-subject.ts';
 import type { LiveCluster } from '../sync/live.ts';
 import { plan } from '../sync/plan.ts';
@@ -17,7 +17,8 @@ export interface PolicyDeps {
 /** An object in the hub version that passed validation, with its namespace; an older one of it may not have passed. */
 export type Judged =
   | { readonly kind: 'ExternalSecret'; readonly hub: ExternalSecret }
-  | { readonly kind: 'SecretStore'; readonly hub: SecretStore };
+  | { readonly kind: 'SecretStore'; readonly hub: SecretStore }
+  | { readonly kind: 'ClusterExternalSecret'; readonly hub: ClusterExternalSecret };
 
 /**
  * @param version in which the user wrote the object
@@ -29,6 +30,8 @@ export async function policyVerdicts(
   deps: PolicyDeps,
   signal: AbortSignal,
 ): Promise<readonly Verdict[]> {
+  // Policies are about namespaces: each of its ExternalSecrets is judged where, and when, it is made.
+  if (kind === 'ClusterExternalSecret') return [];
   const namespace = hub.metadata.namespace ?? '';
   const policies = await deps.policies(namespace, signal);
   if (policies.idle) return [];

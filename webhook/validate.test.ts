@@ -162,6 +162,56 @@ test('rights that cannot be reviewed refuse for now in enforce, and warn in warn
   assert.deepEqual(warnings, ['the rights of the caller could not be reviewed']);
 });
 
+test('who writes a ClusterExternalSecret is asked for the rights that its ExternalSecrets need, in all namespaces', async () => {
+  const { spec } = object({ secretStoreRef: { name: 'vault', kind: 'ClusterSecretStore' } });
+  const cluster = (namespaces: readonly string[]): AdmissionObject => ({
+    apiVersion: 'external-secrets.io/v1',
+    kind: 'ClusterExternalSecret',
+    metadata: { name: 'ces' },
+    spec: { namespaces, externalSecretSpec: spec },
+  });
+  const request = (namespaces: readonly string[], oldObject?: AdmissionObject): AdmissionRequest => ({
+    uid: 'u',
+    kind: { group: 'external-secrets.io', version: 'v1beta1', kind: 'ClusterExternalSecret' },
+    name: 'ces',
+    operation: oldObject === undefined ? 'CREATE' : 'UPDATE',
+    userInfo: { username: 'bob' },
+    object: cluster(namespaces),
+    ...(oldObject === undefined ? {} : { oldObject }),
+  });
+  const say = (response: ServerResponse): void => sendJson(response, 201, { status: { allowed: false } });
+  await using bed = await setUp({ deletionPolicies: ['Merge'] }, { [REVIEWS]: say }, 'enforce');
+  const { status } = await bed.ask(request(['a']));
+  assert.deepEqual(
+    status?.details?.causes.map(({ field, message }) => [field, message.split(',')[0]]),
+    [
+      ['spec.externalSecretSpec.target.name', 'user "bob" may not create secrets in all namespaces'],
+      [
+        'spec.externalSecretSpec.secretStoreRef.name',
+        'user "bob" may not use ClusterSecretStore "vault"; ask for the verb use on it',
+      ],
+    ],
+  );
+  const asked = bed.server.received
+    .filter(({ path }) => path === REVIEWS)
+    .map(
+      ({ body }) => (JSON.parse(body) as { spec: { resourceAttributes: object } }).spec.resourceAttributes,
+    );
+  assert.deepEqual(
+    asked.map((one) => JSON.stringify(one)).sort((a, b) => (a < b ? -1 : 1)),
+    [
+      '{"group":"","resource":"secrets","verb":"create","version":"v1"}',
+      '{"group":"external-secrets.io","name":"vault","resource":"clustersecretstores","verb":"use","version":"v1"}',
+    ],
+  );
+  assert.equal((await bed.ask(request(['a', 'b'], cluster(['a'])))).allowed, false, 'other namespaces');
+  const same = {
+    ...cluster(['a']),
+    spec: { namespaces: ['a'], externalSecretSpec: spec, refreshTime: '9h' },
+  };
+  assert.equal((await bed.ask(request(['a'], same))).allowed, true, 'nothing that needs a right');
+});
+
 test('a positive answer about the caller is kept, a negative one is asked again', async () => {
   let answer = false;
   const say = (response: ServerResponse): void => sendJson(response, 201, { status: { allowed: answer } });

@@ -11,12 +11,17 @@ import {
   SERVED_VERSIONS,
   type ServedVersion,
 } from '../api/external-secrets/names.ts';
-import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import type { ClusterExternalSecret, ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { GENERATOR_REF_KINDS, generatorResource } from '../api/generators/names.ts';
 import { POLICY_KIND } from '../api/policy/cluster-secret-policy.ts';
 import { formatProblem, type Problem } from '../api/problem.ts';
 import { checkGenerator } from '../policy/check-generator.ts';
-import { type Checked, checkExternalSecret, checkStore } from '../policy/check-object.ts';
+import {
+  type Checked,
+  checkClusterExternalSecret,
+  checkExternalSecret,
+  checkStore,
+} from '../policy/check-object.ts';
 import { verdictProblems } from '../policy/cluster-policy.ts';
 import type { Verdict } from '../policy/policy-subject.ts';
 import { validateClusterPolicy } from '../policy/validate-cluster-policy.ts';
@@ -79,6 +84,10 @@ function judge(request: AdmissionRequest, object: AdmissionObject): Judgement {
     }
     case 'ClusterSecretStore':
       return checkStore(complete, kind);
+    case 'ClusterExternalSecret': {
+      const checked = checkClusterExternalSecret(complete);
+      return { ...checked, judged: { kind, hub: checked.hub } };
+    }
     case POLICY_KIND:
       return { problems: validateClusterPolicy(object.spec ?? {}), warnings: [] };
     default:
@@ -185,12 +194,25 @@ async function askRights(
   signal: AbortSignal,
 ): Promise<RightsSaid> {
   const nothing: RightsSaid = { refusals: [], warnings: [], notes: [] };
-  if (judged.kind !== 'ExternalSecret') return nothing;
+  if (judged.kind === 'SecretStore') return nothing;
   const enforced = callers.mode === 'enforce';
   try {
-    const before = old?.hub as ExternalSecret | undefined;
     const version = servedVersion(request.kind.version);
-    const problems = await callers.problems(judged.hub, before, version, request.userInfo, signal);
+    const problems =
+      judged.kind === 'ClusterExternalSecret'
+        ? await callers.clusterProblems(
+            judged.hub,
+            old?.hub as ClusterExternalSecret | undefined,
+            request.userInfo,
+            signal,
+          )
+        : await callers.problems(
+            judged.hub,
+            old?.hub as ExternalSecret | undefined,
+            version,
+            request.userInfo,
+            signal,
+          );
     return { ...nothing, [enforced ? 'refusals' : 'warnings']: problems };
   } catch (error) {
     log.warn({ err: toEsaError(error), uid: request.uid }, 'rights of the caller not reviewed');

@@ -43,7 +43,7 @@ function* nodes(schema: StructuralSchema): Generator<StructuralSchema> {
 }
 
 describe('the definitions', () => {
-  it('are of the three kinds, with the names users know', () => {
+  it('are of the four kinds, with the names users know', () => {
     assert.deepEqual(
       crds.map(({ metadata, spec: { names, scope } }) => [
         metadata.name,
@@ -58,6 +58,7 @@ describe('the definitions', () => {
         ['externalsecrets', 'ExternalSecret', 'es', 'Namespaced'],
         ['secretstores', 'SecretStore', 'ss', 'Namespaced'],
         ['clustersecretstores', 'ClusterSecretStore', 'css', 'Cluster'],
+        ['clusterexternalsecrets', 'ClusterExternalSecret', 'ces', 'Cluster'],
       ].map(([plural, kind, short, scope]) => [
         `${plural}.external-secrets.io`,
         { 'external-secrets.io/component': 'controller' },
@@ -71,7 +72,7 @@ describe('the definitions', () => {
   });
 
   it('serve every version through the conversion webhook and store v1', () => {
-    for (const { spec } of crds) {
+    for (const { spec } of crds.filter((crd) => crd !== named('ClusterExternalSecret'))) {
       assert.deepEqual(
         spec.versions.map(({ name, served, storage, subresources }) => [name, served, storage, subresources]),
         [
@@ -93,6 +94,7 @@ describe('the definitions', () => {
   it('serve v1 only without a conversion webhook', () => {
     for (const { spec } of buildCrds({ providers: {}, conversion: 'None' })) {
       assert.deepEqual(spec.conversion, { strategy: 'None' });
+      if (spec.names.kind === 'ClusterExternalSecret') continue;
       assert.deepEqual(
         spec.versions.filter(({ served }) => served).map(({ name }) => name),
         ['v1'],
@@ -212,6 +214,48 @@ describe('ExternalSecret', () => {
     assert.equal(at(spec, 'target.template.engineVersion')?.default, 'v1');
     assert.deepEqual(at(spec, 'target.template.engineVersion')?.enum, ['v1', 'v2']);
     assert.equal(spec.properties?.['refreshPolicy'], undefined);
+  });
+});
+
+describe('ClusterExternalSecret', () => {
+  it('is served as v1 and v1beta1, which are the same, by the API server alone', () => {
+    const { versions, conversion: strategy } = named('ClusterExternalSecret').spec;
+    assert.deepEqual(strategy, { strategy: 'None' });
+    assert.deepEqual(
+      versions.map(({ name, served, storage }) => [name, served, storage]),
+      [
+        ['v1', true, true],
+        ['v1beta1', true, false],
+      ],
+    );
+    assert.deepEqual(versions[0]?.schema, versions[1]?.schema);
+  });
+
+  it('embeds the spec of an ExternalSecret, with its defaults and rules', () => {
+    const spec = specOf('ClusterExternalSecret', 'v1');
+    assert.deepEqual(spec.required, ['externalSecretSpec']);
+    const { description: _, ...embedded } = at(spec, 'externalSecretSpec') ?? {};
+    const { description: __, ...own } = specOf('ExternalSecret', 'v1');
+    assert.deepEqual(embedded, own);
+    assert.ok(embedded['x-kubernetes-validations']);
+    assert.deepEqual(Object.keys(spec.properties ?? {}).sort(), [
+      'externalSecretMetadata',
+      'externalSecretName',
+      'externalSecretSpec',
+      'namespaceSelector',
+      'namespaceSelectors',
+      'namespaces',
+      'refreshTime',
+    ]);
+  });
+
+  it('shows the columns of External Secrets Operator', () => {
+    for (const { additionalPrinterColumns } of named('ClusterExternalSecret').spec.versions) {
+      assert.deepEqual(
+        additionalPrinterColumns.map(({ name }) => name),
+        ['Store', 'Refresh Interval', 'Ready'],
+      );
+    }
   });
 });
 

@@ -1,6 +1,7 @@
 /** The CustomResourceDefinitions, built from the zod schemas: what deploy/crds/ holds. */
 import { z } from 'zod';
 import { GROUP, HUB_VERSION, SERVED_VERSIONS, type ServedVersion } from '../external-secrets/names.ts';
+import * as clusterExternalSecretV1 from '../external-secrets/v1/cluster-external-secret.ts';
 import * as externalSecretV1 from '../external-secrets/v1/external-secret.ts';
 import type { ProviderSchemas } from '../external-secrets/v1/secret-store.ts';
 import * as storeV1 from '../external-secrets/v1/secret-store.ts';
@@ -73,9 +74,12 @@ interface Kind {
   readonly description: string;
   readonly columns: readonly PrinterColumn[];
   readonly selectableFields?: readonly string[];
+  /** All versions of the kind have one schema, so that the API server needs nobody to convert between them. */
+  readonly sameSchema?: true;
+  /** A version that is missing does not exist. */
   readonly schemas: (
     providers: ProviderSchemas,
-  ) => Record<ServedVersion, { spec: z.ZodType; status: z.ZodType }>;
+  ) => Partial<Record<ServedVersion, { spec: z.ZodType; status: z.ZodType }>>;
 }
 
 const readyColumn = (name: string, field: string): PrinterColumn => ({
@@ -147,9 +151,27 @@ const KINDS: readonly Kind[] = [
     description: 'ClusterSecretStore says how to reach a provider, for ExternalSecrets of any namespace.',
     ...STORE,
   },
+  {
+    kind: 'ClusterExternalSecret',
+    plural: 'clusterexternalsecrets',
+    shortName: 'ces',
+    scope: 'Cluster',
+    description: 'ClusterExternalSecret makes one ExternalSecret in each of the namespaces that it selects.',
+    columns: [
+      { name: 'Store', type: 'string', jsonPath: '.spec.externalSecretSpec.secretStoreRef.name' },
+      { name: 'Refresh Interval', type: 'string', jsonPath: '.spec.refreshTime' },
+      readyColumn('Ready', 'status'),
+    ],
+    sameSchema: true,
+    schemas: () => {
+      const { clusterExternalSecretSpec: spec, clusterExternalSecretStatus: status } =
+        clusterExternalSecretV1;
+      return { v1: { spec, status }, v1beta1: { spec, status } };
+    },
+  },
 ];
 
-/** The definitions of the three kinds in every served version; v1 is stored. */
+/** The definitions of the kinds in every served version; v1 is stored. */
 export function buildCrds(options: CrdOptions): CustomResourceDefinition[] {
   return KINDS.map((kind) => ({
     apiVersion: 'apiextensions.k8s.io/v1',
@@ -166,7 +188,7 @@ export function buildCrds(options: CrdOptions): CustomResourceDefinition[] {
         categories: ['external-secrets'],
       },
       scope: kind.scope,
-      conversion: conversion(options.conversion),
+      conversion: conversion(kind.sameSchema ? 'None' : options.conversion),
       versions: versions(kind, options),
     },
   }));
@@ -186,20 +208,24 @@ function conversion(options: CrdOptions['conversion']): Conversion {
 
 function versions(kind: Kind, options: CrdOptions): CustomResourceVersion[] {
   const schemas = kind.schemas(options.providers);
-  return SERVED_VERSIONS.map((name) => ({
-    name,
-    served: options.conversion !== 'None' || name === HUB_VERSION,
-    storage: name === HUB_VERSION,
-    schema: { openAPIV3Schema: objectSchema(kind, `${GROUP}/${HUB_VERSION}`, schemas[name]) },
-    subresources: { status: {} },
-    additionalPrinterColumns: kind.columns,
-    // Not in v1alpha1: a list that is the same in all versions is refused by the API server when the schemas
-    // differ ("may only be set when validations.schema is included", seen with 1.36).
-    ...(kind.selectableFields &&
-      name !== 'v1alpha1' && {
-        selectableFields: kind.selectableFields.map((jsonPath) => ({ jsonPath })),
-      }),
-  }));
+  return SERVED_VERSIONS.flatMap((name) => {
+    const schema = schemas[name];
+    if (schema === undefined) return [];
+    return {
+      name,
+      served: options.conversion !== 'None' || name === HUB_VERSION || kind.sameSchema === true,
+      storage: name === HUB_VERSION,
+      schema: { openAPIV3Schema: objectSchema(kind, `${GROUP}/${HUB_VERSION}`, schema) },
+      subresources: { status: {} },
+      additionalPrinterColumns: kind.columns,
+      // Not in v1alpha1: a list that is the same in all versions is refused by the API server when the schemas
+      // differ ("may only be set when validations.schema is included", seen with 1.36).
+      ...(kind.selectableFields &&
+        name !== 'v1alpha1' && {
+          selectableFields: kind.selectableFields.map((jsonPath) => ({ jsonPath })),
+        }),
+    };
+  });
 }
 
 /**

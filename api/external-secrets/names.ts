@@ -16,6 +16,12 @@ export const LABEL_MANAGED = 'reconcile.external-secrets.io/managed';
 export const LABEL_CREATED_BY = 'reconcile.external-secrets.io/created-by';
 export const ANNOTATION_DATA_HASH = 'reconcile.external-secrets.io/data-hash';
 export const FINALIZER_ESO = 'externalsecrets.external-secrets.io/externalsecret-cleanup';
+/** On a ClusterExternalSecret. */
+export const FINALIZER_ESO_CLUSTER = 'externalsecrets.external-secrets.io/clusterexternalsecret-cleanup';
+/** On a namespace that a ClusterExternalSecret selected; the name of that one follows. */
+export const FINALIZER_ESO_NAMESPACE = 'externalsecrets.external-secrets.io/ces-';
+/** On a ClusterExternalSecret: handed on to its ExternalSecrets, so that a change of it syncs them all. */
+export const ANNOTATION_FORCE_SYNC = 'external-secrets.io/force-sync';
 /** The source component of events, as in ESO. */
 export const EVENT_SOURCE = 'external-secrets';
 

@@ -84,6 +84,7 @@ describe('custom resource definitions', () => {
           category,
         ]),
       [
+        ['clusterexternalsecrets', 'ces', `${GROUP}/v1`, 'false', 'external-secrets'],
         ['clustersecretstores', 'css', `${GROUP}/v1`, 'false', 'external-secrets'],
         ['externalsecrets', 'es', `${GROUP}/v1`, 'true', 'external-secrets'],
         ['secretstores', 'ss', `${GROUP}/v1`, 'true', 'external-secrets'],

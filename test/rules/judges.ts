@@ -7,7 +7,12 @@ import { collector, formatFieldPath, type Problem } from '../../api/problem.ts';
 import { KubeClient } from '../../kube/client.ts';
 import { failure, sendJson, startWireServer } from '../../kube/testing/wire-server.ts';
 import { checkGenerator } from '../../policy/check-generator.ts';
-import { type Checked, checkExternalSecret, checkStore } from '../../policy/check-object.ts';
+import {
+  type Checked,
+  checkClusterExternalSecret,
+  checkExternalSecret,
+  checkStore,
+} from '../../policy/check-object.ts';
 import { evaluate, verdictProblems } from '../../policy/cluster-policy.ts';
 import { validateClusterPolicy } from '../../policy/validate-cluster-policy.ts';
 import { checkReference, type StoreReference } from '../../providers/references.ts';
@@ -49,6 +54,7 @@ const inNamespace = (manifest: Manifest): Manifest => ({
 function check(manifest: Manifest): Pick<Checked<unknown>, 'problems' | 'warnings'> {
   const { kind, spec } = manifest;
   if (kind === 'ExternalSecret') return checkExternalSecret(inNamespace(manifest));
+  if (kind === 'ClusterExternalSecret') return checkClusterExternalSecret(manifest);
   if (isStoreKind(kind)) return checkStore(inNamespace(manifest), kind);
   if (kind === 'ClusterSecretPolicy') return { problems: validateClusterPolicy(spec), warnings: [] };
   const generator = GENERATOR_REF_KINDS.find((one) => one === kind);

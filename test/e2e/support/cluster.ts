@@ -1,7 +1,11 @@
 /** Objects on the bed's API server, as a test reads and writes them: plain requests of the admin. */
 import assert from 'node:assert/strict';
 import { GROUP } from '../../../api/external-secrets/names.ts';
-import type { ExternalSecret, SecretStore } from '../../../api/external-secrets/v1/index.ts';
+import type {
+  ClusterExternalSecret,
+  ExternalSecret,
+  SecretStore,
+} from '../../../api/external-secrets/v1/index.ts';
 import { GENERATOR_REF_KINDS, generatorResource } from '../../../api/generators/names.ts';
 import type { ObjectMeta } from '../../../api/meta.ts';
 import type { SecretObject } from '../../../kube/objects.ts';
@@ -40,6 +44,7 @@ export interface Kinds {
   ExternalSecret: ExternalSecret;
   SecretStore: SecretStore;
   ClusterSecretStore: SecretStore;
+  ClusterExternalSecret: ClusterExternalSecret;
 }
 
 const RESOURCES: Readonly<Record<string, string>> = {
@@ -52,6 +57,7 @@ const RESOURCES: Readonly<Record<string, string>> = {
   SecretStore: 'secretstores',
   ClusterSecretStore: 'clustersecretstores',
   ClusterSecretPolicy: 'clustersecretpolicies',
+  ClusterExternalSecret: 'clusterexternalsecrets',
   ...Object.fromEntries(GENERATOR_REF_KINDS.map((kind) => [kind, generatorResource(kind).resource])),
 };
 const CORE: ReadonlySet<string> = new Set([
