@@ -40,6 +40,7 @@ import {
 } from './admission.ts';
 import { AUTHORIZE_MODES, CallerAuthorizer } from './authorize.ts';
 import { convertReview } from './convert.ts';
+import { CreateNotes } from './create-notes.ts';
 import { mutate, mutateFailed } from './mutate.ts';
 import { Policies } from './policies.ts';
 import { type Hook, type HookCall, WebhookServer } from './server.ts';
@@ -60,6 +61,10 @@ const FLAGS = {
   'authorize-callers': {
     help: 'Whether who creates an ExternalSecret has to have the right to create Secrets and to use its ClusterSecretStores: off, warn or enforce.',
     default: 'off',
+  },
+  'verify-stores': {
+    help: 'A store that is applied is logged in to; what hinders that is a warning.',
+    switch: true,
   },
   'lame-duck': { help: 'How long requests are still served after SIGTERM.', default: '10s' },
 } as const;
@@ -113,11 +118,27 @@ await runProgram(
     const callers = new CallerAuthorizer(authorizeMode, access);
     const policies = new Policies({ kube, live, clock: systemClock, log: logger, policyDefault });
     const { violations } = policyMetrics(registry, () => policies.brokenMs / 1000);
+    const connections = new Connections({
+      perStore: PER_STORE,
+      onCall: (provider, error) => calls.inc({ provider, status: error === undefined ? 'success' : 'error' }),
+    });
+    const notes = new CreateNotes(systemClock);
+    const ports = (notBefore: () => number) => live.ports(notBefore);
     const validating = {
       policies: policies.gate,
       live,
       clock: systemClock,
       callers,
+      crossObject: {
+        live,
+        keys,
+        controllerClass: flags['controller-class'],
+        notes,
+        verify: flags['verify-stores']
+          ? { clock: systemClock, connections, ports, policies: policies.gate }
+          : undefined,
+        log: logger,
+      },
       log: logger,
       onViolation: ({ policy, rule, effect }: Verdict) => violations.inc({ policy, rule, effect }),
     };
@@ -129,11 +150,8 @@ await runProgram(
       access,
       policies: policies.gate,
       callerMay: callers.may,
-      connections: new Connections({
-        perStore: PER_STORE,
-        onCall: (provider, error) =>
-          calls.inc({ provider, status: error === undefined ? 'success' : 'error' }),
-      }),
+      connections,
+      notes,
       // In flight only: a value is never kept.
       reads: new FreshReads<Answer>({ clock: systemClock, keepMs: 0 }),
       room,

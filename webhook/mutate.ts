@@ -1,5 +1,5 @@
 /** The mutating hook: never patches, never refuses (but for require-sync); makes the Secret, or says why not. */
-import { toEsaError } from '../api/errors.ts';
+import { type ErrorCode, toEsaError } from '../api/errors.ts';
 import { ANNOTATION_REQUIRE_SYNC, SERVED_VERSIONS } from '../api/external-secrets/names.ts';
 import { pathInVersion } from '../api/external-secrets/paths.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
@@ -13,23 +13,22 @@ import {
   type AdmissionAnswer,
   type AdmissionRequest,
   allow,
-  MAX_WARNING,
   refuseForNow,
   refuseInvalid,
-  shorten,
-  shortenFront,
 } from './admission.ts';
+import type { CreateNotes } from './create-notes.ts';
+import { notMadeYet } from './words.ts';
 
 export interface MutateDeps extends MaterializeDeps {
   readonly log: Log;
   /** Our own limit for one review, milliseconds. */
   readonly budgetMs: number;
+  /** For the validating hook of the same request. */
+  readonly notes: CreateNotes;
   /** Called once a review. */
   readonly onOutcome: (outcome: string, milliseconds: number) => void;
 }
 
-/** Of the characters of a warning, so that the cause has room. */
-const MAX_TARGET = 40;
 /** The API server needs a moment to read the answer before its own limit. */
 const MARGIN_MS = 1_000;
 
@@ -81,7 +80,18 @@ async function decide(
   const budget = Math.min(deps.budgetMs, (call.timeoutMs ?? deps.budgetMs + MARGIN_MS) - MARGIN_MS);
   const signal = AbortSignal.any([call.signal, AbortSignal.timeout(Math.max(budget, 1))]);
   const result = await materialize(hub, request.userInfo, deps, signal);
+  leaveNote(hub, result, deps.notes);
   return judge(request, hub, result, deps);
+}
+
+/** What is out of order elsewhere, too, is not to be looked into. */
+const STRAINED: ReadonlySet<ErrorCode> = new Set(['OVERLOADED', 'DEADLINE', 'KUBE_API']);
+
+/** Spares the validating hook what was seen here. Only one cause is named, so where there is one it looks for more. */
+function leaveNote(es: ExternalSecret, result: Materialized, notes: CreateNotes): void {
+  if (result.outcome === 'skipped' && result.why === 'left-to-the-poller') return;
+  const error = result.outcome === 'deferred' ? result.error : undefined;
+  notes.leave(es, { said: error?.reason, complete: error === undefined || STRAINED.has(error.code) });
 }
 
 function judge(
@@ -109,8 +119,7 @@ function judge(
 /** What a target that is in the way needs is its owner's decision; everything else the poller tries again. */
 function warningOf(target: string, error: SyncError): string {
   if (error.code === 'TARGET_UNMANAGED' || error.code === 'TARGET_OWNED') return error.reason;
-  const head = `Secret ${shorten(target, MAX_TARGET)} is not made yet, retrying: `;
-  return head + shortenFront(error.reason, MAX_WARNING - head.length);
+  return notMadeYet(target, error.reason);
 }
 
 function refuseUnsynced(request: AdmissionRequest, target: string, error: SyncError): AdmissionAnswer {

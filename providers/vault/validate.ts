@@ -33,8 +33,10 @@ function authMethods(config: VaultConfig): Exclude<keyof VaultAuth, 'namespace'>
 }
 
 /** Every reference that the supported part of the block makes. */
-export function referencesOf({ auth, caBundle, caProvider, tls }: VaultConfig): BlockReference[] {
+export function referencesOf({ server, auth, caBundle, caProvider, tls }: VaultConfig): BlockReference[] {
   const references: BlockReference[] = [];
+  // Over plain HTTP, CA and client certificate have no meaning, as in ESO.
+  const secure = !/^http:/i.test(server);
   const add = (
     kind: BlockReference['kind'],
     path: FieldPath,
@@ -54,10 +56,10 @@ export function referencesOf({ auth, caBundle, caProvider, tls }: VaultConfig): 
   });
   add(caProvider?.type ?? 'Secret', ['caProvider'], caProvider, {
     options: { namespaceRequired: true },
-    used: caBundle === undefined,
+    used: secure && caBundle === undefined,
   });
-  add('Secret', ['tls', 'certSecretRef'], tls?.certSecretRef, { defaultKey: 'tls.crt' });
-  add('Secret', ['tls', 'keySecretRef'], tls?.keySecretRef, { defaultKey: 'tls.key' });
+  add('Secret', ['tls', 'certSecretRef'], tls?.certSecretRef, { defaultKey: 'tls.crt', used: secure });
+  add('Secret', ['tls', 'keySecretRef'], tls?.keySecretRef, { defaultKey: 'tls.key', used: secure });
   return references;
 }
 
