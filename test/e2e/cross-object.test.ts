@@ -39,6 +39,7 @@ before(async () => {
   cluster = new Cluster(bed.cp);
   await bed.openBao.write('app', { password: 'hunter2' });
   await prepare(cluster, bed.openBao, WHERE);
+  await prepareOthers();
 });
 after(() => bed.stop());
 
@@ -80,7 +81,7 @@ const FACTS: readonly [name: string, spec: object, said: string, field: string, 
   [
     'store-missing',
     { secretStoreRef: { name: 'absent' } },
-    'spec.secretStoreRef.name: ...SecretStore.external-secrets.io "absent" not found in namespace cross',
+    'spec.secretStoreRef.name: ...SecretStore "absent", SecretStore.external-secrets.io "absent" not found in namespace cross',
     'spec.secretStoreRef.name',
     /could not get SecretStore "absent", SecretStore\.external-secrets\.io "absent" not found in namespace cross$/,
   ],
@@ -101,28 +102,28 @@ const FACTS: readonly [name: string, spec: object, said: string, field: string, 
   [
     'find-impossible',
     { secretStoreRef: { name: 'fake' }, data: [], dataFrom: [{ find: { tags: { a: 'b' } } }] },
-    'spec.dataFrom[0].find: ...cross/fake: provider fake can only find secrets by name: set find.name.regexp',
+    'spec.dataFrom[0].find: SecretStore cross/fake: provider fake can only find secrets by name: set find.name.regexp',
     'spec.dataFrom[0].find',
     /SecretStore cross\/fake: provider fake can only find secrets by name: set find\.name\.regexp$/,
   ],
   [
     'ref-impossible',
     { data: [{ secretKey: 'a', remoteRef: { key: 'app', version: 'latest' } }] },
-    'spec.data[0].remoteRef.key: ...version must be a positive whole number, the number of a KV version 2 secret',
+    'spec.data[0].remoteRef.key: ...cross/vault: version must be a positive whole number, the number of a KV version 2 secret',
     'spec.data[0].remoteRef.key',
     /SecretStore cross\/vault: version must be a positive whole number, the number of a KV version 2 secret$/,
   ],
   [
     'generator-missing',
     generatedBy('absent'),
-    'spec.dataFrom[0].sourceRef.generatorRef.name: ...Password.generators.external-secrets.io "absent" not found',
+    'spec.dataFrom[0].sourceRef.generatorRef.name: ...generator: Password.generators.external-secrets.io "absent" not found',
     'spec.dataFrom[0].sourceRef.generatorRef.name',
     /error using generator: Password\.generators\.external-secrets\.io "absent" not found$/,
   ],
   [
     'config-map-missing',
     from({ configMap: { name: 'absent', items: [{ key: 'a' }] } }),
-    'spec.target.template.templateFrom[0]: ...templateFrom data: configmaps "absent" not found in namespace "cross"',
+    'spec.target.template.templateFrom[0]: ...fetching templateFrom data: configmaps "absent" not found in namespace "cross"',
     'spec.target.template.templateFrom[0]',
     /error fetching templateFrom data: configmaps "absent" not found in namespace "cross"$/,
   ],
@@ -136,16 +137,16 @@ const FACTS: readonly [name: string, spec: object, said: string, field: string, 
   [
     'target-unmanaged',
     { target: { name: 'by-hand' } },
-    'Secret cross/by-hand exists and belongs to nobody; delete it, choose another target.name, or annotate it with extern...',
+    'Secret cross/by-hand exists and belongs to nobody; delete it, choose another target.name, or annotate it with externa...',
     'spec.target.name',
     /Secret cross\/by-hand exists and belongs to nobody; delete it, .*$/,
   ],
   [
     'target-owned',
     { target: { name: 'owned' } },
-    'Secret cross/owned belongs to Deployment shop; choose another target.name',
+    'Secret cross/owned belongs to ConfigMap shop; choose another target.name',
     'spec.target.name',
-    /Secret cross\/owned belongs to Deployment shop; choose another target\.name$/,
+    /Secret cross\/owned belongs to ConfigMap shop; choose another target\.name$/,
   ],
   [
     'target-of-another',
@@ -156,7 +157,8 @@ const FACTS: readonly [name: string, spec: object, said: string, field: string, 
   ],
 ];
 
-before(async () => {
+/** What the facts are about. */
+async function prepareOthers(): Promise<void> {
   const provider = (auth: object) => vaultProvider(bed.openBao.address, { auth });
   const auth = { tokenSecretRef: { name: 'vault-token', key: 'token', namespace: WHERE } };
   await cluster.create(
@@ -174,10 +176,16 @@ before(async () => {
     secretStore(WHERE, 'fake', { provider: { fake: { data: [{ key: 'app', value: '{}' }] } } }),
   );
   await cluster.create(secret('by-hand', { a: 'b' }));
-  const owner = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'shop', uid: 'u', controller: true };
+  const shop = await cluster.create({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'shop', namespace: WHERE },
+  });
+  const { uid } = shop.metadata;
+  const owner = { apiVersion: 'v1', kind: 'ConfigMap', name: 'shop', uid, controller: true };
   await cluster.create(secret('owned', { a: 'b' }, { ownerReferences: [owner] }));
   await cluster.create(externalSecret(WHERE, 'first'));
-});
+}
 
 describe('an ExternalSecret that names what is not there, or not its own', () => {
   for (const [name, spec, said, field, cause] of FACTS) {
@@ -229,10 +237,10 @@ describe('an ExternalSecret that names what is not there, or not its own', () =>
       },
     };
     const store =
-      'spec.secretStoreRef.name: ...SecretStore.external-secrets.io "absent" not found in namespace cross';
+      'spec.secretStoreRef.name: ...SecretStore "absent", SecretStore.external-secrets.io "absent" not found in namespace cross';
     const others = [
       'spec.target.template.templateFrom[0]: error fetching templateFrom data: secrets "no" not found in namespace "cross"',
-      'Secret cross/by-hand exists and belongs to nobody; delete it, choose another target.name, or annotate it with extern...',
+      'Secret cross/by-hand exists and belongs to nobody; delete it, choose another target.name, or annotate it with externa...',
     ];
     await says(externalSecret(WHERE, 'several', spec), [store, ...others], DRY_RUN);
     await says(externalSecret(WHERE, 'several', spec), [
@@ -247,7 +255,7 @@ describe('an ExternalSecret that names what is not there, or not its own', () =>
     await says(
       manifest,
       [
-        'spec.dataFrom[0].key: ...version must be a positive whole number, the number of a KV version 2 secret',
+        'spec.dataFrom[0].key: ...cross/vault: version must be a positive whole number, the number of a KV version 2 secret',
       ],
       DRY_RUN,
     );
@@ -291,7 +299,7 @@ describe('an ExternalSecret that names what is not there, or not its own', () =>
 describe('what it costs', () => {
   const asked = async (manifest: Manifest): Promise<string[]> => {
     const since = new Date();
-    await cluster.create(manifest);
+    await says(manifest, []);
     return requestsOf(bed, 'webhook', since)
       .map(({ verb, objectRef = {} }) => `${verb} ${objectRef.resource ?? ''}`)
       .filter((one) => !one.startsWith('watch') && one !== 'get ')
@@ -331,7 +339,7 @@ describe('a store that refers to what is not there', () => {
     await says(
       secretStore(WHERE, 'dangling', refers({ tokenSecretRef: { name: 'absent', key: 'token' } }, tls)),
       [
-        'spec.provider.vault.auth.tokenSecretRef.key: ...get Kubernetes secret "absent" from namespace "cross": not found',
+        'spec.provider.vault.auth.tokenSecretRef.key: cannot get Kubernetes secret "absent" from namespace "cross": not found',
         'spec.provider.vault.caProvider.key: cannot get Kubernetes configmap "ca" from namespace "cross": not found',
       ],
     );
@@ -349,7 +357,7 @@ describe('a store that refers to what is not there', () => {
   test('an update names what is new alone', async () => {
     const auth = { tokenSecretRef: { name: 'absent-too', key: 'token' } };
     await says(secretStore(WHERE, 'dangling', refers(auth, tls)), [
-      'spec.provider.vault.auth.tokenSecretRef.key: ... Kubernetes secret "absent-too" from namespace "cross": not found',
+      'spec.provider.vault.auth.tokenSecretRef.key: cannot get Kubernetes secret "absent-too" from namespace "cross": not found',
     ]);
   });
 
@@ -382,7 +390,10 @@ describe('--verify-stores', () => {
     const { code, warnings } = await apply(store('refused', 'wrong-token'));
     assert.equal(code, 0);
     assert.equal(warnings.length, 1);
-    assert.match(warnings[0] ?? '', /^spec\.provider\.vault: \.\.\..*look up the token: permission denied$/);
+    assert.match(
+      warnings[0] ?? '',
+      /^spec\.provider\.vault: \.\.\..*look up the token: the login was refused \(403\): permission denied$/,
+    );
     assert.ok((warnings[0] ?? '').length <= MAX_WARNING);
     const fake = { data: [{ key: 'a', value: 'b' }], validationResult: 2 };
     await says(secretStore(WHERE, 'says-no', { provider: { fake } }), [
