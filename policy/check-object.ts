@@ -98,6 +98,6 @@ export function checkStore(object: unknown, kind: StoreKind): Checked<SecretStor
   return {
     hub,
     problems: inVersion(version, kind, problems),
-    warnings: inVersion(version, kind, storeWarnings(hub.spec)),
+    warnings: inVersion(version, kind, storeWarnings(kind, hub.spec)),
   };
 }

@@ -3,6 +3,7 @@ import type { FieldPath, Problem } from '../../api/problem.ts';
 import type { RemoteRef, StoreContext } from '../contract.ts';
 import type { StoreReference } from '../references.ts';
 import { type AwsConfig, resolveAwsAuth, validateAwsConfig } from './config.ts';
+import { KNOWN_REGIONS } from './regions.ts';
 
 type StoreScope = Pick<StoreContext, 'kind' | 'namespace'>;
 
@@ -165,14 +166,26 @@ export function validateAwsRef(_config: AwsConfig, ref: RemoteRef): string | und
     : undefined;
 }
 
-/** Fields that only matter for pushing secrets, which is not done here. */
-export const warnAwsBlock = (config: AwsConfig): readonly Problem[] =>
-  config.secretsManager === undefined
-    ? []
-    : [
-        {
-          path: ['secretsManager'],
-          reason: 'FieldValueNotSupported',
-          message: 'only pushing secrets uses this, which is not done here; it changes nothing',
-        },
-      ];
+/** What changes nothing here, or is likely not what was meant. */
+export function warnAwsBlock(config: AwsConfig): readonly Problem[] {
+  const { region, auth, secretsManager } = config;
+  const warnings: Problem[] = [];
+  const warn = (path: FieldPath, reason: Problem['reason'], message: string): void => {
+    warnings.push({ path, reason, message });
+  };
+  if (REGION.test(region) && !KNOWN_REGIONS.has(region))
+    warn(
+      ['region'],
+      'FieldValueInvalid',
+      `"${region}" is none of AWS's regions as known here; is it misspelt?`,
+    );
+  if (auth?.secretRef !== undefined && resolveAwsAuth(config).method === 'serviceAccount')
+    warn(['auth', 'secretRef'], 'FieldValueInvalid', 'the ServiceAccount outranks it; it is not used');
+  if (secretsManager !== undefined)
+    warn(
+      ['secretsManager'],
+      'FieldValueNotSupported',
+      'only pushing secrets uses this, which is not done here; it changes nothing',
+    );
+  return warnings;
+}

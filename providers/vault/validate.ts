@@ -68,8 +68,14 @@ export function parseServer(server: string): URL | string {
   if (!URL.canParse(server)) return 'must be a URL, such as https://vault.example.com:8200';
   const url = new URL(server);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'must start with https:// or http://';
-  if (url.username !== '' || url.password !== '') return 'must not hold a user name or password; use auth';
-  if (url.search !== '' || url.hash !== '') return 'must not have a query or a fragment';
+  // The parser mends "https:x", "https:///x", backslashes and white space; what people would read there is not
+  // what it makes of it.
+  if (!/^https?:\/\/[^/]/i.test(server) || /[\s\\]/.test(server))
+    return 'must start with https:// or http:// and the name of a host, without white space or backslashes';
+  const [, authority = ''] = /^https?:\/\/([^/?#]*)/i.exec(server) ?? [];
+  if (authority.includes('@')) return 'must not hold a user name or password; use auth';
+  if (/[?#]/.test(server)) return 'must not have a query or a fragment';
+  if (authority.endsWith(':') || url.port === '0') return 'must have a port from 1 to 65535, or none';
   const literal = literalAddress(url);
   // Whether loopback is allowed is a setting of the running program, so that is said when it connects.
   const refusal = literal === undefined ? undefined : refusalOf(literal, true);
