@@ -194,7 +194,7 @@ describe('an ExternalSecret that names what is not there, or not its own', () =>
       await says(externalSecret(WHERE, name, spec), [said], DRY_RUN);
 
       const { status, body, warnings } = await cluster.attempt(externalSecret(WHERE, name, spec));
-      assert.equal(status, 201, body.message);
+      assert.equal(status, 201, body.message ?? 'no message');
       const [warning = '', ...more] = warnings;
       assert.deepEqual(more, []);
       if (name.startsWith('target-')) assert.equal(warning, said);
