@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { SecretStoreSpec } from '../api/external-secrets/v1/index.ts';
 import { formatProblem } from '../api/problem.ts';
 import { storeWarnings, validateStoreSpec } from './validate-store.ts';
 
@@ -9,9 +8,9 @@ const problems = (more: object, kind: 'SecretStore' | 'ClusterSecretStore' = 'Cl
   validateStoreSpec(kind, kind === 'SecretStore' ? 'team' : undefined, {
     provider,
     ...more,
-  } as SecretStoreSpec).map(formatProblem);
+  }).map(formatProblem);
 const warnings = (more: object, kind: 'SecretStore' | 'ClusterSecretStore' = 'ClusterSecretStore') =>
-  storeWarnings(kind, { provider, ...more } as SecretStoreSpec).map(formatProblem);
+  storeWarnings(kind, { provider, ...more }).map(formatProblem);
 const select = (...matchExpressions: readonly object[]): object => ({
   conditions: [{ namespaces: ['a'] }, { namespaceSelector: { matchExpressions } }],
 });

@@ -115,21 +115,22 @@ export async function crossObjectFindings(
   );
 }
 
-/** The findings of all that could be read, in order. */
+/** The findings of all that could be read, in order; each fact once, though several fields may name the same Secret. */
 async function answersTo(
   asked: readonly Promise<readonly Finding[]>[],
   { onUnread }: Pick<CrossObjectContext, 'onUnread'>,
 ): Promise<readonly Finding[]> {
-  const findings: Finding[] = [];
+  const findings = new Map<string, Finding>();
   for (const outcome of await Promise.allSettled(asked)) {
-    if (outcome.status === 'fulfilled') findings.push(...outcome.value);
-    else {
+    if (outcome.status === 'fulfilled') {
+      for (const one of outcome.value) if (!findings.has(one.message)) findings.set(one.message, one);
+    } else {
       const error = toEsaError(outcome.reason);
       if (error.code === 'STORE_OTHER_CLASS') return [];
       onUnread(error);
     }
   }
-  return findings;
+  return [...findings.values()];
 }
 
 function questionsOf(es: ExternalSecret, context: CrossObjectContext, signal: AbortSignal): Question[] {
@@ -217,13 +218,11 @@ async function seeStore(
     }
   }
   const dependencies = store.provider.dependencies(store.config, store.context);
-  const missing = await answersTo(
+  const findings = await answersTo(
     dependencies.map((one) => askReference(one, path, context, signal)),
     context,
   );
-  // A Secret that several fields name is missing once.
-  const unique = new Map(missing.map((one) => [one.message, one]));
-  return { store, findings: [...unique.values()] };
+  return { store, findings };
 }
 
 const impossible = (store: ResolvedStore, { source, path }: StoreRead): readonly Finding[] => {

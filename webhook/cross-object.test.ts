@@ -7,14 +7,14 @@ import { systemClock } from '../api/clock.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { KubeClient } from '../kube/client.ts';
 import { failure, sendJson, startWireServer } from '../kube/testing/wire-server.ts';
-import { checkExternalSecret } from '../policy/check-object.ts';
+import { checkExternalSecret, checkStore } from '../policy/check-object.ts';
 import { createLog } from '../runtime/log.ts';
 import { LiveCluster } from '../sync/live.ts';
 import { signMarker, specHash } from '../sync/marker.ts';
 import { MarkerKeys } from '../sync/marker-keys.ts';
 import type { AdmissionRequest } from './admission.ts';
 import { CreateNotes } from './create-notes.ts';
-import { crossObjects } from './cross-object.ts';
+import { type CrossObjectSubject, crossObjects } from './cross-object.ts';
 
 const KEY = { id: 'k1', key: randomBytes(32) };
 const base64 = (bytes: string | Buffer): string => Buffer.from(bytes).toString('base64');
@@ -84,8 +84,11 @@ async function setUp(answers: Readonly<Record<string, Answer>>) {
   return {
     notes,
     paths: () => server.received.slice(asked).map(({ path }) => path),
-    ask: async (of: AdmissionRequest = request(), budgetMs = 5_000) => {
-      const subject = { kind: 'ExternalSecret', hub: es } as const;
+    ask: async (
+      of: AdmissionRequest = request(),
+      budgetMs = 5_000,
+      subject: CrossObjectSubject = { kind: 'ExternalSecret', hub: es },
+    ) => {
       const { warnings } = await crossObjects(
         of,
         subject,
@@ -190,6 +193,27 @@ test('an update asks what its new parts ask, each object once', async () => {
   await using bed = await setUp({ [STORE]: FAKE_STORE });
   await bed.ask(UPDATE);
   assert.deepEqual(bed.paths().sort(), [CONFIG_MAP, TARGET, STORE].sort());
+});
+
+test('a Secret that two fields of a store name is missing once', async () => {
+  await using bed = await setUp({});
+  const key = (name: string): object => ({ name: 'aws', key: name });
+  const secretRef = { accessKeyIDSecretRef: key('id'), secretAccessKeySecretRef: key('secret') };
+  const aws = { service: 'SecretsManager', region: 'eu-central-1', auth: { secretRef } };
+  const { hub } = checkStore(
+    {
+      apiVersion: 'external-secrets.io/v1',
+      kind: 'SecretStore',
+      metadata: { name: 'aws', namespace: 'shop' },
+      spec: { provider: { aws } },
+    },
+    'SecretStore',
+  );
+  const kind = { group: 'external-secrets.io', version: 'v1', kind: 'SecretStore' };
+  assert.deepEqual(await bed.ask(request({ kind }), 5_000, { kind: 'SecretStore', hub }), [
+    'spec.provider.aws.auth.secretRef.accessKeyIDSecretRef.key: ...Kubernetes secret "aws" from namespace "shop": not found',
+  ]);
+  assert.deepEqual(bed.paths(), [`${CORE}/secrets/aws`]);
 });
 
 test('a note is forgotten after the longest time that a request can take', () => {
