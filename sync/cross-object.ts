@@ -108,9 +108,11 @@ export async function crossObjectFindings(
   const known = new Set(
     before === undefined ? [] : questionsOf(before, context, signal).map(({ key }) => key),
   );
-  const questions = questionsOf(es, context, signal).filter(({ key }) => !known.has(key));
+  const questions = questionsOf(es, context, signal);
+  if (questions.every(({ key }) => known.has(key))) return [];
+  // The old ones are asked, too, and not answered: whose the object is, each store and generator may tell.
   return answersTo(
-    questions.map(({ ask }) => ask()),
+    questions.map(({ key, ask }) => (known.has(key) ? ask().then(() => []) : ask())),
     context,
   );
 }
@@ -177,12 +179,11 @@ function storeQuestions(
         key: JSON.stringify(what),
         ask: async () => {
           const name = JSON.stringify(source.store);
-          const first = !resolved.has(name);
           const seen = resolved.get(name) ?? seeStore(source.store, storePath, namespace, context, signal);
           resolved.set(name, seen);
           const { store, findings } = await seen;
           const own = store === undefined ? [] : impossible(store, { source, path });
-          return first ? [...findings, ...own] : own;
+          return [...findings, ...own];
         },
       },
     ];
@@ -299,7 +300,7 @@ async function askTarget(
   const merges = mergesKeys({ policy });
   const [live, namesake] = await Promise.all([
     objects.secret(namespace, target, signal),
-    target === es.metadata.name ? undefined : objects.externalSecret(namespace, target, signal),
+    target === es.metadata.name || merges ? undefined : objects.externalSecret(namespace, target, signal),
   ]);
   const owned = live === undefined ? undefined : await ownershipOf(es, live, keys, signal);
   const obstacle = owned === undefined ? undefined : targetObstacle(owned, where, merges);
@@ -307,7 +308,6 @@ async function askTarget(
     return [obstacle.code === 'TARGET_UNMANAGED' ? targetUnmanaged(obstacle) : targetOwned(obstacle)];
   const contested =
     namesake !== undefined &&
-    !merges &&
     targetName(namesake) === target &&
     ['Owner', 'Orphan'].includes(creationPolicyOf(namesake.spec));
   return contested ? [targetShared(where, target)] : [];
@@ -327,17 +327,15 @@ export async function isMaterialized(
 
 /**
  * What a store refers to and does not exist, as far as its references name a namespace.
- * @param store in the hub version, sound in itself
+ * @param store in the hub version, sound in itself, and of our class
  * @param before the stored object on UPDATE, sound, too: only what is new is looked at
  */
 export async function storeFindings(
   store: StoreObject,
   before: StoreObject | undefined,
-  context: Pick<CrossObjectContext, 'objects' | 'controllerClass' | 'onUnread'>,
+  context: Pick<CrossObjectContext, 'objects' | 'onUnread'>,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
-  const storeClass = store.spec.controller ?? '';
-  if (storeClass !== '' && storeClass !== context.controllerClass) return [];
   const known = new Set(before === undefined ? [] : referencesOf(before).map((one) => JSON.stringify(one)));
   const asked = referencesOf(store)
     .filter((one) => !known.has(JSON.stringify(one)))

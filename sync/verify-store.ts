@@ -1,5 +1,4 @@
 /** A live login to a store that somebody wants to keep, for its sake alone. */
-
 import type { Clock } from '../api/clock.ts';
 import { EsaError, toEsaError } from '../api/errors.ts';
 import type { ProviderPorts } from '../providers/contract.ts';

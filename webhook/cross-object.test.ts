@@ -195,6 +195,23 @@ test('an update asks what its new parts ask, each object once', async () => {
   assert.deepEqual(bed.paths().sort(), [CONFIG_MAP, TARGET, STORE].sort());
 });
 
+test('an update of an object of another class is nobody whom we have to tell anything, whatever changed', async () => {
+  const before: ExternalSecret = {
+    ...es,
+    spec: { ...es.spec, target: { ...es.spec.target, name: 'other' } },
+  };
+  const subject = { kind: 'ExternalSecret', hub: es, before } as const;
+  const answers = { [TARGET]: { metadata: { name: 'app' } }, [STORE]: FAKE_STORE };
+  await using ours = await setUp(answers);
+  assert.equal((await ours.ask(UPDATE, 5_000, subject)).length, 1);
+  const foreign = { ...FAKE_STORE, spec: { ...FAKE_STORE.spec, controller: 'somebody-else' } };
+  await using theirs = await setUp({ ...answers, [STORE]: foreign });
+  assert.deepEqual(await theirs.ask(UPDATE, 5_000, subject), []);
+  await using same = await setUp(answers);
+  assert.deepEqual(await same.ask(UPDATE, 5_000, { ...subject, before: es }), []);
+  assert.deepEqual(same.paths(), []);
+});
+
 test('a Secret that two fields of a store name is missing once', async () => {
   await using bed = await setUp({});
   const key = (name: string): object => ({ name: 'aws', key: name });
