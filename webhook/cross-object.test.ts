@@ -228,7 +228,7 @@ test('a Secret that two fields of a store name is missing once', async () => {
   );
   const kind = { group: 'external-secrets.io', version: 'v1', kind: 'SecretStore' };
   assert.deepEqual(await bed.ask(request({ kind }), 5_000, { kind: 'SecretStore', hub }), [
-    'spec.provider.aws.auth.secretRef.accessKeyIDSecretRef.key: ...Kubernetes secret "aws" from namespace "shop": not found',
+    '...aws.auth.secretRef.accessKeyIDSecretRef.key: cannot get Kubernetes secret "aws" from namespace "shop": not found',
   ]);
   assert.deepEqual(bed.paths(), [`${CORE}/secrets/aws`]);
 });

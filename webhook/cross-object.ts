@@ -28,7 +28,7 @@ import { targetName } from '../sync/plan.ts';
 import { type VerifyDeps, verifyStore } from '../sync/verify-store.ts';
 import type { AdmissionRequest } from './admission.ts';
 import type { CreateNotes } from './create-notes.ts';
-import { causeLast, notMadeYet } from './words.ts';
+import { fieldAndCause, notMadeYet } from './words.ts';
 
 export interface CrossObjectDeps {
   readonly live: LiveCluster;
@@ -135,7 +135,7 @@ async function ofStore(
 const standsAlone = ({ rule }: Finding): boolean => rule.startsWith('target-');
 
 function warning(request: AdmissionRequest, finding: Finding): string {
-  return causeLast(`${formatFieldPath(userPath(request, finding))}: `, finding.message);
+  return fieldAndCause(formatFieldPath(userPath(request, finding)), finding.message);
 }
 
 function refusal(request: AdmissionRequest, target: string, finding: Finding): Problem {
