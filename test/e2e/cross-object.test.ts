@@ -310,17 +310,18 @@ describe('an ExternalSecret that names what is not there, or not its own', () =>
 });
 
 describe('what it costs', () => {
+  /** What an apply that says nothing has the webhook ask in the namespace; its own leases and watches are elsewhere. */
   const asked = async (manifest: Manifest): Promise<string[]> => {
     const since = new Date();
     await says(manifest, []);
     return requestsOf(bed, 'webhook', since)
-      .map(({ verb, objectRef = {} }) => `${verb} ${objectRef.resource ?? ''}`)
-      .filter((one) => !one.startsWith('watch') && one !== 'get ')
+      .flatMap(({ verb, objectRef }) =>
+        objectRef?.namespace === WHERE ? [`${verb} ${objectRef.resource ?? ''}`] : [],
+      )
       .sort();
   };
 
   test('a create whose Secret is made reads nothing twice', async () => {
-    await asked(externalSecret(WHERE, 'warm'));
     assert.deepEqual(await asked(externalSecret(WHERE, 'cheap')), [
       'create secrets',
       'get externalsecrets',
@@ -330,12 +331,7 @@ describe('what it costs', () => {
   });
 
   test('an update that names nothing new reads nothing', async () => {
-    const since = new Date();
-    await says(externalSecret(WHERE, 'cheap', { refreshInterval: '3s' }), []);
-    assert.deepEqual(
-      requestsOf(bed, 'webhook', since).flatMap(({ objectRef }) => objectRef?.resource ?? []),
-      [],
-    );
+    assert.deepEqual(await asked(externalSecret(WHERE, 'cheap', { refreshInterval: '3s' })), []);
   });
 });
 
