@@ -36,6 +36,7 @@ const onlyWarns = (rule: Rule): Rule => ({ ...rule, warns: true });
 const ES = ['ExternalSecret'];
 const CES = ['ClusterExternalSecret'];
 const STORE = ['SecretStore', 'ClusterSecretStore'];
+const SELECTS = [...CES, ...STORE];
 const PASSWORD = ['Password', 'ClusterGenerator'];
 const GENERATOR = ['generators', 'ClusterGenerator'];
 const POLICY = ['ClusterSecretPolicy'];
@@ -94,10 +95,10 @@ export const RULES = {
   ),
 
   'ces-spec': required(CES, 'A ClusterExternalSecret has a spec.'),
-  'ces-selector-label': invalid(CES, 'Keys and values of a selector can be those of a label.'),
-  'ces-selector-operator': unsupported(CES, 'The operator of a selector is one that there is.'),
-  'ces-selector-values': required(CES, 'A selector with In or NotIn lists values.'),
-  'ces-selector-no-values': invalid(CES, 'A selector with Exists or DoesNotExist lists no values.'),
+  'selector-label': invalid(SELECTS, 'Keys and values of a selector can be those of a label.'),
+  'selector-operator': unsupported(SELECTS, 'The operator of a selector is one that there is.'),
+  'selector-values': required(SELECTS, 'A selector with In or NotIn lists values.'),
+  'selector-no-values': invalid(SELECTS, 'A selector with Exists or DoesNotExist lists no values.'),
   'ces-label': invalid(CES, '`externalSecretMetadata.labels` can be labels of an object.'),
   'ces-annotation': invalid(CES, '`externalSecretMetadata.annotations` can be annotations of an object.'),
   'ces-annotations-size': invalid(CES, 'The annotations fit into an object.'),
@@ -116,6 +117,12 @@ export const RULES = {
   'store-provider-kind': unsupported(STORE, 'The provider is one that is supported.'),
   'store-refresh-interval': invalid(STORE, '`refreshInterval` is a duration that is not negative.'),
   'store-namespace-regexp': invalid(STORE, '`conditions.namespaceRegexes` are regular expressions (RE2).'),
+  'store-own-conditions': onlyWarns(
+    unsupported(['SecretStore'], 'A SecretStore has no `conditions`: it serves its own namespace alone.'),
+  ),
+  'store-retry-settings': onlyWarns(
+    unsupported(STORE, '`retrySettings` are left out: when something is tried again is not up to the store.'),
+  ),
   'store-regexps-size': invalid(STORE, 'The regular expressions of one object are not too long together.'),
   'store-ref-name': required(STORE, 'A reference to an object of the cluster names it.'),
   'store-ref-name-format': invalid(STORE, 'The name in a reference can be the name of an object.'),
@@ -135,6 +142,7 @@ export const RULES = {
   'vault-server-credentials': invalid(STORE, '`server` holds no user name and no password.'),
   'vault-server-query': invalid(STORE, '`server` has no query and no fragment.'),
   'vault-server-address': invalid(STORE, '`server` is not an address that is never connected to.'),
+  'vault-server-port': invalid(STORE, 'The port of `server` is one that there can be.'),
   'vault-path': invalid(STORE, '`path` is a path without empty, `.` or `..` segments.'),
   'vault-namespace': invalid(STORE, 'A namespace of Vault is a path that can stand in a header.'),
   'vault-check-and-set': invalid(STORE, '`checkAndSet.required` goes with version 2 of the KV engine.'),
@@ -157,6 +165,10 @@ export const RULES = {
 
   'aws-service': unsupported(STORE, '`service` is one that is supported.'),
   'aws-region': invalid(STORE, '`region` has the form of the name of a region.'),
+  'aws-region-unknown': onlyWarns(invalid(STORE, '`region` is one of the regions known here.')),
+  'aws-secret-ref-outranked': onlyWarns(
+    invalid(STORE, '`auth.secretRef` does not stand beside a ServiceAccount, which outranks it.'),
+  ),
   'aws-deletion': invalid(STORE, 'forceDeleteWithoutRecovery and recoveryWindowInDays are not both set.'),
   'aws-recovery-window': invalid(STORE, '`recoveryWindowInDays` is 7 to 30.'),
   'aws-push-only': onlyWarns(

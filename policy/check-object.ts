@@ -18,7 +18,7 @@ import {
   type ExternalSecret,
   externalSecretSpec,
   type SecretStore,
-  storeSpec,
+  storeSpecBesideProvider,
 } from '../api/external-secrets/v1/index.ts';
 import { below, collector, type Problem } from '../api/problem.ts';
 import type { RuleId } from '../api/rules.ts';
@@ -107,15 +107,12 @@ export function checkClusterExternalSecret(object: unknown): Checked<ClusterExte
   };
 }
 
-/** Without the providers' blocks, which validateStoreSpec judges in the words of each provider. */
-const STORE_SPEC = storeSpec({});
-
 export function checkStore(object: unknown, kind: StoreKind): Checked<SecretStore> {
   const hub = convertObject(object as JsonObject, HUB) as unknown as SecretStore;
   if (!isRecord(hub.spec))
     return { hub, problems: specMissing('store-spec', 'name a provider'), warnings: [] };
   const version = versionOf(object);
-  const parsed = parseWith(STORE_SPEC, hub.spec);
+  const parsed = parseWith(storeSpecBesideProvider, hub.spec);
   if (!parsed.ok) {
     return { hub, problems: inVersion(version, kind, below(['spec'], parsed.problems)), warnings: [] };
   }
@@ -127,6 +124,6 @@ export function checkStore(object: unknown, kind: StoreKind): Checked<SecretStor
   return {
     hub,
     problems: inVersion(version, kind, problems),
-    warnings: inVersion(version, kind, storeWarnings(hub.spec)),
+    warnings: inVersion(version, kind, storeWarnings(kind, hub.spec)),
   };
 }

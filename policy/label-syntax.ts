@@ -30,7 +30,7 @@ export function labelValueError(value: string): string | undefined {
 /** @param path of the selector, relative to spec */
 export function validateSelector(selector: LabelSelector, path: FieldPath, report: Report): void {
   const invalid = (at: FieldPath, reason: string | undefined): void => {
-    if (reason !== undefined) report('ces-selector-label', [...path, ...at], reason);
+    if (reason !== undefined) report('selector-label', [...path, ...at], reason);
   };
   for (const [key, value] of Object.entries(selector.matchLabels ?? {})) {
     invalid(['matchLabels', key], labelKeyError(key) ?? labelValueError(value));
@@ -40,7 +40,7 @@ export function validateSelector(selector: LabelSelector, path: FieldPath, repor
     invalid([...at, 'key'], labelKeyError(key));
     if (!['In', 'NotIn', 'Exists', 'DoesNotExist'].includes(operator)) {
       report(
-        'ces-selector-operator',
+        'selector-operator',
         [...path, ...at, 'operator'],
         `"${operator}" is not an operator; supported values: In, NotIn, Exists, DoesNotExist`,
       );
@@ -49,17 +49,13 @@ export function validateSelector(selector: LabelSelector, path: FieldPath, repor
     const listed = operator === 'In' || operator === 'NotIn';
     if (listed && values.length === 0) {
       report(
-        'ces-selector-values',
+        'selector-values',
         [...path, ...at, 'values'],
         `${operator} compares with values; list at least one`,
       );
     }
     if (!listed && values.length > 0) {
-      report(
-        'ces-selector-no-values',
-        [...path, ...at, 'values'],
-        `${operator} has no values; leave them out`,
-      );
+      report('selector-no-values', [...path, ...at, 'values'], `${operator} has no values; leave them out`);
     }
     for (const [position, value] of values.entries())
       invalid([...at, 'values', position], labelValueError(value));

@@ -7,6 +7,7 @@ import type { SecretStoreSpec } from '../api/external-secrets/v1/index.ts';
 import { regexpsError } from '../api/go-regexp.ts';
 import { below, collector, type Problem } from '../api/problem.ts';
 import { providerProblems, providerWarnings } from '../providers/registry.ts';
+import { validateSelector } from './label-syntax.ts';
 
 /** @param spec in the hub version and valid by its schema */
 export function validateStoreSpec(
@@ -37,6 +38,9 @@ export function validateStoreSpec(
   const tooLong = regexpsError(conditions.flatMap(({ namespaceRegexes = [] }) => namespaceRegexes));
   if (tooLong !== undefined) report('store-regexps-size', ['conditions'], tooLong);
   for (const [index, condition] of tooLong === undefined ? conditions.entries() : []) {
+    const { namespaceSelector } = condition;
+    if (namespaceSelector !== undefined)
+      validateSelector(namespaceSelector, ['conditions', index, 'namespaceSelector'], report);
     for (const [position, pattern] of (condition.namespaceRegexes ?? []).entries()) {
       const reason = regexError(pattern);
       if (reason === undefined) continue;
@@ -51,8 +55,22 @@ export function validateStoreSpec(
 }
 
 /** What may be admitted and yet deserves a word (a warning of the webhook); paths in the hub version. */
-export function storeWarnings(spec: SecretStoreSpec): readonly Problem[] {
-  return below(['spec', 'provider'], providerWarnings(spec.provider));
+export function storeWarnings(kind: StoreKind, spec: SecretStoreSpec): readonly Problem[] {
+  const { report, problems } = collector(['spec']);
+  if (kind === 'SecretStore' && spec.conditions !== undefined)
+    report(
+      'store-own-conditions',
+      ['conditions'],
+      'a SecretStore serves its own namespace alone; they change nothing',
+    );
+  if (spec.retrySettings !== undefined) {
+    report(
+      'store-retry-settings',
+      ['retrySettings'],
+      'when something is tried again is not up to the store here; they change nothing',
+    );
+  }
+  return [...below(['spec', 'provider'], providerWarnings(spec.provider)), ...problems];
 }
 
 function regexError(pattern: string): string | undefined {

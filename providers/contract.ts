@@ -7,7 +7,7 @@ import type { z } from 'zod';
 import type { Clock } from '../api/clock.ts';
 import { type ErrorCode, EsaError } from '../api/errors.ts';
 import type { StoreKind } from '../api/external-secrets/names.ts';
-import type { Problem } from '../api/problem.ts';
+import type { FieldPath, Problem } from '../api/problem.ts';
 import type { SecretValue } from '../api/secret-value.ts';
 
 /** The closed union of what can go wrong at a provider. */
@@ -172,6 +172,13 @@ export interface StoreDependency {
   readonly name: string;
 }
 
+/** The same, with the field of the provider's block that names it. */
+export interface NamedDependency extends StoreDependency {
+  readonly path: FieldPath;
+  /** Which key of a Secret or ConfigMap is read. */
+  readonly key?: string | undefined;
+}
+
 export interface Provider<Config> {
   /** The key in spec.provider. */
   readonly name: string;
@@ -210,7 +217,7 @@ export interface Provider<Config> {
   servers(config: Config): readonly URL[];
 
   /** The objects that a connection reads from the cluster, for watches and messages. */
-  dependencies(config: Config, store: StoreContext): readonly StoreDependency[];
+  dependencies(config: Config, store: StoreContext): readonly NamedDependency[];
 
   /** True if the store can be checked without an ExternalSecret (no reference depends on the caller). */
   canValidate(config: Config, store: StoreContext): boolean;

@@ -2,7 +2,12 @@
 import { type ErrorCode, EsaError, toEsaError } from '../api/errors.ts';
 import type { SecretValue } from '../api/secret-value.ts';
 import type { Verdict } from '../policy/policy-subject.ts';
-import type { Connection, FoundObject, RemoteObject } from '../providers/contract.ts';
+import {
+  type Connection,
+  type FoundObject,
+  ProviderError,
+  type RemoteObject,
+} from '../providers/contract.ts';
 import { orAbort } from './abort.ts';
 import { SyncError } from './errors.ts';
 import type { FreshReads } from './fresh-reads.ts';
@@ -13,7 +18,7 @@ import type { NamespacePolicies } from './policies.ts';
 import { enforce, useOf } from './policy-gate.ts';
 import { rewriteKeys } from './rewrite.ts';
 import type { Place, StoreShares } from './store-shares.ts';
-import { type ResolvedStore, resolveStore, type StoreReader } from './stores.ts';
+import { type ResolvedStore, resolveStore, type StoreReader, storeLabel } from './stores.ts';
 import { decodeValue, refuseNullBytes } from './values.ts';
 
 /** What one question to a provider brings: a `read` an object, a `find` a list. */
@@ -61,7 +66,7 @@ const settle = async <T>(promise: Promise<T>): Promise<Outcome<T>> =>
   );
 
 /** An entry that asks a store. */
-type StoreSource = Exclude<PlannedRead['source'], { kind: 'generator' }>;
+export type StoreSource = Exclude<PlannedRead['source'], { kind: 'generator' }>;
 
 /** What an entry asks for, as one name: equal names are one request. */
 function readKey({ identity, provider, config }: ResolvedStore, source: StoreSource): string {
@@ -96,6 +101,18 @@ function readShared(
   return orAbort(shared, signal, `${what} from ${source.store.kind} ${source.store.name}`);
 }
 
+/** The error that an entry will always have with this store, as its provider can tell without being asked. */
+export function impossibleRead(store: ResolvedStore, source: StoreSource): ProviderError | undefined {
+  const { provider, config, context } = store;
+  const why =
+    source.kind === 'find'
+      ? provider.validateFind(config, source.request)
+      : provider.validateRef?.(config, source.remote);
+  if (why === undefined) return undefined;
+  const label = storeLabel(context.kind, context.namespace, context.name);
+  return new ProviderError('PROVIDER_INVALID_CONFIG', `${label}: ${why}`);
+}
+
 /** What one entry brought: values of its own from a generator, else an answer that others may share. */
 type Brought =
   | { readonly generated: ReadonlyMap<string, SecretValue> }
@@ -126,6 +143,8 @@ export async function fetchPlan(plan: Plan, context: FetchContext, signal: Abort
     }
     const store = resolved(source.store);
     if ('error' in store) return store;
+    const impossible = impossibleRead(store.value, source);
+    if (impossible !== undefined) return { error: impossible };
     const answer = await settle(readShared(store.value, source, context, signal));
     if (!('error' in answer && isSilence(answer.error.code))) place?.answered(store.value);
     return 'error' in answer ? answer : { value: { store: store.value, answer: answer.value } };

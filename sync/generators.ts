@@ -31,17 +31,17 @@ const failure = (error: EsaError): EsaError =>
   new EsaError(error.code, `error using generator: ${error.message}`, { cause: error });
 
 /**
- * New values from the generator that an entry refers to.
+ * The generator that an entry refers to.
  * @throws EsaError STORE_OTHER_CLASS if it is of another controller class (then that is all that matters),
  *   REFERENCE_NOT_FOUND, INVALID_OBJECT, KUBE_API
  */
-export async function generate(
+export async function resolveGenerator(
   ref: GeneratorReference,
   namespace: string,
   reader: GeneratorReader,
   controllerClass: string,
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, SecretValue>> {
+) {
   const { kind, name } = ref;
   const { group, namespaced } = generatorResource(kind);
   const label = `${kind} ${namespaced ? `${namespace}/` : ''}${name}`;
@@ -61,8 +61,23 @@ export async function generate(
     const problems = choice.problems.map((one) => formatProblem({ ...one, path: ['spec', ...one.path] }));
     throw failure(new EsaError('INVALID_OBJECT', `${label}: ${problems.join('; ')}`));
   }
+  return choice;
+}
+
+/**
+ * New values from the generator that an entry refers to.
+ * @throws EsaError as `resolveGenerator`, and what the generator says
+ */
+export async function generate(
+  ref: GeneratorReference,
+  namespace: string,
+  reader: GeneratorReader,
+  controllerClass: string,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, SecretValue>> {
+  const { generator, spec } = await resolveGenerator(ref, namespace, reader, controllerClass, signal);
   try {
-    return choice.generator.generate(choice.spec);
+    return generator.generate(spec);
   } catch (error) {
     throw failure(toEsaError(error));
   }

@@ -5,19 +5,22 @@
  */
 import type { Clock } from '../api/clock.ts';
 import { EsaError } from '../api/errors.ts';
+import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { SecretValue } from '../api/secret-value.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isNotFound } from '../kube/errors.ts';
 import {
   createToken,
   getConfigMap,
+  getExternalSecret,
   getGenerator,
   getNamespace,
   getSecret,
   getServiceAccount,
   getStore,
+  type SecretObject,
 } from '../kube/objects.ts';
-import type { KeyReference, ProviderPorts } from '../providers/contract.ts';
+import type { KeyReference, NamedDependency, ProviderPorts } from '../providers/contract.ts';
 import { orAbort } from './abort.ts';
 import { FreshReads } from './fresh-reads.ts';
 import type { GeneratorObject, GeneratorReader } from './generators.ts';
@@ -27,6 +30,14 @@ import type { TemplateReader } from './template-sources.ts';
 
 /** A shared GET is not bound to the deadline of one of those who wait for it. */
 const READ_TIMEOUT_MS = 5_000;
+
+/** How objects are read that are looked at for what they say about others. undefined = there is none. */
+export interface ObjectReader {
+  secret(namespace: string, name: string, signal: AbortSignal): Promise<SecretObject | undefined>;
+  externalSecret(namespace: string, name: string, signal: AbortSignal): Promise<ExternalSecret | undefined>;
+  /** Why nothing can be read there, in the words of the ports; undefined if the object and its key exist. */
+  whyMissing(dependency: NamedDependency, signal: AbortSignal): Promise<string | undefined>;
+}
 
 async function ifFound<T>(read: Promise<T>): Promise<T | undefined> {
   try {
@@ -82,6 +93,35 @@ export class LiveCluster {
     };
   }
 
+  /** Objects that are looked at for what they say about others. @param notBefore as for `reader` */
+  objects(notBefore: number): ObjectReader {
+    const secret = (namespace: string, name: string, signal: AbortSignal) =>
+      this.#get(`secret/${namespace}/${name}`, notBefore, signal, (options) =>
+        ifFound(getSecret(this.#kube, namespace, name, options)),
+      );
+    return {
+      secret,
+      externalSecret: (namespace, name, signal) =>
+        this.#get(`externalsecret/${namespace}/${name}`, notBefore, signal, (options) =>
+          ifFound(getExternalSecret<ExternalSecret>(this.#kube, namespace, name, options)),
+        ),
+      whyMissing: async ({ kind, namespace, name, key = '' }, signal) => {
+        const ref = { namespace, name, key };
+        if (kind === 'Secret') return whyNoKey(await secret(namespace, name, signal), kind, ref);
+        if (kind === 'ConfigMap') {
+          const configMap = await this.#get(`configmap/${namespace}/${name}`, notBefore, signal, (options) =>
+            ifFound(getConfigMap(this.#kube, namespace, name, options)),
+          );
+          return whyNoKey(configMap, kind, ref);
+        }
+        const account = await this.#get(`serviceaccount/${namespace}/${name}`, notBefore, signal, (options) =>
+          ifFound(getServiceAccount(this.#kube, namespace, name, options)),
+        );
+        return account === undefined ? noServiceAccount(namespace, name) : undefined;
+      },
+    };
+  }
+
   /** The objects alone are shared between those who ask at one time, never what is made from them. */
   generators(notBefore: () => number): GeneratorReader {
     return {
@@ -102,7 +142,7 @@ export class LiveCluster {
           signal,
           (options) => ifFound(getSecret(this.#kube, ref.namespace, ref.name, options)),
         );
-        const text = keyOf(secret?.data, 'Secret', secret !== undefined, ref);
+        const text = keyOf(secret, 'Secret', ref);
         return { value: SecretValue.fromBytes(Buffer.from(text, 'base64')), version: version(secret) };
       },
       configMapKey: async (ref, signal) => {
@@ -113,7 +153,7 @@ export class LiveCluster {
           (options) => ifFound(getConfigMap(this.#kube, ref.namespace, ref.name, options)),
         );
         return {
-          value: keyOf(configMap?.data, 'ConfigMap', configMap !== undefined, ref),
+          value: keyOf(configMap, 'ConfigMap', ref),
           version: version(configMap),
         };
       },
@@ -122,10 +162,7 @@ export class LiveCluster {
           return await createToken(this.#kube, request, { signal });
         } catch (error) {
           if (!isNotFound(error)) throw error;
-          throw new EsaError(
-            'REFERENCE_NOT_FOUND',
-            `ServiceAccount ${request.namespace}/${request.name} not found`,
-          );
+          throw new EsaError('REFERENCE_NOT_FOUND', noServiceAccount(request.namespace, request.name));
         }
       },
       serviceAccountAnnotations: async (namespace, name, signal) => {
@@ -136,7 +173,7 @@ export class LiveCluster {
           (options) => ifFound(getServiceAccount(this.#kube, namespace, name, options)),
         );
         if (account !== undefined) return account.metadata.annotations ?? {};
-        throw new EsaError('REFERENCE_NOT_FOUND', `ServiceAccount ${namespace}/${name} not found`);
+        throw new EsaError('REFERENCE_NOT_FOUND', noServiceAccount(namespace, name));
       },
     };
   }
@@ -156,20 +193,22 @@ const version = (
   object: { metadata: { uid?: string | undefined; resourceVersion?: string | undefined } } | undefined,
 ): string => `${object?.metadata.uid ?? ''}/${object?.metadata.resourceVersion ?? ''}`;
 
-function keyOf(
-  data: Readonly<Record<string, string>> | undefined,
-  kind: string,
-  exists: boolean,
-  ref: KeyReference,
-): string {
-  // The sentence is the one that ESO's users know from its events.
-  if (!exists)
-    throw new EsaError(
-      'REFERENCE_NOT_FOUND',
-      `cannot get Kubernetes ${kind === 'Secret' ? 'secret' : 'configmap'} "${ref.name}" from namespace "${ref.namespace}": not found`,
-    );
-  const text = data !== undefined && Object.hasOwn(data, ref.key) ? data[ref.key] : undefined;
-  if (text === undefined)
-    throw new EsaError('REFERENCE_NOT_FOUND', `${kind} ${ref.namespace}/${ref.name} has no key "${ref.key}"`);
-  return text;
+type Keyed = { readonly data?: Readonly<Record<string, string>> } | undefined;
+
+function keyOf(object: Keyed, kind: 'Secret' | 'ConfigMap', ref: KeyReference): string {
+  const why = whyNoKey(object, kind, ref);
+  if (why !== undefined) throw new EsaError('REFERENCE_NOT_FOUND', why);
+  return object?.data?.[ref.key] ?? '';
 }
+
+function whyNoKey(object: Keyed, kind: 'Secret' | 'ConfigMap', ref: KeyReference): string | undefined {
+  // The sentence is the one that ESO's users know from its events.
+  if (object === undefined)
+    return `cannot get Kubernetes ${kind === 'Secret' ? 'secret' : 'configmap'} "${ref.name}" from namespace "${ref.namespace}": not found`;
+  return Object.hasOwn(object.data ?? {}, ref.key)
+    ? undefined
+    : `${kind} ${ref.namespace}/${ref.name} has no key "${ref.key}"`;
+}
+
+const noServiceAccount = (namespace: string, name: string): string =>
+  `ServiceAccount ${namespace}/${name} not found`;

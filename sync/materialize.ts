@@ -38,6 +38,7 @@ import { newSecret } from './secret-patch.ts';
 import { type DesiredSecret, mergesKeys } from './shape.ts';
 import type { StoreShares } from './store-shares.ts';
 import type { ResolvedStore } from './stores.ts';
+import { targetObstacle } from './target-obstacle.ts';
 
 export type Materialized =
   /** The Secret stands, with a pending marker. */
@@ -292,37 +293,11 @@ async function replaceUnused(
   }
   const owned = ownership(live, { namespace: desired.namespace, name, uid: undefined }, keys.all);
   const where = `Secret ${desired.namespace}/${desired.name}`;
-  // Keys are added to a Secret that exists by the poller.
-  if (mergesKeys(desired) && owned.kind !== 'pending' && owned.kind !== 'other-external-secret')
-    return skipped('target-is-the-pollers');
-  switch (owned.kind) {
-    case 'pending':
-    case 'dangling':
-      break;
-    case 'owned':
-    case 'labelled':
-    case 'adoptable':
-      return skipped('target-is-the-pollers');
-    case 'unmanaged':
-      throw new EsaError(
-        'TARGET_UNMANAGED',
-        `${where} exists and belongs to nobody; delete it, choose another target.name, or annotate it with external-secrets-admission.io/adopt: "true"`,
-      );
-    case 'shared':
-    case 'other-external-secret':
-      throw new SyncError(
-        'ownedByOther',
-        new EsaError(
-          'TARGET_OWNED',
-          `${where} belongs to ExternalSecret ${owned.owner}; choose another target.name`,
-        ),
-      );
-    case 'other-controller':
-      throw new SyncError(
-        'ownership',
-        new EsaError('TARGET_OWNED', `${where} belongs to ${owned.owner}; choose another target.name`),
-      );
-  }
+  const obstacle = targetObstacle(owned, where, mergesKeys(desired));
+  if (obstacle !== undefined) throw obstacle;
+  // The poller looks after a Secret that is this object's already, and adds keys to one that exists.
+  const unused = owned.kind === 'pending' || (owned.kind === 'dangling' && !mergesKeys(desired));
+  if (!unused) return skipped('target-is-the-pollers');
   if (live.immutable === true || (live.type !== undefined && live.type !== (desired.type ?? 'Opaque')))
     return skipped('target-is-the-pollers');
   const body = pendingSecret(es, await replacement(es, work, live, owned), key);

@@ -57,7 +57,7 @@ export async function templateSources(
   // Side by side; the order of the entries is what counts, not that of the answers.
   const from = await Promise.all(
     (template.templateFrom ?? []).map((entry, index) =>
-      fromEntry(namespace, entry, [...at, 'templateFrom', index], reader, signal),
+      entrySources(namespace, entry, [...at, 'templateFrom', index], reader, signal),
     ),
   );
   const mapped = (
@@ -84,7 +84,8 @@ export async function templateSources(
   ];
 }
 
-async function fromEntry(
+/** The templates of one entry of templateFrom that stands at `path`. @throws EsaError as `templateSources` */
+export async function entrySources(
   namespace: string,
   entry: TemplateFromEntry,
   path: FieldPath,

@@ -1,5 +1,4 @@
 /** What policies say about an object that somebody wants to store. */
-import type { Clock } from '../api/clock.ts';
 import { HUB_VERSION, SERVED_VERSIONS, type ServedVersion } from '../api/external-secrets/names.ts';
 import type { ClusterExternalSecret, ExternalSecret, SecretStore } from '../api/external-secrets/v1/index.ts';
 import type { StoreUse, Verdict } from '../policy/policy-subject.ts';
@@ -7,11 +6,11 @@ import type { LiveCluster } from '../sync/live.ts';
 import { plan } from '../sync/plan.ts';
 import type { PolicyGate } from '../sync/policies.ts';
 import { objectOf, ownUse, useOf } from '../sync/policy-gate.ts';
+import type { StoreReader } from '../sync/stores.ts';
 
 export interface PolicyDeps {
   readonly policies: PolicyGate;
   readonly live: LiveCluster;
-  readonly clock: Clock;
 }
 
 /** An object in the hub version that passed validation, with its namespace; an older one of it may not have passed. */
@@ -22,11 +21,13 @@ export type Judged =
 
 /**
  * @param version in which the user wrote the object
+ * @param notBefore stores are at least as new as this moment (monotonic milliseconds)
  * @throws KubeError if the labels of the namespace or a store cannot be read
  */
 export async function policyVerdicts(
   { kind, hub }: Judged,
   version: string,
+  notBefore: number,
   deps: PolicyDeps,
   signal: AbortSignal,
 ): Promise<readonly Verdict[]> {
@@ -39,7 +40,7 @@ export async function policyVerdicts(
     const use = policies.needsStores ? ownUse({ ...hub, kind }) : undefined;
     return use === undefined ? [] : policies.judge({ stores: [use] });
   }
-  const stores = policies.needsStores ? await storeUses(hub, namespace, deps, signal) : [];
+  const stores = policies.needsStores ? await storeUses(hub, deps.live.reader(notBefore), signal) : [];
   return policies.judge({ version: servedVersion(version), object: objectOf(hub), stores });
 }
 
@@ -49,10 +50,10 @@ const servedVersion = (text: string): ServedVersion =>
 /** The stores that exist; of one that does not, the engine judges when it is there. */
 async function storeUses(
   es: ExternalSecret,
-  namespace: string,
-  { live, clock }: PolicyDeps,
+  reader: StoreReader,
   signal: AbortSignal,
 ): Promise<readonly StoreUse[]> {
+  const namespace = es.metadata.namespace ?? '';
   const { reads } = plan(es);
   const references = new Map(
     reads.flatMap(({ source }) =>
@@ -61,7 +62,6 @@ async function storeUses(
         : [[`${source.store.kind}/${source.store.name}`, source.store] as const],
     ),
   );
-  const reader = live.reader(clock.monotonic());
   const uses = await Promise.all(
     [...references.values()].map(async (reference) => {
       const { kind, name } = reference;

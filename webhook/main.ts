@@ -49,6 +49,7 @@ import {
 import { AUTHORIZE_MODES, CallerAuthorizer } from './authorize.ts';
 import { CERTIFICATE_FLAGS, certificateOptions } from './certificate-flags.ts';
 import { convertReview } from './convert.ts';
+import { CreateNotes } from './create-notes.ts';
 import { mutate, mutateFailed, PHASES } from './mutate.ts';
 import { Policies } from './policies.ts';
 import { readReview } from './review.ts';
@@ -74,6 +75,10 @@ const FLAGS = {
   'authorize-callers': {
     help: 'Whether who creates an ExternalSecret has to have the right to create Secrets and to use its ClusterSecretStores: off, warn or enforce.',
     default: 'off',
+  },
+  'verify-stores': {
+    help: 'A store that is applied is logged in to; what hinders that is a warning.',
+    switch: true,
   },
   'lame-duck': { help: 'How long requests are still served after SIGTERM.', default: '10s' },
   ...CERTIFICATE_FLAGS,
@@ -124,11 +129,23 @@ await runProgram(
     const callers = new CallerAuthorizer(authorizeMode, access);
     const policies = new Policies({ kube, live, clock: systemClock, log: logger, policyDefault });
     const { violations } = policyMetrics(registry, () => policies.brokenMs / 1000);
+    const notes = new CreateNotes(systemClock);
+    const ports = (notBefore: () => number) => live.ports(notBefore);
     const validating = {
       policies: policies.gate,
       live,
       clock: systemClock,
       callers,
+      crossObject: {
+        live,
+        keys,
+        controllerClass: flags['controller-class'],
+        notes,
+        verify: flags['verify-stores']
+          ? { clock: systemClock, connections, ports, policies: policies.gate }
+          : undefined,
+        log: logger,
+      },
       log: logger,
       onViolation: ({ policy, rule, effect }: Verdict) => violations.inc({ policy, rule, effect }),
     };
@@ -141,6 +158,7 @@ await runProgram(
       policies: policies.gate,
       callerMay: callers.may,
       connections,
+      notes,
       // In flight only: a value is never kept.
       reads: new FreshReads<Answer>({ clock: systemClock, keepMs: 0 }),
       room,

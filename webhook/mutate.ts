@@ -3,7 +3,7 @@
  * refuses (but for require-sync), so it can be called in either phase of admission (`--materialise-in`): as a
  * mutating or as a validating webhook, by what is registered.
  */
-import { toEsaError } from '../api/errors.ts';
+import { type ErrorCode, toEsaError } from '../api/errors.ts';
 import { ANNOTATION_REQUIRE_SYNC, GROUP, SERVED_VERSIONS } from '../api/external-secrets/names.ts';
 import { pathInVersion } from '../api/external-secrets/paths.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
@@ -18,12 +18,11 @@ import {
   type AdmissionObject,
   type AdmissionRequest,
   allow,
-  MAX_WARNING,
   refuseForNow,
   refuseInvalid,
-  shorten,
-  shortenFront,
 } from './admission.ts';
+import type { CreateNotes } from './create-notes.ts';
+import { notMadeYet } from './words.ts';
 
 export const PHASES = ['mutating', 'validating'] as const;
 export type Phase = (typeof PHASES)[number];
@@ -34,12 +33,12 @@ export interface MutateDeps extends MaterializeDeps {
   readonly phase: Phase;
   /** Our own limit for one review, milliseconds. */
   readonly budgetMs: number;
+  /** For the validating hook of the same request. */
+  readonly notes: CreateNotes;
   /** Called once a review. */
   readonly onOutcome: (outcome: string, milliseconds: number) => void;
 }
 
-/** Of the characters of a warning, so that the cause has room. */
-const MAX_TARGET = 40;
 /** The API server needs a moment to read the answer before its own limit. */
 const MARGIN_MS = 1_000;
 
@@ -99,7 +98,18 @@ async function decide(
   const budget = Math.min(deps.budgetMs, (call.timeoutMs ?? deps.budgetMs + MARGIN_MS) - MARGIN_MS);
   const signal = AbortSignal.any([call.signal, AbortSignal.timeout(Math.max(budget, 1))]);
   const result = await materialize(hub, request.userInfo, deps, signal);
+  leaveNote(hub, result, deps.notes);
   return judge(request, hub, result, deps);
+}
+
+/** What is out of order elsewhere, too, is not to be looked into. */
+const STRAINED: ReadonlySet<ErrorCode> = new Set(['OVERLOADED', 'DEADLINE', 'KUBE_API']);
+
+/** Spares the validating hook what was seen here. Only one cause is named, so where there is one it looks for more. */
+function leaveNote(es: ExternalSecret, result: Materialized, notes: CreateNotes): void {
+  if (result.outcome === 'skipped' && result.why === 'left-to-the-poller') return;
+  const error = result.outcome === 'deferred' ? result.error : undefined;
+  notes.leave(es, { said: error?.reason, complete: error === undefined || STRAINED.has(error.code) });
 }
 
 function judge(
@@ -127,8 +137,7 @@ function judge(
 /** What a target that is in the way needs is its owner's decision; everything else the poller tries again. */
 function warningOf(target: string, error: SyncError): string {
   if (error.code === 'TARGET_UNMANAGED' || error.code === 'TARGET_OWNED') return error.reason;
-  const head = `Secret ${shorten(target, MAX_TARGET)} is not made yet, retrying: `;
-  return head + shortenFront(error.reason, MAX_WARNING - head.length);
+  return notMadeYet(target, error.reason);
 }
 
 function refuseUnsynced(request: AdmissionRequest, target: string, error: SyncError): AdmissionAnswer {

@@ -7,12 +7,15 @@ import { systemClock } from '../api/clock.ts';
 import type { ClusterSecretPolicySpec } from '../api/policy/cluster-secret-policy.ts';
 import { KubeClient } from '../kube/client.ts';
 import { failure, sendJson, startWireServer, type WireServer } from '../kube/testing/wire-server.ts';
+import { checkExternalSecret } from '../policy/check-object.ts';
 import type { Verdict } from '../policy/policy-subject.ts';
 import { createLog } from '../runtime/log.ts';
 import { AccessReviews } from '../sync/access-reviews.ts';
 import { LiveCluster } from '../sync/live.ts';
+import { MarkerKeys } from '../sync/marker-keys.ts';
 import type { AdmissionObject, AdmissionRequest } from './admission.ts';
 import { type AuthorizeMode, CallerAuthorizer } from './authorize.ts';
+import { CreateNotes } from './create-notes.ts';
 import { Policies } from './policies.ts';
 import { validate } from './validate.ts';
 
@@ -47,11 +50,20 @@ async function setUp(
   const live = new LiveCluster(kube, systemClock);
   const policies = new Policies({ kube, live, clock: systemClock, log, policyDefault: 'allow' });
   const violations: Verdict[] = [];
+  const notes = new CreateNotes(systemClock);
   const deps = {
     policies: policies.gate,
     live,
     clock: systemClock,
     callers: new CallerAuthorizer(mode, new AccessReviews(kube)),
+    crossObject: {
+      live,
+      keys: new MarkerKeys(kube, 'system'),
+      controllerClass: 'default',
+      notes,
+      verify: undefined,
+      log,
+    },
     log,
     onViolation: (verdict: Verdict) => void violations.push(verdict),
   };
@@ -60,8 +72,12 @@ async function setUp(
     server,
     policies,
     violations,
-    ask: (request: AdmissionRequest) =>
-      validate({ request, timeoutMs: 2_000, signal: new AbortController().signal }, deps),
+    ask: (request: AdmissionRequest) => {
+      // As if the mutating hook had found all other objects in order: they are another test's subject.
+      if (request.kind.kind === 'ExternalSecret')
+        notes.leave(checkExternalSecret(request.object).hub, { said: undefined, complete: true });
+      return validate({ request, timeoutMs: 2_000, signal: new AbortController().signal }, deps);
+    },
     [Symbol.asyncDispose]: async () => {
       await policies.stop();
       await kube.close();

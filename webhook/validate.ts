@@ -1,9 +1,9 @@
 /**
- * The validating hook. What is wrong with the object itself is judged without I/O; policies and the rights of the
- * caller are asked for only of an object that is sound (what else crosses objects is the mutating hook's and the
- * poller's).
+ * The validating hook. What is wrong with the object itself is judged without I/O; policies, the rights of the
+ * caller and other objects are asked for only of an object that is sound.
  */
 import { isDeepStrictEqual } from 'node:util';
+import type { Clock } from '../api/clock.ts';
 import { toEsaError } from '../api/errors.ts';
 import {
   ANNOTATION_CONVERSION,
@@ -38,10 +38,13 @@ import {
   rulesAudit,
 } from './admission.ts';
 import type { CallerAuthorizer } from './authorize.ts';
+import { type CrossObjectDeps, type CrossObjectSubject, crossObjects } from './cross-object.ts';
 import { type Judged, type PolicyDeps, policyVerdicts } from './judge-policies.ts';
 
 export interface ValidateDeps extends PolicyDeps {
+  readonly clock: Clock;
   readonly callers: CallerAuthorizer;
+  readonly crossObject: CrossObjectDeps;
   readonly log: Log;
   /** Called for each violation of a policy that is new with this request. */
   readonly onViolation: (verdict: Verdict) => void;
@@ -62,6 +65,8 @@ const MARGIN_MS = 1_000;
 interface Judgement extends Pick<Checked<unknown>, 'problems' | 'warnings'> {
   /** What policies are asked about, if they are. */
   readonly judged?: Judged;
+  /** What is held against other objects, if it is. */
+  readonly subject?: CrossObjectSubject;
 }
 
 function judge(request: AdmissionRequest, object: AdmissionObject): Judgement {
@@ -76,14 +81,16 @@ function judge(request: AdmissionRequest, object: AdmissionObject): Judgement {
   switch (kind) {
     case 'ExternalSecret': {
       const checked = checkExternalSecret(complete);
-      return { ...checked, judged: { kind, hub: checked.hub } };
+      return { ...checked, judged: { kind, hub: checked.hub }, subject: { kind, hub: checked.hub } };
     }
     case 'SecretStore': {
       const checked = checkStore(complete, kind);
-      return { ...checked, judged: { kind, hub: checked.hub } };
+      return { ...checked, judged: { kind, hub: checked.hub }, subject: { kind, hub: checked.hub } };
     }
-    case 'ClusterSecretStore':
-      return checkStore(complete, kind);
+    case 'ClusterSecretStore': {
+      const checked = checkStore(complete, kind);
+      return { ...checked, subject: { kind, hub: checked.hub } };
+    }
     case 'ClusterExternalSecret': {
       const checked = checkClusterExternalSecret(complete);
       return { ...checked, judged: { kind, hub: checked.hub } };
@@ -108,32 +115,51 @@ export async function validate(call: ValidateCall, deps: ValidateDeps): Promise<
   const { object, oldObject, operation } = request;
   if (object === null || (operation !== 'CREATE' && operation !== 'UPDATE')) return allow();
   if (operation === 'UPDATE' && object.metadata?.deletionTimestamp !== undefined) return allow();
-  const { problems, warnings, judged } = judge(request, object);
+  const { problems, warnings, judged, subject } = judge(request, object);
   const old = operation === 'UPDATE' && oldObject ? oldObject : undefined;
   const before = new Set(problems.length > 0 && old ? judge(request, old).problems.map(formatProblem) : []);
   const fresh = problems.filter((problem) => !before.has(formatProblem(problem)));
   if (fresh.length > 0) return refuseInvalid(request, fresh);
   // Who changes a label is not told what has been wrong with the spec all along.
-  const said = old && sameSpec(object, old) ? [] : [...problems, ...warnings];
-  if (judged === undefined) return allow({ warnings: said.map(formatProblem), audit: rulesAudit(said) });
+  const changed = old === undefined || !sameSpec(object, old);
+  const said = changed ? [...problems, ...warnings] : [];
+  if (judged === undefined && subject === undefined)
+    return allow({ warnings: said.map(formatProblem), audit: rulesAudit(said) });
 
   const budget = Math.max(1, Math.min(BUDGET_MS, (call.timeoutMs ?? BUDGET_MS + MARGIN_MS) - MARGIN_MS));
   const signal = AbortSignal.any([call.signal, AbortSignal.timeout(budget)]);
-  const oldJudged = old?.spec === undefined ? undefined : judge(request, old).judged;
-  const [policy, rights] = await Promise.all([
-    askPolicies(request, judged, oldJudged, deps, signal),
-    askRights(request, judged, oldJudged, deps, signal),
+  const notBefore = deps.clock.monotonic();
+  const earlier = old?.spec === undefined ? undefined : judge(request, old);
+  const [policy, rights, others] = await Promise.all([
+    askPolicies(request, judged, earlier?.judged, deps, notBefore, signal),
+    askRights(request, judged, earlier?.judged, deps, signal),
+    // What is unsound in itself is only here because it was before.
+    subject !== undefined && changed && problems.length === 0
+      ? crossObjects(request, withBefore(subject, earlier), deps.crossObject, notBefore, signal)
+      : { refusals: [], warnings: [] },
   ]);
   if (policy.refusals.length > 0 || rights.refusals.length > 0)
     return refuseForbidden(request, [...policy.refusals, ...rights.refusals]);
   if (rights.unknown !== undefined) return refuseForNow(rights.unknown);
+  if (others.refusals.length > 0) return refuseInvalid(request, others.refusals);
   return allow({
-    warnings: [...policy.warnings, ...rights.notes, ...[...rights.warnings, ...said].map(formatProblem)],
+    warnings: [
+      ...policy.warnings,
+      ...rights.notes,
+      ...[...rights.warnings, ...said].map(formatProblem),
+      ...others.warnings,
+    ],
     audit: {
       ...rulesAudit([...rights.warnings, ...said]),
       ...(policy.audit.length === 0 ? {} : { 'policy-violations': policy.audit.join('; ') }),
     },
   });
+}
+
+function withBefore(subject: CrossObjectSubject, earlier: Judgement | undefined): CrossObjectSubject {
+  if (earlier?.subject === undefined || earlier.problems.length > 0) return subject;
+  // One request is about one kind.
+  return { ...subject, before: earlier.subject.hub } as CrossObjectSubject;
 }
 
 /** What makes a verdict the same as before: its path may have moved. */
@@ -147,16 +173,18 @@ interface PolicySaid {
 
 async function askPolicies(
   request: AdmissionRequest,
-  judged: Judged,
+  judged: Judged | undefined,
   old: Judged | undefined,
   deps: ValidateDeps,
+  notBefore: number,
   signal: AbortSignal,
 ): Promise<PolicySaid> {
+  if (judged === undefined) return { refusals: [], warnings: [], audit: [] };
   const { version } = request.kind;
   try {
-    const verdicts = await policyVerdicts(judged, version, deps, signal);
+    const verdicts = await policyVerdicts(judged, version, notBefore, deps, signal);
     if (verdicts.length === 0) return { refusals: [], warnings: [], audit: [] };
-    const judgedBefore = old === undefined ? [] : await policyVerdicts(old, version, deps, signal);
+    const judgedBefore = old === undefined ? [] : await policyVerdicts(old, version, notBefore, deps, signal);
     const before = new Set(judgedBefore.map(verdictKey));
     const isOld = (verdict: Verdict): boolean => before.has(verdictKey(verdict));
     const fresh = verdicts.filter((verdict) => !isOld(verdict));
@@ -188,13 +216,13 @@ interface RightsSaid {
 
 async function askRights(
   request: AdmissionRequest,
-  judged: Judged,
+  judged: Judged | undefined,
   old: Judged | undefined,
   { callers, log }: ValidateDeps,
   signal: AbortSignal,
 ): Promise<RightsSaid> {
   const nothing: RightsSaid = { refusals: [], warnings: [], notes: [] };
-  if (judged.kind === 'SecretStore') return nothing;
+  if (judged === undefined || judged.kind === 'SecretStore') return nothing;
   const enforced = callers.mode === 'enforce';
   try {
     const version = servedVersion(request.kind.version);

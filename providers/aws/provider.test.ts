@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { formatFieldPath } from '../../api/problem.ts';
 import type { ServerGuard, StoreContext } from '../contract.ts';
 import { MemoryCluster } from '../testing/cluster.ts';
 import { type AwsConfig, awsConfigSchema } from './config.ts';
@@ -80,11 +81,16 @@ describe('identity', () => {
 });
 
 test('dependencies, and whether the store can be checked by itself', () => {
-  const dependencies = (more: object, store: StoreContext) => awsProvider.dependencies(parse(more), store);
-  assert.deepEqual(dependencies({}, namespaced), [{ kind: 'ServiceAccount', namespace: 'team', name: 'sa' }]);
+  const dependencies = (more: object, store: StoreContext) =>
+    awsProvider
+      .dependencies(parse(more), store)
+      .map(({ kind, namespace, name, key, path }) => [kind, namespace, name, key, formatFieldPath(path)]);
+  assert.deepEqual(dependencies({}, namespaced), [
+    ['ServiceAccount', 'team', 'sa', undefined, 'auth.jwt.serviceAccountRef'],
+  ]);
   assert.deepEqual(dependencies({ auth: KEYS }, clusterWide('a')), [
-    { kind: 'Secret', namespace: 'a', name: 'a' },
-    { kind: 'Secret', namespace: 'central', name: 'a' },
+    ['Secret', 'a', 'a', 'id', 'auth.secretRef.accessKeyIDSecretRef'],
+    ['Secret', 'central', 'a', 'secret', 'auth.secretRef.secretAccessKeySecretRef'],
   ]);
   const can = (more: object, store: StoreContext) => awsProvider.canValidate(parse(more), store);
   assert.equal(can({}, namespaced), true);

@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import {
   type Connection,
+  type NamedDependency,
   type Provider,
   ProviderError,
   type ProviderPorts,
   type StoreContext,
-  type StoreDependency,
 } from '../contract.ts';
 import { namespaceOf } from '../references.ts';
 import { serversOf } from './client.ts';
@@ -122,8 +122,9 @@ export const awsProvider: Provider<AwsConfig> = {
   servers: (config) => serversOf(config.region, usesSts(config)),
 
   dependencies(config, store) {
-    return followed(config, store).flatMap(({ kind, namespace, reference: { name } }): StoreDependency[] =>
-      namespace === undefined || name === undefined ? [] : [{ kind, namespace, name }],
+    return followed(config, store).flatMap(
+      ({ kind, path, namespace, reference: { name, key } }): NamedDependency[] =>
+        namespace === undefined || name === undefined ? [] : [{ kind, namespace, name, path, key }],
     );
   },
 

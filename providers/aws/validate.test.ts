@@ -62,6 +62,20 @@ describe('regions', () => {
   });
 });
 
+test('a region that nobody has heard of is warned of, and so are credentials that are not used', () => {
+  const warnings = (more: object): string[] => warnAwsBlock(parse(more)).map(formatProblem);
+  assert.deepEqual(warnings({ region: 'eu-centrl-1' }), [
+    'region: "eu-centrl-1" is none of AWS\'s regions as known here; is it misspelt?',
+  ]);
+  // What is refused is not warned of, too.
+  assert.deepEqual(warnings({ region: 'atlantis' }), []);
+  for (const region of ['us-west-2', 'cn-north-1', 'us-gov-west-1', 'eusc-de-east-1'])
+    assert.deepEqual(warnings({ region }), [], region);
+  assert.deepEqual(warnings({ auth: { ...KEYS, jwt: { serviceAccountRef: { name: 'sa' } } } }), [
+    'auth.secretRef: the ServiceAccount outranks it; it is not used',
+  ]);
+});
+
 describe('credentials', () => {
   test('a SecretStore brings them, a ClusterSecretStore may be lent those of the program', () => {
     assert.match(problems({ auth: undefined })[0] ?? '', /^auth: a SecretStore brings its own credentials/);

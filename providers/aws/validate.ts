@@ -3,6 +3,7 @@ import { collector, type FieldPath, type Problem, type Report } from '../../api/
 import type { RemoteRef, StoreContext } from '../contract.ts';
 import type { StoreReference } from '../references.ts';
 import { type AwsConfig, resolveAwsAuth, validateAwsConfig } from './config.ts';
+import { KNOWN_REGIONS } from './regions.ts';
 
 type StoreScope = Pick<StoreContext, 'kind' | 'namespace'>;
 
@@ -139,9 +140,22 @@ export function validateAwsRef(_config: AwsConfig, ref: RemoteRef): string | und
     : undefined;
 }
 
-/** Fields that only matter for pushing secrets, which is not done here. */
-export function warnAwsBlock({ secretsManager }: AwsConfig): readonly Problem[] {
+/** What changes nothing here, or is likely not what was meant. */
+export function warnAwsBlock(config: AwsConfig): readonly Problem[] {
+  const { region, auth, secretsManager } = config;
   const { report, problems } = collector();
+  if (REGION.test(region) && !KNOWN_REGIONS.has(region))
+    report(
+      'aws-region-unknown',
+      ['region'],
+      `"${region}" is none of AWS's regions as known here; is it misspelt?`,
+    );
+  if (auth?.secretRef !== undefined && resolveAwsAuth(config).method === 'serviceAccount')
+    report(
+      'aws-secret-ref-outranked',
+      ['auth', 'secretRef'],
+      'the ServiceAccount outranks it; it is not used',
+    );
   if (secretsManager !== undefined) {
     report(
       'aws-push-only',

@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import {
   type Connection,
+  type NamedDependency,
   type Provider,
   ProviderError,
   type ProviderPorts,
   type StoreContext,
-  type StoreDependency,
 } from '../contract.ts';
 import { namespaceOf } from '../references.ts';
 import { VaultClient } from './client.ts';
@@ -158,8 +158,19 @@ export const vaultProvider: Provider<VaultConfig> = {
   },
 
   dependencies(config, store) {
-    return followed(config, store).flatMap(({ kind, namespace, reference: { name } }): StoreDependency[] =>
-      namespace === undefined || name === undefined ? [] : [{ kind, namespace, name }],
+    return followed(config, store).flatMap(
+      ({ kind, path, namespace, reference: { name, key }, defaultKey }): NamedDependency[] =>
+        namespace === undefined || name === undefined
+          ? []
+          : [
+              {
+                kind,
+                namespace,
+                name,
+                path,
+                key: kind === 'ServiceAccount' ? undefined : (key ?? defaultKey),
+              },
+            ],
     );
   },
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { rootCertificates } from 'node:tls';
-import { formatProblem } from '../../api/problem.ts';
+import { formatFieldPath, formatProblem } from '../../api/problem.ts';
 import type { StoreContext } from '../contract.ts';
 import { type VaultConfig, vaultConfigSchema } from './config.ts';
 import { vaultProvider } from './provider.ts';
@@ -53,7 +53,19 @@ describe('each mistake is named by its path', () => {
     [{ server: 'vault.example.com:8200' }, /^server: must start with https/],
     [{ server: 'ftp://x' }, /^server: must start with https/],
     [{ server: 'https://user:pw@x' }, /^server: must not hold a user name/],
+    [{ server: 'https://@x' }, /^server: must not hold a user name/],
     [{ server: 'https://x?a=b' }, /^server: must not have a query/],
+    [{ server: 'https://x/?' }, /^server: must not have a query/],
+    [{ server: 'https://x/#' }, /^server: must not have a query/],
+    [{ server: 'https://' }, /^server: must be a URL/],
+    [{ server: 'https:///x' }, /^server: .* the name of a host/],
+    [{ server: 'https:x' }, /^server: .* the name of a host/],
+    [{ server: 'https://a\\b' }, /^server: .* without white space or backslashes/],
+    [{ server: ' https://x' }, /^server: .* the name of a host/],
+    [{ server: 'https://x/a b' }, /^server: .* without white space/],
+    [{ server: 'https://x:0' }, /^server: must have a port from 1/],
+    [{ server: 'https://x:' }, /^server: must have a port from 1/],
+    [{ server: 'https://x:65536' }, /^server: must be a URL/],
     [{ server: 'http://169.254.169.254' }, /^server: .*cloud metadata/],
     [{ server: 'http://0xa9fea9fe/' }, /^server: .*cloud metadata/],
     [{ path: 'a/../b' }, /^path: must not have/],
@@ -214,19 +226,30 @@ describe('identity, dependencies, canValidate', () => {
     const more = { caProvider: { type: 'ConfigMap', name: 'ca', key: 'k', namespace: 'ops' } };
     assert.equal(vaultProvider.canValidate(parse(more), cluster), false);
     assert.equal(vaultProvider.canValidate(parse(more), served), true);
-    assert.deepEqual(vaultProvider.dependencies(parse(more), cluster), [
-      { kind: 'ConfigMap', namespace: 'ops', name: 'ca' },
-    ]);
-    assert.deepEqual(vaultProvider.dependencies(parse(more), served), [
-      { kind: 'Secret', namespace: 'team', name: 't' },
-      { kind: 'ConfigMap', namespace: 'ops', name: 'ca' },
+    const dependencies = (block: object, store: StoreContext) =>
+      vaultProvider
+        .dependencies(parse(block), store)
+        .map(({ kind, namespace, name, key, path }) => [kind, namespace, name, key, formatFieldPath(path)]);
+    const ca = ['ConfigMap', 'ops', 'ca', 'k', 'caProvider'];
+    assert.deepEqual(dependencies(more, cluster), [ca]);
+    assert.deepEqual(dependencies(more, served), [
+      ['Secret', 'team', 't', 'token', 'auth.tokenSecretRef'],
+      ca,
     ]);
     const account = {
       auth: { kubernetes: { role: 'r', serviceAccountRef: { name: 'sa', namespace: 'ops' } } },
     };
-    assert.deepEqual(vaultProvider.dependencies(parse(account), cluster), [
-      { kind: 'ServiceAccount', namespace: 'ops', name: 'sa' },
-    ]);
+    const path = 'auth.kubernetes.serviceAccountRef';
+    assert.deepEqual(dependencies(account, cluster), [['ServiceAccount', 'ops', 'sa', undefined, path]]);
     assert.equal(vaultProvider.canValidate(parse(account), cluster), true);
+  });
+
+  test('what makes sense over TLS alone is not followed over plain HTTP', () => {
+    const tls = { certSecretRef: { name: 'c' }, keySecretRef: { name: 'c' } };
+    const caProvider = { type: 'ConfigMap', name: 'ca', key: 'k' };
+    const names = (block: object): string[] =>
+      vaultProvider.dependencies(parse(block), namespaced).map(({ name }) => name);
+    assert.deepEqual(names({ tls, caProvider }), ['t', 'ca', 'c', 'c']);
+    assert.deepEqual(names({ tls, caProvider, server: 'http://vault.example.com' }), ['t']);
   });
 });

@@ -34,8 +34,10 @@ function authMethods(config: VaultConfig): Exclude<keyof VaultAuth, 'namespace'>
 }
 
 /** Every reference that the supported part of the block makes. */
-export function referencesOf({ auth, caBundle, caProvider, tls }: VaultConfig): BlockReference[] {
+export function referencesOf({ server, auth, caBundle, caProvider, tls }: VaultConfig): BlockReference[] {
   const references: BlockReference[] = [];
+  // Over plain HTTP, CA and client certificate have no meaning, as in ESO.
+  const secure = !/^http:/i.test(server);
   const add = (
     kind: BlockReference['kind'],
     path: FieldPath,
@@ -55,10 +57,10 @@ export function referencesOf({ auth, caBundle, caProvider, tls }: VaultConfig): 
   });
   add(caProvider?.type ?? 'Secret', ['caProvider'], caProvider, {
     options: { namespaceRequired: true },
-    used: caBundle === undefined,
+    used: secure && caBundle === undefined,
   });
-  add('Secret', ['tls', 'certSecretRef'], tls?.certSecretRef, { defaultKey: 'tls.crt' });
-  add('Secret', ['tls', 'keySecretRef'], tls?.keySecretRef, { defaultKey: 'tls.key' });
+  add('Secret', ['tls', 'certSecretRef'], tls?.certSecretRef, { defaultKey: 'tls.crt', used: secure });
+  add('Secret', ['tls', 'keySecretRef'], tls?.keySecretRef, { defaultKey: 'tls.key', used: secure });
   return references;
 }
 
@@ -77,10 +79,20 @@ export function parseServer(server: string): URL | ServerRefusal {
   const url = new URL(server);
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
     return refusal('vault-server-scheme', 'must start with https:// or http://');
-  if (url.username !== '' || url.password !== '')
+  // The parser mends "https:x", "https:///x", backslashes and white space; what people would read there is not
+  // what it makes of it.
+  if (!/^https?:\/\/[^/]/i.test(server) || /[\s\\]/.test(server)) {
+    return refusal(
+      'vault-server-url',
+      'must start with https:// or http:// and the name of a host, without white space or backslashes',
+    );
+  }
+  const [, authority = ''] = /^https?:\/\/([^/?#]*)/i.exec(server) ?? [];
+  if (authority.includes('@'))
     return refusal('vault-server-credentials', 'must not hold a user name or password; use auth');
-  if (url.search !== '' || url.hash !== '')
-    return refusal('vault-server-query', 'must not have a query or a fragment');
+  if (/[?#]/.test(server)) return refusal('vault-server-query', 'must not have a query or a fragment');
+  if (authority.endsWith(':') || url.port === '0')
+    return refusal('vault-server-port', 'must have a port from 1 to 65535, or none');
   const literal = literalAddress(url);
   // Whether loopback is allowed is a setting of the running program, so that is said when it connects.
   const why = literal === undefined ? undefined : refusalOf(literal, true);

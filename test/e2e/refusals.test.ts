@@ -96,6 +96,13 @@ describe('a malformed manifest is refused in these words', () => {
   });
 
   test('a field that does nothing here is admitted with a word about it', async () => {
+    const metadata = { name: 'aws', namespace: NAMESPACE };
+    await cluster.create({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata,
+      stringData: { id: 'a', secret: 'b' },
+    });
     const key = (name: string): object => ({ name: 'aws', key: name });
     const store = {
       apiVersion: 'external-secrets.io/v1',

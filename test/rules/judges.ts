@@ -28,6 +28,7 @@ import { plan } from '../../sync/plan.ts';
 import { objectOf, ownUse, useOf } from '../../sync/policy-gate.ts';
 import { StoreShares } from '../../sync/store-shares.ts';
 import { CallerAuthorizer } from '../../webhook/authorize.ts';
+import { CreateNotes } from '../../webhook/create-notes.ts';
 import { mutate } from '../../webhook/mutate.ts';
 import { Policies } from '../../webhook/policies.ts';
 import type { Case, JudgeName, Manifest } from './tables.ts';
@@ -183,6 +184,7 @@ async function judgeCreate({ manifest }: Case): Promise<readonly Broken[]> {
         policies: policies.gate,
         callerMay: () => Promise.resolve(true),
         room: new Room(4),
+        notes: new CreateNotes(systemClock),
         shares: new StoreShares({ clock: systemClock, size: 2 }),
         controllerClass: '',
         readTimeoutMs: 50_000,

@@ -73,6 +73,9 @@ export function storeSpec(providers: ProviderSchemas) {
   });
 }
 
+/** For those who look at `provider` by themselves, in the words of each provider. */
+export const storeSpecBesideProvider = storeSpec({}).extend({ provider: z.unknown() });
+
 export const storeStatus = z.strictObject({
   conditions: z.array(statusCondition).optional().describe('Whether the store can be used.'),
   capabilities: z.string().optional().describe('ReadOnly, WriteOnly or ReadWrite.'),
