@@ -116,7 +116,8 @@ const auditOutcomes = (where: string): readonly string[] =>
     .map((outcome) => outcome ?? 'none')
     .toSorted();
 
-describe('a provider', { concurrency: true }, () => {
+// Some at a time: each case waits more than it works, but this process is also the proxy before the API server.
+describe('a provider', { concurrency: 3 }, () => {
   const secretOf = (data: unknown): string => JSON.stringify({ data });
   const faults: readonly [name: string, fault: Fault, warning: RegExp][] = [
     ['hangs', { kind: 'hang' }, /out of time|no answer before the deadline|provider of ClusterSecretStore/],
@@ -147,11 +148,12 @@ describe('a provider', { concurrency: true }, () => {
       proxy.fault = ({ url }) => (url.startsWith('/v1/secret/data/') ? fault : undefined);
       const { process } = bed.product.webhook;
       const rssBefore = process.rssMiB();
-      const created = await createMany(name, 6);
+      const created = await createMany(name, 4);
       assertAdmitted(created, new RegExp(`${warning.source}|left alone`));
       if (fault.kind === 'flood') {
-        // 12 requests at least would have brought 1,200 MiB.
-        assert.ok(process.rssMiB() - rssBefore < 250, `${process.rssMiB() - rssBefore} MiB more`);
+        // Four answers would have brought 400 MiB, and the poller asks too.
+        assert.ok(proxy.floodedBytes < 4 * 100 * MIB);
+        assert.ok(process.rssMiB() - rssBefore < 200, `${process.rssMiB() - rssBefore} MiB more`);
       }
       const outcomes = auditOutcomes(name);
       assert.equal(outcomes.length, created.length);
