@@ -50,7 +50,7 @@ test('the line of a field, of its nearest parent, and of an item of a List', () 
   assert.equal(lineOf(['spec', 'data', 1, 'sourceRef', 'storeRef']), 7);
   assert.equal(lineOf(['metadata', 'name']), 3);
   const list = readManifest('f', 'kind: List\nitems:\n- kind: C\n- kind: D\n  spec: {}\n');
-  assert.deepEqual(list.objects[1]?.place(['spec']), { file: 'f', line: 5 });
+  assert.deepEqual(list.objects[1]?.place(['spec']), { file: 'f', line: 5, column: 3 });
 });
 
 test('text that is no YAML and documents that are no objects are faults, each with its line', () => {
