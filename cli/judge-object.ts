@@ -71,8 +71,15 @@ const SERVED_BY_ESO: ReadonlySet<string> = new Set([
   `${GENERATOR_GROUP}/GeneratorState`,
 ]);
 
-/** Every kind of the CRDs by `group/kind`. */
+let kinds: ReadonlyMap<string, Served> | undefined;
+
+/** Every kind of the CRDs by `group/kind`; made once, since it takes some tenths of a second. */
 export function servedKinds(): ReadonlyMap<string, Served> {
+  kinds ??= buildKinds();
+  return kinds;
+}
+
+function buildKinds(): ReadonlyMap<string, Served> {
   const crds = [
     ...buildCrds({ providers: providerSchemas, conversion: { namespace: '', serviceName: '' } }),
     ...buildGeneratorCrds(),
