@@ -69,11 +69,7 @@ export function lintCommand(terminal: Terminal, done: (code: ExitCode) => void):
     );
 }
 
-export async function lint(
-  paths: readonly string[],
-  options: LintOptions,
-  terminal: Terminal,
-): Promise<ExitCode> {
+async function lint(paths: readonly string[], options: LintOptions, terminal: Terminal): Promise<ExitCode> {
   const set = readManifestSet(await readInputs(paths, terminal), options.namespace);
   const namespaces = new NamespaceLabels(set.objects, options.namespaceLabels);
   const findings: Finding[] = [...set.faults, ...ownFindings(set.judged)];

@@ -33,7 +33,8 @@ export class NamespaceLabels {
     for (const { object } of objects) {
       const { apiVersion, kind, metadata } = object;
       if (apiVersion !== 'v1' || kind !== 'Namespace' || !isRecord(metadata)) continue;
-      const name = String(metadata['name'] ?? '');
+      const { name } = metadata;
+      if (typeof name !== 'string') continue;
       const labels = textsOf(metadata['labels']);
       // Two that differ are those of two clusters.
       const same = !found.has(name) || isDeepStrictEqual(found.get(name), labels);

@@ -88,6 +88,8 @@ async function reportOn(judged: Judged, name: string, judge: PolicyJudge): Promi
 function nameOf({ manifest, sound }: Judged, kind: string, namespace: string): string {
   const metadata = manifest.object['metadata'];
   const given: Readonly<Record<string, unknown>> = isRecord(metadata) ? metadata : {};
-  const where = sound?.hub.metadata.namespace ?? given['namespace'] ?? namespace;
-  return `${kind} ${where}/${given['name'] ?? given['generateName'] ?? ''}`;
+  const text = (field: string): string | undefined =>
+    typeof given[field] === 'string' ? given[field] : undefined;
+  const where = sound?.hub.metadata.namespace ?? text('namespace') ?? namespace;
+  return `${kind} ${where}/${text('name') ?? text('generateName') ?? ''}`;
 }

@@ -74,7 +74,8 @@ class Walk {
 
   #checkText(schema: StructuralSchema, value: string, path: FieldPath): void {
     // Go counts code points.
-    const length = schema.minLength === undefined && schema.maxLength === undefined ? 0 : [...value].length;
+    const length =
+      schema.minLength === undefined && schema.maxLength === undefined ? 0 : Array.from(value).length;
     this.#checkSize(length, schema.minLength, schema.maxLength, 'characters', path);
     if (schema.pattern !== undefined && !patternOf(schema.pattern).test(value))
       this.#report('schema-format', path, `must match ${schema.pattern}`);
@@ -174,7 +175,7 @@ function similar(name: string, names: readonly string[]): string {
 function distance(a: string, b: string): number {
   if (Math.abs(a.length - b.length) > 2) return Number.POSITIVE_INFINITY;
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (const [index, letter] of [...a].entries()) {
+  for (const [index, letter] of a.split('').entries()) {
     const next = [index + 1];
     for (let column = 1; column <= b.length; column++) {
       const replaced = (row[column - 1] ?? 0) + (letter === b[column - 1] ? 0 : 1);

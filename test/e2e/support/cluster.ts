@@ -19,6 +19,12 @@ export interface Manifest {
   readonly [member: string]: unknown;
 }
 
+/** What the API server says of a refusal; of an object that it took, the members are not there. */
+interface RefusalBody {
+  readonly message?: string;
+  readonly details?: { readonly causes?: readonly { readonly field?: string }[] };
+}
+
 export interface KubeEvent {
   readonly type: string;
   readonly reason: string;
@@ -51,6 +57,7 @@ const RESOURCES: Readonly<Record<string, string>> = {
   ExternalSecret: 'externalsecrets',
   SecretStore: 'secretstores',
   ClusterSecretStore: 'clustersecretstores',
+  ClusterSecretPolicy: 'clustersecretpolicies',
   ...Object.fromEntries(GENERATOR_REF_KINDS.map((kind) => [kind, generatorResource(kind).resource])),
 };
 const CORE: ReadonlySet<string> = new Set([
@@ -95,12 +102,13 @@ export class Cluster {
     this.cp = cp;
   }
 
-  /** POST. @returns status, body and the texts of the warnings */
+  /** POST. @param query such as `?dryRun=All` @returns status, body and the texts of the warnings */
   async attempt(
     manifest: Manifest,
-  ): Promise<{ status: number; body: { message?: string }; warnings: string[] }> {
+    query = '',
+  ): Promise<{ status: number; body: RefusalBody; warnings: string[] }> {
     const path = pathOf(manifest.apiVersion, manifest.kind, manifest.metadata.namespace);
-    const answer = await this.cp.request<{ message?: string }>('POST', path, manifest);
+    const answer = await this.cp.request<RefusalBody>('POST', `${path}${query}`, manifest);
     return { status: answer.status, body: answer.body, warnings: warningsOf(answer) };
   }
 
