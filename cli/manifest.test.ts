@@ -74,3 +74,33 @@ test('an alias bomb is refused', () => {
   assert.equal(objects.length, 0);
   assert.match(faults[0]?.message ?? '', /alias/);
 });
+
+test('what nests too deeply is a fault', () => {
+  for (const depth of [1_000, 100_000]) {
+    for (const text of ['['.repeat(depth), `a: ${'['.repeat(depth)}${']'.repeat(depth)}`]) {
+      const { objects, faults } = readManifest('f', `${text}\n`);
+      assert.equal(objects.length, 0);
+      assert.equal(faults.length, 1, `${depth}`);
+    }
+  }
+});
+
+test('a field that stands there twice, and where', () => {
+  const { objects } = readManifest(
+    'f',
+    'a: {b: 1, c: 2, b: 3}\nd:\n- e: 1\n  e: 2\na: 4\n<<: {x: 1}\n<<: {y: 1}\n',
+  );
+  assert.deepEqual(
+    objects[0]?.repeated().map(({ path, place }) => [path, place.line, place.column]),
+    [
+      [['a', 'b'], 1, 17],
+      [['d', 0, 'e'], 4, 3],
+      [['a'], 5, 1],
+    ],
+  );
+});
+
+test('a block scalar at the very end has the line breaks that are there', () => {
+  assert.deepEqual(objectsOf('a: |\n  x'), [{ a: 'x' }]);
+  assert.deepEqual(objectsOf('a: |\n  x\n---\nb: |\n  y'), [{ a: 'x\n' }, { b: 'y' }]);
+});

@@ -2,7 +2,7 @@
 import { isMap, isNode, isPair, LineCounter, type Node, parseAllDocuments } from 'yaml';
 import type { FieldPath } from '../api/problem.ts';
 import { GoError } from '../template/function.ts';
-import { readYaml, YamlMap, type YamlValue } from '../template/go-yaml.ts';
+import { checkCharacters, decodeYaml, YAML_SYNTAX, YamlMap, type YamlValue } from '../template/go-yaml.ts';
 import { toUtf8 } from '../template/value.ts';
 
 /** A character of a file, 1-based. */
@@ -34,6 +34,7 @@ export interface Manifest {
 }
 
 const NO_OBJECT = 'no Kubernetes object: it has to be a mapping of fields';
+const TOO_DEEP = 'no YAML: it nests too deeply';
 const HELM =
   'this is a template of a Helm chart, which is no YAML before it is rendered; use what `helm template` prints';
 const UNQUOTED = 'a value that begins with "{{" has to be put in quotes';
@@ -55,9 +56,10 @@ export function readManifest(file: string, text: string): Manifest {
     documents = parse(text, lines);
   } catch (thrown) {
     if (!(thrown instanceof RangeError)) throw thrown;
-    return { objects, faults: [{ place: at(0), message: 'no YAML: it nests too deeply', text }] };
+    return { objects, faults: [{ place: at(0), message: TOO_DEEP, text }] };
   }
-  for (const { contents, errors, range } of Array.isArray(documents) ? documents : []) {
+  for (const document of Array.isArray(documents) ? documents : []) {
+    const { contents, errors, range } = document;
     const [start, , end] = range;
     const source = text.slice(start, end);
     const fault = (place: Place, message: string): void => {
@@ -71,8 +73,13 @@ export function readManifest(file: string, text: string): Manifest {
     }
     let object: unknown;
     try {
-      object = plain(readYaml(Buffer.from(source).toString('latin1')));
+      checkCharacters(source);
+      object = plain(decodeYaml(document, text));
     } catch (thrown) {
+      if (thrown instanceof RangeError) {
+        fault(place([]), TOO_DEEP);
+        continue;
+      }
       if (!(thrown instanceof GoError)) throw thrown;
       const braces = UNQUOTED_BRACES.exec(source);
       if (braces === null) fault(place([]), thrown.message);
@@ -103,15 +110,7 @@ export function readManifest(file: string, text: string): Manifest {
 
 /** The library says where things stand; what they mean is YAML 1.1 as Go reads it. */
 const parse = (text: string, lineCounter: LineCounter) =>
-  parseAllDocuments(text, {
-    version: '1.1',
-    schema: 'failsafe',
-    uniqueKeys: false,
-    resolveKnownTags: false,
-    logLevel: 'silent',
-    prettyErrors: false,
-    lineCounter,
-  });
+  parseAllDocuments(text, { ...YAML_SYNTAX, lineCounter });
 
 /** What only templates of charts say; templates of Secrets have braces, too. */
 const HELM_WORDS =
