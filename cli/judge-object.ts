@@ -149,7 +149,7 @@ export class ObjectJudge {
     // Rules only make sense of what has the right shape; what is misspelt counts as left out.
     if (invalid.length > 0) return { ...SILENT, problems: all(invalid) };
     const metadata = isRecord(given) ? given : {};
-    const namespace = scope === 'Namespaced' ? { namespace: metadata['namespace'] ?? this.#namespace } : {};
+    const namespace = scope === 'Namespaced' ? { namespace: metadata['namespace'] || this.#namespace } : {};
     const complete = { ...(shape.value as object), metadata: { ...metadata, ...namespace } };
     const { problems, warnings, sound } = validated(group, version, kind, complete);
     const isSound = unknown.length === 0 && problems.length === 0 && sound !== undefined;

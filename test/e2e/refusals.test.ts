@@ -321,7 +321,7 @@ describe('what an older version parks in its annotation', () => {
 });
 
 describe('esa lint', () => {
-  const CASES = 400;
+  const CASES = 240;
   const AT_ONCE = 8;
   const judge = new ObjectJudge(NAMESPACE);
   const random = new Random(6);
