@@ -11,5 +11,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.exitCode = await run(process.argv.slice(2), {
   out: (text) => process.stdout.write(text),
   error: (text) => process.stderr.write(text),
+  // Only a terminal has the method; it minds NO_COLOR.
+  colours: process.stdout.isTTY && process.stdout.hasColors(),
   readInput: () => buffer(process.stdin),
 });

@@ -50,7 +50,7 @@ test('the line of a field, of its nearest parent, and of an item of a List', () 
   assert.equal(lineOf(['spec', 'data', 1, 'sourceRef', 'storeRef']), 7);
   assert.equal(lineOf(['metadata', 'name']), 3);
   const list = readManifest('f', 'kind: List\nitems:\n- kind: C\n- kind: D\n  spec: {}\n');
-  assert.deepEqual(list.objects[1]?.place(['spec']), { file: 'f', line: 5 });
+  assert.deepEqual(list.objects[1]?.place(['spec']), { file: 'f', line: 5, column: 3 });
 });
 
 test('text that is no YAML and documents that are no objects are faults, each with its line', () => {
@@ -73,4 +73,34 @@ test('an alias bomb is refused', () => {
   const { objects, faults } = readManifest('f', `l0: &l0 x\n${levels.join('\n')}\n`);
   assert.equal(objects.length, 0);
   assert.match(faults[0]?.message ?? '', /alias/);
+});
+
+test('what nests too deeply is a fault', () => {
+  for (const depth of [1_000, 100_000]) {
+    for (const text of ['['.repeat(depth), `a: ${'['.repeat(depth)}${']'.repeat(depth)}`]) {
+      const { objects, faults } = readManifest('f', `${text}\n`);
+      assert.equal(objects.length, 0);
+      assert.equal(faults.length, 1, `${depth}`);
+    }
+  }
+});
+
+test('a field that stands there twice, and where', () => {
+  const { objects } = readManifest(
+    'f',
+    'a: {b: 1, c: 2, b: 3}\nd:\n- e: 1\n  e: 2\na: 4\n<<: {x: 1}\n<<: {y: 1}\n',
+  );
+  assert.deepEqual(
+    objects[0]?.repeated().map(({ path, place }) => [path, place.line, place.column]),
+    [
+      [['a', 'b'], 1, 17],
+      [['d', 0, 'e'], 4, 3],
+      [['a'], 5, 1],
+    ],
+  );
+});
+
+test('a block scalar at the very end has the line breaks that are there', () => {
+  assert.deepEqual(objectsOf('a: |\n  x'), [{ a: 'x' }]);
+  assert.deepEqual(objectsOf('a: |\n  x\n---\nb: |\n  y'), [{ a: 'x\n' }, { b: 'y' }]);
 });

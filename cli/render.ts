@@ -125,7 +125,7 @@ async function render(options: RenderOptions, terminal: Terminal): Promise<ExitC
     }
   }
   if (seen === 0 && code === EXIT.ok)
-    wrong({ file: nameOf(filename), line: 1 }, `there is no ExternalSecret of ${GROUP} in it`);
+    wrong({ file: nameOf(filename), line: 1, column: 1 }, `there is no ExternalSecret of ${GROUP} in it`);
   if (secrets.length > 0) terminal.out(printObjects(secrets, output));
   return code;
 }

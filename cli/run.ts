@@ -1,6 +1,8 @@
 /** The commands of `esa` by name. */
 import { Command, CommanderError } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
+import { lintCommand } from './lint.ts';
+import { policyCommand } from './policy-test.ts';
 import { renderCommand } from './render.ts';
 import { EXIT, type ExitCode, type Terminal, UsageError } from './terminal.ts';
 
@@ -16,11 +18,14 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     .version(packageJson.version)
     .exitOverride()
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.error });
-  program.addCommand(
-    renderCommand(terminal, (result) => {
-      code = result;
-    }).copyInheritedSettings(program),
-  );
+  const done = (result: ExitCode): void => {
+    code = result;
+  };
+  for (const make of [lintCommand, policyCommand, renderCommand]) {
+    const command = make(terminal, done).copyInheritedSettings(program);
+    for (const part of command.commands) part.copyInheritedSettings(program);
+    program.addCommand(command);
+  }
   try {
     await program.parseAsync(args, { from: 'user' });
     return code;

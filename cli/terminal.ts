@@ -6,6 +6,8 @@ export interface Terminal {
   readonly out: (text: string) => void;
   /** Everything else: errors and notes. */
   readonly error: (text: string) => void;
+  /** True if the result is read by somebody who sees colours. */
+  readonly colours?: boolean;
   /** All of standard input. */
   readonly readInput: () => Promise<Uint8Array>;
 }

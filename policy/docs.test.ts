@@ -3,14 +3,16 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { parse } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import { clusterSecretPolicySpec } from '../api/policy/cluster-secret-policy.ts';
 import { formatProblem } from '../api/problem.ts';
 import { validateClusterPolicy } from './validate-cluster-policy.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const page = readFileSync(join(ROOT, 'docs/policies.md'), 'utf8');
-const blocks = [...page.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, text = '']) => parse(text) as object);
+const blocks = [...page.matchAll(/^```yaml\n(.*?)^```$/gms)].flatMap(([, text = '']) =>
+  parseAllDocuments(text).map((document) => document.toJS() as object),
+);
 
 test('every policy and every rule that the page shows is sound, and every rule is shown', () => {
   const shown = new Set<string>();

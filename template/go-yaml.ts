@@ -12,7 +12,6 @@ import {
   isSeq,
   LineCounter,
   type Node,
-  type ParsedNode,
   parseAllDocuments,
   Scalar,
   visit,
@@ -54,20 +53,12 @@ const STEPS_A_NODE = 5;
  */
 export function readYaml(text: string, spend: Spend = free): YamlValue {
   spend(STEPS_A_BYTE * text.length);
-  const source = checkedText(text);
+  if (!validUtf8(text)) throw yamlError('invalid leading UTF-8 octet');
+  const source = toUtf8(text).replace(/^\ufeff/, '');
+  checkCharacters(source);
   const lines = new LineCounter();
-  let root: ParsedNode | null;
   try {
-    const documents = parseAllDocuments(source, {
-      version: '1.1',
-      schema: 'failsafe',
-      resolveKnownTags: false,
-      uniqueKeys: false,
-      merge: false,
-      prettyErrors: false,
-      logLevel: 'silent',
-      lineCounter: lines,
-    });
+    const documents = parseAllDocuments(source, { ...YAML_SYNTAX, lineCounter: lines });
     if (!Array.isArray(documents) || documents[0] === undefined) return null;
     const [document] = documents;
     const [fault] = document.errors;
@@ -76,23 +67,36 @@ export function readYaml(text: string, spend: Spend = free): YamlValue {
         `line ${lines.linePos(fault.pos[0]).line}: ${fault.code.toLowerCase().replaceAll('_', ' ')}`,
       );
     }
-    root = document.contents;
-    if (!source.endsWith('\n')) trimLastBlock(document, source.length);
+    return decodeYaml(document, source, spend);
   } catch (error) {
     if (error instanceof RangeError) throw yamlError('exceeded max depth of 10000');
     throw error;
   }
-  return root === null ? null : new Decoder(root, spend).decode(root);
 }
 
-/** The text without its byte order mark. @throws GoError for what go-yaml does not read at all */
-function checkedText(text: string): string {
-  if (!validUtf8(text)) throw yamlError('invalid leading UTF-8 octet');
-  const source = toUtf8(text).replace(/^\ufeff/, '');
-  if (/[^\t\n\r -~\x85\xa0-\ufffd]/.test(source)) {
-    throw yamlError('control characters are not allowed');
-  }
-  return source;
+/** How the library has to read a text, so that what it says can be decoded as go-yaml does. */
+export const YAML_SYNTAX = {
+  version: '1.1',
+  schema: 'failsafe',
+  resolveKnownTags: false,
+  uniqueKeys: false,
+  merge: false,
+  prettyErrors: false,
+  logLevel: 'silent',
+} as const;
+
+/**
+ * As `readYaml`, of a document that the library has read without an error.
+ * @param text all that was read, in UTF-16
+ */
+export function decodeYaml(document: Document.Parsed, text: string, spend: Spend = free): YamlValue {
+  if (!text.endsWith('\n')) trimLastBlock(document, text.length);
+  return document.contents === null ? null : new Decoder(document.contents, spend).decode(document.contents);
+}
+
+/** @throws GoError for characters that go-yaml does not read at all */
+export function checkCharacters(text: string): void {
+  if (/[^\t\n\r -~\x85\xa0-\ufffd]/.test(text)) throw yamlError('control characters are not allowed');
 }
 
 /** A block scalar that ends with the text and not with a line break has none, which the library adds. */

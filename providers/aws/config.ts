@@ -28,6 +28,11 @@ const secretRef = z
   })
   .describe('Static credentials.');
 
+/** Session tags that sessionTagsPolicy sets itself. */
+const OWN_TAGS = ['esoNamespace', 'esoStoreName', 'esoStoreKind'];
+const OWN_TAGS_RESERVED =
+  'esoNamespace, esoStoreName and esoStoreKind are set by the policy and cannot be given here';
+
 export const awsConfigSchema = z
   .strictObject({
     service: z
@@ -78,14 +83,14 @@ export const awsConfigSchema = z
       ),
     customSessionTags: z
       .record(z.string(), z.string())
+      .refine((tags) => !OWN_TAGS.some((tag) => Object.hasOwn(tags, tag)), { error: OWN_TAGS_RESERVED })
       .optional()
       .meta({
         description: 'Session tags added by the policy Custom.',
         'x-kubernetes-validations': [
           {
             rule: "!('esoNamespace' in self) && !('esoStoreName' in self) && !('esoStoreKind' in self)",
-            message:
-              'esoNamespace, esoStoreName and esoStoreKind are set by the policy and cannot be given here',
+            message: OWN_TAGS_RESERVED,
           },
         ],
       }),

@@ -26,6 +26,8 @@ function validOfType(schema: StructuralSchema): fc.Arbitrary<unknown> {
     case 'boolean':
       return fc.boolean();
     case 'integer':
+      if (schema.minimum !== undefined || schema.maximum !== undefined)
+        return fc.integer({ min: schema.minimum ?? 0, max: schema.maximum ?? 2 ** 31 - 1 });
       return schema.format === 'int32' ? fc.integer() : fc.maxSafeInteger();
     case 'array':
       return fc.array(validValue(schema.items ?? {}), { minLength: schema.minItems ?? 0, maxLength: 4 });

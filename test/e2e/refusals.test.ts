@@ -6,14 +6,19 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { parseAllDocuments } from 'yaml';
 import { ANNOTATION_CONVERSION, FINALIZER_ESO } from '../../api/external-secrets/names.ts';
+import { formatFieldPath } from '../../api/problem.ts';
 import { RULES } from '../../api/rules.ts';
+import { ObjectJudge } from '../../cli/judge-object.ts';
+import { Random } from '../fuzz/random.ts';
 import { type Bed, startBed } from '../harness/bed.ts';
 import type { CommandResult } from '../harness/command.ts';
 import { eventually } from '../harness/eventually.ts';
 import { type Case, readTables } from '../rules/tables.ts';
-import { Cluster } from './support/cluster.ts';
+import { Cluster, type Manifest } from './support/cluster.ts';
 import { kubectlIn, warningsIn } from './support/kubectl.ts';
+import { mutate } from './support/mutations.ts';
 import { externalSecret, namespace, prepare } from './support/vault.ts';
 
 const DIRECTORY = join(import.meta.dirname, 'refusals');
@@ -389,5 +394,72 @@ describe('what an older version parks in its annotation', () => {
     assert.equal(code, 0, stderr);
     assert.equal(await policy(), undefined);
     assert.equal((await kubectl('get', `${V1ALPHA1}/${NAME}`, '-o', 'name')).code, 0);
+  });
+});
+
+describe('esa lint', () => {
+  const CASES = 240;
+  const AT_ONCE = 8;
+  const judge = new ObjectJudge(NAMESPACE);
+  const random = new Random(6);
+  const readAll = (file: string): Manifest[] =>
+    parseAllDocuments(readFileSync(join(import.meta.dirname, file), 'utf8')).map(
+      (document) => document.toJS() as Manifest,
+    );
+  const seeds = readdirSync(join(import.meta.dirname, 'seeds')).flatMap((file) => readAll(`seeds/${file}`));
+  const rich = readAll('support/rich-manifests.yaml');
+
+  const judged = (object: object) =>
+    judge.judge({
+      object: object as Record<string, unknown>,
+      place: () => ({ file: '', line: 1, column: 1 }),
+      repeated: () => [],
+    });
+  const bases = [...seeds, ...rich, ...rich].filter((object) => judged(object)?.problems.length === 0);
+
+  /** Without brackets, dots and quotes, about which the layers of the API server do not agree. */
+  const plain = (path: string): string => path.replaceAll(/[[\].]+/g, ' ').trim();
+
+  /** How the two verdicts differ; undefined if they agree. */
+  async function difference(object: Manifest): Promise<string | undefined> {
+    // A hook that was too slow for the API server has no verdict.
+    const { status, body } = await eventually(
+      async () => {
+        const answer = await cluster.attempt(object, { dryRun: 'All', fieldValidation: 'Strict' });
+        return answer.status < 500 ? answer : undefined;
+      },
+      { timeout: 60_000, what: 'a verdict of the API server' },
+    );
+    assert.ok([201, 400, 422].includes(status), `${status} ${body.message}`);
+    const problems = judged(object)?.problems ?? [];
+    const fields = (body.details?.causes ?? []).map(({ field = '' }) => plain(field));
+    const paths = problems.map(({ path }) => plain(formatFieldPath(path)));
+    const isSaid = (field: string): boolean =>
+      paths.some((path) => field.startsWith(path) || path.startsWith(field));
+    const agree = problems.length > 0 === (status !== 201) && (fields.length === 0 || fields.some(isSaid));
+    const said = problems.map(({ path, message }) => `${formatFieldPath(path)}: ${message}`).join('; ');
+    return agree
+      ? undefined
+      : `${JSON.stringify(object)}\n  server: ${status} ${body.message}\n  lint: ${said}`;
+  }
+
+  test('agrees with the API server and the webhook on objects that are changed in one place', async () => {
+    const differences: (string | undefined)[] = [];
+    for (let done = 0; done < CASES; done += AT_ONCE) {
+      const some = Array.from({ length: AT_ONCE }, () => {
+        const object = mutate(random.pick(bases), random) as Manifest;
+        const { namespace: _own, ...metadata } = object.metadata;
+        const isCluster = object.kind.startsWith('Cluster');
+        return {
+          ...object,
+          metadata: { ...metadata, name: 'probe', ...(isCluster ? {} : { namespace: NAMESPACE }) },
+        };
+      });
+      differences.push(...(await Promise.all(some.map(difference))));
+    }
+    assert.deepEqual(
+      differences.filter((one) => one !== undefined),
+      [],
+    );
   });
 });

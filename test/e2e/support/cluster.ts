@@ -23,6 +23,12 @@ export interface Manifest {
   readonly [member: string]: unknown;
 }
 
+/** What the API server says of a refusal; of an object that it took, the members are not there. */
+interface RefusalBody {
+  readonly message?: string;
+  readonly details?: { readonly causes?: readonly { readonly field?: string }[] };
+}
+
 export interface KubeEvent {
   readonly type: string;
   readonly reason: string;
@@ -106,10 +112,10 @@ export class Cluster {
   async attempt(
     manifest: Manifest,
     query: Readonly<Record<string, string>> = {},
-  ): Promise<{ status: number; body: { message?: string }; warnings: string[] }> {
+  ): Promise<{ status: number; body: RefusalBody; warnings: string[] }> {
     const path = pathOf(manifest.apiVersion, manifest.kind, manifest.metadata.namespace);
     const asked = `${path}?${new URLSearchParams(query)}`;
-    const answer = await this.cp.request<{ message?: string }>('POST', asked, manifest);
+    const answer = await this.cp.request<RefusalBody>('POST', asked, manifest);
     return { status: answer.status, body: answer.body, warnings: warningsOf(answer) };
   }
 
