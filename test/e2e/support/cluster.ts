@@ -102,7 +102,7 @@ export class Cluster {
     query: Readonly<Record<string, string>> = {},
   ): Promise<{ status: number; body: { message?: string }; warnings: string[] }> {
     const path = pathOf(manifest.apiVersion, manifest.kind, manifest.metadata.namespace);
-    const asked = `${path}?${new URLSearchParams(query)}`;
+    const asked = `${path}?${new URLSearchParams(query).toString()}`;
     const answer = await this.cp.request<{ message?: string }>('POST', asked, manifest);
     return { status: answer.status, body: answer.body, warnings: warningsOf(answer) };
   }
