@@ -419,7 +419,7 @@ describe('the manifests of the articles', () => {
   const files = readdirSync(join(import.meta.dirname, 'seeds')).filter((file) => file.endsWith('.yaml'));
 
   before(async () => {
-    for (const name of ['tenant-a', 'tenant-b']) await cluster.create(namespace(name));
+    for (const name of ['tenant-a', 'tenant-b', 'load-001']) await cluster.create(namespace(name));
   });
 
   for (const file of files) {

@@ -114,7 +114,7 @@ export class Cluster {
     query: Readonly<Record<string, string>> = {},
   ): Promise<{ status: number; body: RefusalBody; warnings: string[] }> {
     const path = pathOf(manifest.apiVersion, manifest.kind, manifest.metadata.namespace);
-    const asked = `${path}?${new URLSearchParams(query)}`;
+    const asked = `${path}?${new URLSearchParams(query).toString()}`;
     const answer = await this.cp.request<RefusalBody>('POST', asked, manifest);
     return { status: answer.status, body: answer.body, warnings: warningsOf(answer) };
   }
