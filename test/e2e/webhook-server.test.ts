@@ -4,11 +4,16 @@
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { gzipSync } from 'node:zlib';
+import { Random } from '../fuzz/random.ts';
+import { readCases } from '../fuzz/reviews/cases.ts';
+import { ReviewGenerator } from '../fuzz/reviews/generator.ts';
+import { Target } from '../fuzz/reviews/target.ts';
 import { type Bed, startBed } from '../harness/bed.ts';
 import type { Program } from '../harness/product.ts';
 import { Cluster } from './support/cluster.ts';
@@ -113,6 +118,12 @@ describe('a caller that is not the API server', () => {
     }
   });
 
+  test('gets an answer to a target that is no path, and leaves no error in the log', async () => {
+    for (const wrong of ['http://[::1', 'http://a:99999/x', '//', '/%', '*', `http://a${path}`])
+      assert.ok((await call({ path: wrong, headers: json, body: '{}' })).status < 500, wrong);
+    assert.doesNotMatch(readFileSync(bed.product.webhook.log, 'utf8'), /"level":"error"/);
+  });
+
   test('gets 404 for another method, too', async () => {
     for (const method of ['GET', 'PUT', 'DELETE']) assert.equal((await call({ method, path })).status, 404);
   });
@@ -143,6 +154,39 @@ describe('a caller that is not the API server', () => {
       response: { uid: 'u-1', allowed: true, auditAnnotations: { outcome: 'skipped-caller-may-not-create' } },
     });
     assert.equal(await cluster.find('Secret', WHERE, 'stolen'), undefined);
+  });
+});
+
+describe('reviews that no API server sends', () => {
+  /** Of the generator, in each run the same. */
+  const REVIEWS = 300;
+  const AT_ONCE = 12;
+  let target: Target;
+  before(async () => {
+    target = await Target.prepare(bed);
+  });
+  after(() => target.close());
+
+  for (const { name, case: one } of readCases()) {
+    test(`are answered as they have to be: ${name}`, async () => {
+      assert.equal(await target.faultOf(one), undefined);
+      assert.equal(target.damage(), undefined);
+    });
+  }
+
+  test(`${REVIEWS} random and mutated ones are answered, and nothing breaks`, async () => {
+    const generator = new ReviewGenerator(new Random(6));
+    const reviews = Array.from({ length: REVIEWS }, () => generator.next());
+    const faults: string[] = [];
+    const ask = async (): Promise<void> => {
+      for (let one = reviews.pop(); one !== undefined; one = reviews.pop()) {
+        const fault = await target.faultOf(one);
+        if (fault !== undefined) faults.push(`${fault}: ${JSON.stringify(one).slice(0, 2000)}`);
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, ask));
+    assert.deepEqual(faults, []);
+    assert.equal(target.damage(), undefined);
   });
 });
 
