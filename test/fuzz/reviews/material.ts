@@ -73,7 +73,7 @@ const externalSecret = (
   metadata: { name: 'app', namespace: WHERE, annotations },
   spec,
 });
-const DATA: Json = [{ secretKey: 'password', remoteRef: { key: 'app', property: 'password' } }];
+const DATA: Json = [{ secretKey: 'password', remoteRef: { key: 'fuzzed', property: 'password' } }];
 
 /** Those that reach what the bed holds: stores that exist, generators, templates, targets in the way. */
 const OWN: readonly JsonRecord[] = [
@@ -98,7 +98,7 @@ const OWN: readonly JsonRecord[] = [
     },
     secretStoreRef: { name: 'vault' },
     data: DATA,
-    dataFrom: [{ extract: { key: 'app' }, rewrite: [{ regexp: { source: 'pass(.*)', target: 'x$1' } }] }],
+    dataFrom: [{ extract: { key: 'fuzzed' }, rewrite: [{ regexp: { source: 'pass(.*)', target: 'x$1' } }] }],
   }),
   externalSecret({
     dataFrom: [

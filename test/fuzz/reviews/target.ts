@@ -13,7 +13,7 @@ import { NoAnswer, Wire } from './wire.ts';
 /** Stores that work, a generator, templates and a Secret of somebody else's, in one namespace. */
 async function populate({ cp, openBao }: Bed): Promise<void> {
   const cluster = new Cluster(cp);
-  await openBao.write('app', { password: 'p', host: 'h' });
+  await openBao.write('fuzzed', { password: 'p', host: 'h' });
   await prepare(cluster, openBao, WHERE);
   const inside = { namespace: WHERE };
   await cluster.create({
