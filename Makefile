@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-helm setup-node setup-control-plane demo dev check test unit e2e generate soak mutants fuzz fuzz-gjson bench
+.PHONY: help setup setup-helm setup-node setup-control-plane demo dev check test unit e2e generate soak mutants fuzz bench
 
 # demo and dev on a cluster of your own. Only the command line names one: a CONTEXT of the environment is there
 # for other reasons.
@@ -66,11 +66,14 @@ soak: setup ## SOAK=admission (10 MINUTES): restarts, rotations, pauses under lo
 mutants: setup-node ## Each validation rule is switched off in turn, and its table of cases has to notice.
 	@node --import ./test/mutants/hooks.ts test/mutants/run.ts
 
-fuzz: setup-node ## Random templates against Go for MINUTES (10) from SEED; what differs becomes a case.
-	@node test/fuzz/template.ts --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1) --without fromYaml
-
-fuzz-gjson: setup-node ## Random gjson paths against Go, CASES (200000) from SEED.
+fuzz: $(if $(filter reviews,$(FUZZ)),setup,setup-node) ## Random input for MINUTES (10) from SEED; what fails becomes a case; FUZZ=template|gjson|reviews.
+ifeq ($(FUZZ),gjson)
 	@node test/fuzz/gjson.ts --seed $(or $(SEED),1) --cases $(or $(CASES),200000)
+else ifeq ($(FUZZ),reviews)
+	@node test/fuzz/reviews.ts --minutes $(or $(MINUTES),20) --seed $(or $(SEED),1)
+else
+	@node test/fuzz/template.ts --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1) --without fromYaml
+endif
 
-bench: setup ## Benchmarks, one JSON line a scenario with its baseline; BENCH=create|hanging|template|pipeline.
+bench: setup ## Benchmarks, one JSON line a scenario with its baseline; BENCH=create|hanging|template|pipeline|webhook.
 	@node bench/$(or $(BENCH),create).ts

@@ -128,6 +128,11 @@ export const ERROR_CATALOGUE = {
     meaning: 'A template of the object is not written as Go text/template wants it.',
     remedy: 'Correct the template at the line and column that the message names.',
   },
+  TEMPLATE_RESULT: {
+    meaning: 'What a template made cannot stand in a Secret: a key, a label or the name of an annotation.',
+    remedy:
+      'Correct the template: keys have -._a-zA-Z0-9 only, labels at most 63 of them, names are prefix/name.',
+  },
   TEMPLATE_EXEC: {
     meaning: 'A template failed while it was rendered with the values of the provider.',
     remedy:

@@ -327,7 +327,10 @@ describe('output', () => {
       first ?? '',
       /^::error file=<stdin>,line=1,col=\d+,title=ExternalSecret app \[template-syntax\]::spec\.target\.template\.data\[a:b,c%25\]: line 1, column 8: unclosed action%0A {4}\{\{ \.a \|%0A +\^$/,
     );
-    assert.match(second ?? '', /^::warning file=<stdin>,line=3,col=\d+,title=SecretStore s \[aws-push-only\]::spec\./);
+    assert.match(
+      second ?? '',
+      /^::warning file=<stdin>,line=3,col=\d+,title=SecretStore s \[aws-push-only\]::spec\./,
+    );
     const path = await directory({ 'a,b:c.yaml': es('App') });
     assert.match(
       (await esa(['lint', path, '-o', 'github'])).out,

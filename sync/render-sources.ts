@@ -6,7 +6,7 @@ import { formatFieldPath } from '../api/problem.ts';
 import { SecretValue } from '../api/secret-value.ts';
 import { DEFAULT_LIMITS, type Limits } from '../template/budget.ts';
 import { parseTemplate, type Template } from '../template/engine.ts';
-import { budgetError } from '../template/errors.ts';
+import { budgetError, TemplateError } from '../template/errors.ts';
 import { GoError } from '../template/function.ts';
 import { FUNCTIONS } from '../template/functions/index.ts';
 import { unmarshalStringMap } from '../template/go-yaml.ts';
@@ -103,6 +103,8 @@ function renderOne(
   for (const [key, bytes] of values) root.set(fromUtf8(key), Buffer.from(bytes).toString('latin1'));
   const at = formatFieldPath(source.path);
   const what = source.key === undefined ? 'template' : `template at key ${source.key}`;
+  const reworded = (error: unknown, words: (message: string) => string): EsaError =>
+    rewordedError(error, words, isSecret(source));
   let template: Template;
   try {
     template = parse(source);
@@ -143,9 +145,18 @@ function spender(limit: number): (steps: number) => void {
 /** Go puts the source into its messages, and the source may be large. */
 const MAX_MESSAGE = 2000;
 
-function reworded(thrown: unknown, words: (message: string) => string): EsaError {
+/** The text of the template is itself what a Secret holds. */
+const isSecret = ({ path }: TemplateSource): boolean => path.at(-3) === 'secret';
+
+/** @param hidden nothing of the template may be repeated, only the line */
+function rewordedError(thrown: unknown, words: (message: string) => string, hidden: boolean): EsaError {
   const error =
     thrown instanceof GoError ? new EsaError('TEMPLATE_EXEC', thrown.message) : toEsaError(thrown);
+  if (hidden) {
+    const line = error instanceof TemplateError ? error.position?.line : undefined;
+    const place = line === undefined ? '' : `line ${line}, `;
+    return new EsaError(error.code, words(`${place}not repeated here, since its text is kept in a Secret`));
+  }
   const { message } = error;
   const shown =
     message.length > MAX_MESSAGE

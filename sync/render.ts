@@ -5,6 +5,7 @@ import type { ExternalSecretSpec } from '../api/external-secrets/v1/index.ts';
 import { SecretValue } from '../api/secret-value.ts';
 import { isSlow, LOOP_LIMITS, type RenderJob, type RenderResult, renderSources } from './render-sources.ts';
 import { renderInThread } from './render-threads.ts';
+import { checkRendered } from './rendered-names.ts';
 import type { TemplateSource } from './template-sources.ts';
 
 /** What the templates of an ExternalSecret made. */
@@ -18,7 +19,7 @@ export interface Rendered {
 /**
  * @param values what was fetched: the root of every template
  * @param sources in the order of `templateSources`
- * @throws EsaError TEMPLATE_PARSE, TEMPLATE_EXEC, TEMPLATE_BUDGET, INVALID_KEYS; the message names the place of the
+ * @throws EsaError TEMPLATE_PARSE, TEMPLATE_EXEC, TEMPLATE_BUDGET, TEMPLATE_RESULT, INVALID_KEYS; the message names the place of the
  *   template, and never holds a value
  */
 export async function render(
@@ -35,9 +36,9 @@ export async function render(
     values: new Map([...values].map(([key, value]) => [key, value.revealBytes()])),
     sources,
   };
-  const { data, labels, annotations } = isSlow(sources)
-    ? await renderInThread(job, signal)
-    : await onLoop(job, clock, signal);
+  const result = isSlow(sources) ? await renderInThread(job, signal) : await onLoop(job, clock, signal);
+  checkRendered(spec, result);
+  const { data, labels, annotations } = result;
   const made = new Map<string, SecretValue>(template?.mergePolicy === 'Merge' ? values : []);
   for (const [key, bytes] of data) made.set(key, SecretValue.fromBytes(bytes));
   return {

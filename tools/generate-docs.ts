@@ -41,6 +41,8 @@ const AREAS: Readonly<Record<string, string>> = {
   schema:
     'The shape of an object. The API server words these itself, before it asks the webhook; the webhook where a schema cannot (objects of old versions, annotations), and `esa` offline.',
   es: 'ExternalSecrets.',
+  ces: 'ClusterExternalSecrets, beside what the ExternalSecret in them has to be.',
+  selector: 'Label selectors for namespaces.',
   template: 'Templates in an ExternalSecret.',
   store: 'SecretStores and ClusterSecretStores, whatever their provider.',
   vault: 'The provider `vault`.',

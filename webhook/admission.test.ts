@@ -34,6 +34,18 @@ const request: AdmissionRequest = {
   object: { metadata: { generateName: 'app-' } },
 };
 
+test('a warning has no half characters and no control characters, for which the API server would drop it', () => {
+  const lock = '\u{1f510}';
+  const { warnings = [] } = allow({
+    warnings: [`a\u0007b\u001b[31m`, '\ud800x', lock.repeat(100), `x${lock.repeat(100)}`],
+  });
+  assert.deepEqual(warnings.slice(0, 2), ['a b [31m', '\ufffdx']);
+  for (const text of [...warnings, shortenFront(lock.repeat(100), MAX_WARNING)]) {
+    assert.ok(text.isWellFormed(), text);
+    assert.ok(text.length <= MAX_WARNING);
+  }
+});
+
 test('message and causes of a refusal both hold every problem', () => {
   const { report, problems } = collector(['spec']);
   report('es-one-source', ['data', 0], 'bad');

@@ -19,7 +19,7 @@ function isObjectOf(kind: Readonly<Record<string, unknown>>, object: unknown): b
   if (object === undefined || object === null) return true;
   if (!isRecord(object) || object['kind'] !== kind['kind']) return false;
   const { group, version } = kind;
-  if (object['apiVersion'] !== (group === '' ? version : `${group}/${version}`)) return false;
+  if (object['apiVersion'] !== (group === '' ? version : `${String(group)}/${String(version)}`)) return false;
   const { metadata } = object;
   return (
     metadata === undefined ||
@@ -74,5 +74,8 @@ export function readReview(body: unknown): Review {
   const { uid } = request;
   const oddity = oddityOf(request);
   if (oddity !== undefined) return { uid, oddity };
-  return { uid, request: { userInfo: {}, object: null, ...request } as unknown as AdmissionRequest };
+  return {
+    uid,
+    request: { userInfo: {}, ...request, object: request['object'] ?? null } as unknown as AdmissionRequest,
+  };
 }

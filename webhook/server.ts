@@ -51,6 +51,7 @@ export interface ServerOptions {
 }
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+const readRaw = express.raw({ type: () => true, limit: BODY_LIMIT, inflate: false });
 
 function timeoutOf(request: Request): number | undefined {
   const { timeout } = request.query;
@@ -63,6 +64,8 @@ export class WebhookServer {
   readonly #options: ServerOptions;
   readonly #server: Server;
   readonly #bodies = new Semaphore(BODIES_AT_ONCE);
+  /** Of the paths as they were last, by hook: they change with the token only. */
+  readonly #digests = new Map<Hook, { readonly path: string; readonly digest: Buffer }>();
   #stopping = false;
   #inFlight = 0;
 
@@ -145,8 +148,8 @@ export class WebhookServer {
     if (this.#stopping) response.setHeader('connection', 'close');
     const given = digest(request.path);
     const hook = this.#options.hooks.find((candidate) => {
-      const path = candidate.path();
-      return path !== undefined && timingSafeEqual(digest(path), given);
+      const wanted = this.#digestOf(candidate);
+      return wanted !== undefined && timingSafeEqual(wanted, given);
     });
     if (hook === undefined || request.method !== 'POST') {
       response.setHeader('connection', 'close');
@@ -157,8 +160,16 @@ export class WebhookServer {
     next();
   }
 
+  #digestOf(hook: Hook): Buffer | undefined {
+    const path = hook.path();
+    const known = this.#digests.get(hook);
+    if (path === undefined || known?.path === path) return path === undefined ? undefined : known?.digest;
+    const next = { path, digest: digest(path) };
+    this.#digests.set(hook, next);
+    return next.digest;
+  }
+
   async #readBody(request: Request, response: Response): Promise<void> {
-    const raw = express.raw({ type: () => true, limit: BODY_LIMIT, inflate: false });
     const hungUp = new AbortController();
     response.on('close', () => {
       // Every response closes; only one that was not written yet was hung up on.
@@ -168,7 +179,9 @@ export class WebhookServer {
     await this.#bodies.run(
       () =>
         new Promise<void>((resolve, reject) =>
-          raw(request, response, (error?: unknown) => (error instanceof Error ? reject(error) : resolve())),
+          readRaw(request, response, (error?: unknown) =>
+            error instanceof Error ? reject(error) : resolve(),
+          ),
         ),
       hungUp.signal,
     );

@@ -4,11 +4,16 @@
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { gzipSync } from 'node:zlib';
+import { Random } from '../fuzz/random.ts';
+import { readCases } from '../fuzz/reviews/cases.ts';
+import { ReviewGenerator } from '../fuzz/reviews/generator.ts';
+import { Target } from '../fuzz/reviews/target.ts';
 import { type Bed, startBed } from '../harness/bed.ts';
 import { eventually } from '../harness/eventually.ts';
 import type { Program } from '../harness/product.ts';
@@ -117,6 +122,12 @@ describe('hazard 2.12 a caller that is not the API server', () => {
     }
   });
 
+  test('gets an answer to a target that is no path, and leaves no error in the log', async () => {
+    for (const wrong of ['http://[::1', 'http://a:99999/x', '//', '/%', '*', `http://a${path}`])
+      assert.ok((await call({ path: wrong, headers: json, body: '{}' })).status < 500, wrong);
+    assert.doesNotMatch(readFileSync(bed.product.webhook.log, 'utf8'), /"level":"error"/);
+  });
+
   test('gets 404 for another method, too', async () => {
     for (const method of ['GET', 'PUT', 'DELETE']) assert.equal((await call({ method, path })).status, 404);
   });
@@ -164,9 +175,13 @@ describe('a review that is hostile gets a well-formed answer', () => {
     readonly warnings?: readonly string[];
     readonly status?: { readonly code: number; readonly message: string };
   }
+  const groupOf = (kind: string): string =>
+    kind === 'Grafana' ? 'generators.external-secrets.io' : 'external-secrets.io';
+  const objectOf = (kind: string, spec: string): string =>
+    `{"apiVersion":"${groupOf(kind)}/v1","kind":"${kind}","metadata":{"name":"a"},"spec":${spec}}`;
   /** Posts it as it stands. @param request members of the request, as JSON text */
   async function ask(kind: string, request: string): Promise<Reviewed> {
-    const group = kind === 'Grafana' ? 'generators.external-secrets.io' : 'external-secrets.io';
+    const group = groupOf(kind);
     const body = `{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u-1","namespace":"${WHERE}","kind":{"group":"${group}","version":"v1","kind":"${kind}"},${request}}}`;
     const { status, text } = await call({ path: validatePath, headers: json, body });
     assert.equal(status, 200, text);
@@ -175,7 +190,7 @@ describe('a review that is hostile gets a well-formed answer', () => {
     return response;
   }
   const creates = (kind: string, spec: string): Promise<Reviewed> =>
-    ask(kind, `"operation":"CREATE","object":{"metadata":{"name":"a"},"spec":${spec}}`);
+    ask(kind, `"operation":"CREATE","object":${objectOf(kind, spec)}`);
   const es = (more: string): string =>
     `{"secretStoreRef":{"name":"s"},"data":[{"secretKey":"a","remoteRef":{"key":"k"}}]${more}}`;
   const nested = (levels: number): string => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
@@ -192,7 +207,7 @@ describe('a review that is hostile gets a well-formed answer', () => {
   });
 
   test('nested deeper than anybody can follow is refused, and the next one served', async () => {
-    const deep = `{"metadata":{"name":"a"},"spec":${nested(9_900)}}`;
+    const deep = objectOf('Grafana', nested(9_900));
     const update = await ask('Grafana', `"operation":"UPDATE","object":${deep},"oldObject":${deep}`);
     assert.equal(update.status?.code, 400);
     assert.match(update.status?.message ?? '', /nests deeper than/);
@@ -242,8 +257,7 @@ describe('a review that is hostile gets a well-formed answer', () => {
       );
       assert.equal(template.allowed, false, member);
     }
-    const kind = await ask('constructor', '"operation":"CREATE","object":{"metadata":{},"spec":{}}');
-    assert.equal(kind.allowed, true);
+    assert.equal((await creates('constructor', '{}')).allowed, true);
   });
 
   test('10,000 mistakes are 100 lines and a number', async () => {
@@ -252,7 +266,7 @@ describe('a review that is hostile gets a well-formed answer', () => {
     const { status } = await creates('ExternalSecret', spec);
     assert.match(status?.message ?? '', /\n\* \.\.\. and 19899 more$/);
     assert.equal((status?.message ?? '').split('\n* ').length, 102);
-    const object = `{"metadata":{"name":"a"},"spec":${spec}}`;
+    const object = objectOf('ExternalSecret', spec);
     const again = await ask(
       'ExternalSecret',
       `"operation":"UPDATE","object":${object},"oldObject":${object}`,
@@ -327,6 +341,39 @@ describe('through the API server', () => {
       );
     assert.deepEqual((await judged(sound, 201)).warnings, []);
     assert.match((await judged(unsound, 422)).body.message ?? '', /and 9900 more$/);
+  });
+});
+
+describe('reviews that no API server sends', () => {
+  /** Of the generator, in each run the same. */
+  const REVIEWS = 300;
+  const AT_ONCE = 12;
+  let target: Target;
+  before(async () => {
+    target = await Target.prepare(bed);
+  });
+  after(() => target.close());
+
+  for (const { name, case: one } of readCases()) {
+    test(`are answered as they have to be: ${name}`, async () => {
+      assert.equal(await target.faultOf(one), undefined);
+      assert.equal(target.damage(), undefined);
+    });
+  }
+
+  test(`${REVIEWS} random and mutated ones are answered, and nothing breaks`, async () => {
+    const generator = new ReviewGenerator(new Random(6));
+    const reviews = Array.from({ length: REVIEWS }, () => generator.next());
+    const faults: string[] = [];
+    const ask = async (): Promise<void> => {
+      for (let one = reviews.pop(); one !== undefined; one = reviews.pop()) {
+        const fault = await target.faultOf(one);
+        if (fault !== undefined) faults.push(`${fault}: ${JSON.stringify(one).slice(0, 2000)}`);
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, ask));
+    assert.deepEqual(faults, []);
+    assert.equal(target.damage(), undefined);
   });
 });
 

@@ -104,7 +104,7 @@ const CONVERTED = new Set(['ExternalSecret', 'SecretStore', 'ClusterSecretStore'
 /** Levels that the API server's own objects never have, and that recursion ends at. */
 const TOO_DEEP = 900;
 
-export function nesting(value: unknown): number {
+function nesting(value: unknown): number {
   let deepest = 0;
   const stack: [unknown, number][] = [[value, 0]];
   for (let top = stack.pop(); top !== undefined; top = stack.pop()) {

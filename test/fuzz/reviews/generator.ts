@@ -83,7 +83,7 @@ export class ReviewGenerator {
     return `00000000-0000-4000-8000-${String(this.#serial).padStart(12, '0')}`;
   }
 
-  #object(kind: ServedKind | undefined = undefined): { object: JsonRecord; kind: ServedKind } {
+  #object(kind?: ServedKind): { object: JsonRecord; kind: ServedKind } {
     const random = this.#random;
     if (kind === undefined && random.chance(0.6)) {
       const object = copy(random.pick(this.#material.manifests)) as JsonRecord;

@@ -51,7 +51,7 @@ const SEEDS = ['test/e2e/seeds', 'examples/fake', 'examples/vault-token', 'examp
 
 /** Objects of our kinds from the repository's own manifests, and some that use much of the schema. */
 function readManifests(): readonly JsonRecord[] {
-  const known = new Set(SERVED_KINDS.map(({ kind }) => kind));
+  const known = new Set<unknown>(SERVED_KINDS.map(({ kind }) => kind));
   return SEEDS.flatMap((directory) =>
     readdirSync(join(ROOT, directory))
       .toSorted((a, b) => (a < b ? -1 : 1))
@@ -60,7 +60,7 @@ function readManifests(): readonly JsonRecord[] {
           (document) => document.toJS() as JsonRecord | null,
         ),
       ),
-  ).filter((object) => object !== null && known.has(String(object['kind']))) as JsonRecord[];
+  ).filter((object) => object !== null && known.has(object['kind'])) as JsonRecord[];
 }
 
 const externalSecret = (
@@ -73,7 +73,7 @@ const externalSecret = (
   metadata: { name: 'app', namespace: WHERE, annotations },
   spec,
 });
-const DATA: Json = [{ secretKey: 'password', remoteRef: { key: 'app', property: 'password' } }];
+const DATA: Json = [{ secretKey: 'password', remoteRef: { key: 'fuzzed', property: 'password' } }];
 
 /** Those that reach what the bed holds: stores that exist, generators, templates, targets in the way. */
 const OWN: readonly JsonRecord[] = [
@@ -98,7 +98,7 @@ const OWN: readonly JsonRecord[] = [
     },
     secretStoreRef: { name: 'vault' },
     data: DATA,
-    dataFrom: [{ extract: { key: 'app' }, rewrite: [{ regexp: { source: 'pass(.*)', target: 'x$1' } }] }],
+    dataFrom: [{ extract: { key: 'fuzzed' }, rewrite: [{ regexp: { source: 'pass(.*)', target: 'x$1' } }] }],
   }),
   externalSecret({
     dataFrom: [

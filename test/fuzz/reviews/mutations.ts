@@ -6,7 +6,7 @@ export type Json = null | boolean | number | string | Json[] | { [name: string]:
 type RawJson = { readonly rawJSON: string };
 
 // V8 has it before TypeScript's library knows it.
-const { rawJSON } = JSON as unknown as { rawJSON(text: string): RawJson };
+const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => RawJson };
 
 const LONE_SURROGATE = '\ud800';
 const STRINGS = [
@@ -203,7 +203,7 @@ export function mutate(root: Json, random: Random, grafts: readonly Json[]): voi
 function otherShape(value: Json): Json {
   if (Array.isArray(value)) return Object.fromEntries(value.entries());
   if (isTree(value)) return Object.values(value);
-  return typeof value === 'string' ? [...value] : JSON.stringify(value);
+  return typeof value === 'string' ? value.split('') : JSON.stringify(value);
 }
 
 /** Smaller trees, largest cuts first: each lacks one member, or has a plain value in its place. */

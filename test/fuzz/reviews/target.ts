@@ -3,39 +3,17 @@ import { readFileSync } from 'node:fs';
 import { Cluster } from '../../e2e/support/cluster.ts';
 import { clusterSecretStore, prepare, secretStore, vaultProvider } from '../../e2e/support/vault.ts';
 import type { Bed } from '../../harness/bed.ts';
-import type { ControlPlane } from '../../harness/control-plane.ts';
-import type { HookName, WireCase } from './case.ts';
+import type { WireCase } from './case.ts';
 import { faultIn } from './check.ts';
 import { WHERE } from './material.ts';
+import { readPaths } from './paths.ts';
 import { roundTripFault } from './round-trip.ts';
 import { NoAnswer, Wire } from './wire.ts';
-
-const ADMISSION = '/apis/admissionregistration.k8s.io/v1';
-const CRD = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/externalsecrets.external-secrets.io';
-
-interface Client {
-  readonly service?: { readonly path?: string };
-}
-
-/** The paths with their tokens, as the API server is told them. */
-async function readPaths(cp: ControlPlane): Promise<Record<HookName, string>> {
-  const hookIn = async (path: string): Promise<string> => {
-    const { body } = await cp.request<{ webhooks: { clientConfig: Client }[] }>('GET', path);
-    return body.webhooks[0]?.clientConfig.service?.path ?? '';
-  };
-  type Definition = { spec: { conversion: { webhook: { clientConfig: Client } } } };
-  const { body } = await cp.request<Definition>('GET', CRD);
-  return {
-    validate: await hookIn(`${ADMISSION}/validatingwebhookconfigurations/external-secrets-admission`),
-    mutate: await hookIn(`${ADMISSION}/mutatingwebhookconfigurations/zz-external-secrets-admission`),
-    convert: body.spec.conversion.webhook.clientConfig.service?.path ?? '',
-  };
-}
 
 /** Stores that work, a generator, templates and a Secret of somebody else's, in one namespace. */
 async function populate({ cp, openBao }: Bed): Promise<void> {
   const cluster = new Cluster(cp);
-  await openBao.write('app', { password: 'p', host: 'h' });
+  await openBao.write('fuzzed', { password: 'p', host: 'h' });
   await prepare(cluster, openBao, WHERE);
   const inside = { namespace: WHERE };
   await cluster.create({
