@@ -5,6 +5,7 @@
 import type { Clock } from '../api/clock.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import type { KubeClient } from '../kube/client.ts';
+import { isNotFound } from '../kube/errors.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import { resourcePath } from '../kube/path.ts';
 import { type LabelSelector, matchesSelector } from '../policy/store-conditions.ts';
@@ -12,7 +13,11 @@ import { leftToPoller } from '../sync/plan.ts';
 
 /** A configuration is registered once, and looked at only when something seems to be late. */
 const KEEP_MS = 30_000;
-const CONFIGURATION = 'zz-external-secrets-admission';
+/** By the phase in which Secrets are made (`--materialise-in`). */
+const CONFIGURATIONS = [
+  { resource: 'mutatingwebhookconfigurations', name: 'zz-external-secrets-admission' },
+  { resource: 'validatingwebhookconfigurations', name: 'external-secrets-admission' },
+] as const;
 const WEBHOOK = 'materialize.externalsecret.external-secrets.io';
 
 interface Configuration extends KubeObject {
@@ -68,20 +73,29 @@ export class Expectations {
   async #registered(signal: AbortSignal): Promise<Registered | undefined> {
     const now = this.#options.clock.monotonic();
     if (this.#known !== undefined && now - this.#known.at < KEEP_MS) return this.#known.registered;
-    const path = resourcePath({
-      group: 'admissionregistration.k8s.io',
-      version: 'v1',
-      resource: 'mutatingwebhookconfigurations',
-      name: CONFIGURATION,
-    });
-    const { metadata, webhooks } = await this.#options.kube.request<Configuration>('GET', path, { signal });
-    const hook = webhooks?.find(({ name }) => name === WEBHOOK);
-    const serves = (hook?.clientConfig?.caBundle ?? '') !== '';
-    const registered =
-      hook === undefined || !serves
-        ? undefined
-        : { since: Date.parse(metadata.creationTimestamp ?? ''), namespaces: hook.namespaceSelector ?? {} };
+    let registered: Registered | undefined;
+    for (const configuration of CONFIGURATIONS)
+      registered ??= await this.#registeredIn(configuration, signal);
     this.#known = { at: now, registered };
     return registered;
+  }
+
+  async #registeredIn(
+    configuration: (typeof CONFIGURATIONS)[number],
+    signal: AbortSignal,
+  ): Promise<Registered | undefined> {
+    const path = resourcePath({ group: 'admissionregistration.k8s.io', version: 'v1', ...configuration });
+    try {
+      const { metadata, webhooks } = await this.#options.kube.request<Configuration>('GET', path, { signal });
+      const hook = webhooks?.find(({ name }) => name === WEBHOOK);
+      if ((hook?.clientConfig?.caBundle ?? '') === '') return undefined;
+      return {
+        since: Date.parse(metadata.creationTimestamp ?? ''),
+        namespaces: hook?.namespaceSelector ?? {},
+      };
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
   }
 }
