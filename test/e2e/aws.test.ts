@@ -86,7 +86,12 @@ describe('the AWS article', () => {
     assert.equal(early.code, 0);
     assert.match(early.stderr, /^(Warning: Secret \S+ is not made yet, retrying: .*\n){4}$/);
     await cluster.failing('default', 'database-credentials', /"aws-secrets-manager"/);
-    await apply(...seeds(ARTICLE.tenant, ARTICLE.global, ARTICLE.store));
+    const stores = await applyManifests(bed.cp, seeds(ARTICLE.tenant, ARTICLE.global, ARTICLE.store));
+    assert.equal(stores.code, 0);
+    assert.match(
+      stores.stderr,
+      /^(Warning: spec\.provider\.aws\.auth\.\S+: ServiceAccount \S+ not found\n){3}$/,
+    );
     await eventually(
       async () => (await cluster.ready('SecretStore', 'default', 'aws-secrets-manager'))?.status === 'False',
     );
