@@ -26,7 +26,7 @@ before(async () => {
 });
 after(() => bed.stop());
 
-test('hazard 2.10 creates are refused by the API server, and so are changes of a spec', async () => {
+test('S100 hazard 2.10 creates are refused by the API server, and so are changes of a spec', async () => {
   const create = await applyManifests(bed.cp, [externalSecret('down', 'new')]);
   assert.notEqual(create.code, 0);
   assert.match(create.stderr, /failed calling webhook "validate\.externalsecret\.external-secrets\.io"/);
@@ -52,6 +52,20 @@ test('hazard 2.10 labels, annotations, finalizers and status are written as ever
   await eventually(
     async () => (await cluster.get('ExternalSecret', 'down', 'app')).status?.syncedResourceVersion !== before,
   );
+});
+
+test('S100 Pods, Secrets and everything else are written as ever', async () => {
+  const own = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'own', namespace: 'down' } };
+  const pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'pod', namespace: 'down' },
+    spec: { automountServiceAccountToken: false, containers: [{ name: 'main', image: 'main' }] },
+  };
+  const { code, stderr } = await applyManifests(bed.cp, [own, pod]);
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+  await cluster.patch('Secret', 'down', 'own', { stringData: { a: 'b' } });
+  await cluster.remove('Secret', 'down', 'own');
 });
 
 test('refresh and drift repair go on', async () => {

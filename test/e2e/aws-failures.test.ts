@@ -97,7 +97,7 @@ describe('failures of AWS', () => {
 });
 
 describe('IAM', () => {
-  test('S16 a policy of GetSecretValue and DescribeSecret is enough; without it the message says who was denied', async () => {
+  test('S16 S31 a policy of GetSecretValue and DescribeSecret is enough; without it the message says who was denied', async () => {
     await checked.put(CHECKED, 'prod/database', JSON.stringify(DATABASE));
     const reader = await checked.createUser('reader', [
       'secretsmanager:GetSecretValue',

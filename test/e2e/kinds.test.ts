@@ -407,7 +407,7 @@ describe('S13 applied again nothing changes, and kubectl diff is empty', () => {
   }
 });
 
-describe('the manifests of the articles', () => {
+describe('S96 the manifests of the articles', () => {
   const NOT_YET = /is not supported yet/;
   /** What this version cannot do is said by name, and nothing else is said against it. */
   const refused: Readonly<Record<string, RegExp>> = {

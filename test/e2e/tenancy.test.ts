@@ -346,7 +346,7 @@ describe('the target belongs to another', () => {
   before(() => prepare(cluster, openBao, 'owned'));
 
   test(
-    "to another ExternalSecret: ESO's words, no write war, and its turn when the other is gone",
+    "S98 to another ExternalSecret: ESO's words, no write war, and its turn when the other is gone",
     needsGarbageCollection(),
     async () => {
       await openBao.write('second', { password: 'other' });

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseAllDocuments, stringify } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import { ROOT } from '../../tools/setup/paths.mjs';
 import type { Phase } from '../../webhook/mutate.ts';
 import type { Cluster } from './cluster.ts';
@@ -121,8 +121,8 @@ export function productManifests({
 }
 
 /** For `kubectl ... -f -`. */
-export const manifestText = (manifests: readonly Manifest[]): string =>
-  manifests.map((manifest) => stringify(manifest, { aliasDuplicateObjects: false })).join('---\n');
+export const manifestText = (items: readonly Manifest[]): string =>
+  JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
 
 interface Definition {
   readonly metadata: { readonly name: string };
