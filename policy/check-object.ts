@@ -82,8 +82,8 @@ export function checkExternalSecret(object: unknown): Checked<ExternalSecret> {
   };
 }
 
-/** Without the providers' blocks, which validateStoreSpec judges in the words of each provider. */
-const STORE_SPEC = storeSpec({});
+/** What the rules on stores walk through; the rest they judge themselves, in words of their own. */
+const CONDITIONS = storeSpec({}).shape.conditions;
 
 export function checkStore(object: unknown, kind: StoreKind): Checked<SecretStore> {
   const hub = convertObject(object as JsonObject, HUB) as unknown as SecretStore;
@@ -94,9 +94,12 @@ export function checkStore(object: unknown, kind: StoreKind): Checked<SecretStor
       warnings: [],
     };
   const version = versionOf(object);
-  const parsed = parseWith(STORE_SPEC, hub.spec);
+  const parsed = parseWith(CONDITIONS, hub.spec.conditions);
   if (!parsed.ok) {
-    const problems = parsed.problems.map((problem) => ({ ...problem, path: ['spec', ...problem.path] }));
+    const problems = parsed.problems.map((problem) => ({
+      ...problem,
+      path: ['spec', 'conditions', ...problem.path],
+    }));
     return { hub, problems: inVersion(version, kind, problems), warnings: [] };
   }
   const problems = validateStoreSpec(
