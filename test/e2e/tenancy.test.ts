@@ -198,10 +198,13 @@ describe('changes of an object', () => {
       const { status } = await cluster.get('ExternalSecret', 'changes', 'renamed');
       return status?.binding?.name === 'new-name';
     });
-    const reasons = (await cluster.events('changes')).filter(
-      ({ involvedObject }) => involvedObject.name === 'renamed',
+    // Events are written behind the work.
+    await eventually(async () =>
+      (await cluster.events('changes')).some(
+        ({ involvedObject, message }) =>
+          involvedObject.name === 'renamed' && message === 'secret deleted because it was orphaned',
+      ),
     );
-    assert.ok(reasons.some(({ message }) => message === 'secret deleted because it was orphaned'));
   });
 
   test('a label or annotation syncs at once (force-sync)', async () => {

@@ -125,8 +125,8 @@ function isConvertible(objects: unknown, desired: unknown): objects is Record_[]
     objects.every(
       (one) =>
         isRecord(one) &&
-        CONVERTED.has(String(one['kind'])) &&
         isText(one['kind']) &&
+        CONVERTED.has(one['kind']) &&
         isText(one['apiVersion']) &&
         SERVED.test(one['apiVersion']),
     ) &&
