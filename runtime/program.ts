@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
 import { formatGoDuration, parseGoDuration } from '../api/duration.ts';
 import { EsaError, toEsaError } from '../api/errors.ts';
 import { describeError, LOG_LEVELS, type Log, type LogLevel } from './log.ts';
@@ -118,6 +119,9 @@ export async function runProgram(
   log: () => Log | undefined,
   main: (stop: AbortSignal) => Promise<void>,
 ): Promise<void> {
+  // Where objects begin, V8 would go on doubling to 128 MB for what is garbage a moment later. What it has taken to
+  // load the program is enough. (It looks at this flag each time, so it can be set here; the size itself cannot.)
+  setFlagsFromString('--semi-space-growth-factor=1');
   const controller = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.on(name, () => {
