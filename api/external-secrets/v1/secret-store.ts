@@ -39,7 +39,7 @@ const retrySettings = z
   })
   .describe('Retries of requests to the provider.');
 
-const storeConditions = z
+export const storeConditions = z
   .array(
     z.strictObject({
       namespaceSelector: labelSelector.optional().describe('Namespaces by label.'),
@@ -72,9 +72,6 @@ export function storeSpec(providers: ProviderSchemas) {
     conditions: storeConditions.optional(),
   });
 }
-
-/** For those who look at `provider` by themselves, in the words of each provider. */
-export const storeSpecBesideProvider = storeSpec({}).extend({ provider: z.unknown() });
 
 export const storeStatus = z.strictObject({
   conditions: z.array(statusCondition).optional().describe('Whether the store can be used.'),

@@ -69,7 +69,7 @@ export class CertificateBed {
   /** @param startMs how long it took to start the control plane */
   constructor(cp: ControlPlane, startMs: number) {
     this.cp = cp;
-    this.overlapMs = Math.min(20_000, Math.max(1500, startMs / 3));
+    this.overlapMs = Math.min(20_000, Math.max(2500, startMs * 0.7));
     this.leaseMs = 1000 * Math.min(5, Math.max(1, Math.round(startMs / 6000)));
     this.kube = new KubeClient(loadClusterConfig({ kubeconfig: cp.kubeconfig }));
   }
