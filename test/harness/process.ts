@@ -3,7 +3,7 @@
  * logged to a file, and never left behind.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { forgetChild, recordChild, removeRunDirectory, temporaryDirectory } from './run-directory.ts';
@@ -44,7 +44,7 @@ export interface RunningProcess {
   cpuMs(): number;
   /** The last lines of the log. */
   logTail(lines?: number): string;
-  /** Sends a signal and does not wait. */
+  /** Sends a signal and does not wait, but for SIGSTOP: when it returns, no thread of the process runs. */
   signal(signal: NodeJS.Signals): void;
   /** Asks it to end, waits, and kills it after `graceMs` (10,000 by default). Idempotent. */
   stop(options?: { readonly signal?: NodeJS.Signals; readonly graceMs?: number }): Promise<ProcessExit>;
@@ -57,6 +57,8 @@ const INHERITED = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_COMPILE_CACHE
 const POLL_MS = 15;
 const SLOW_POLL_MS = 200;
 const CLOCK_TICKS_PER_SECOND = 100;
+/** Milliseconds, about. */
+const STOP_TRIES = 2_000;
 
 const running = new Map<ChildProcess, RunningProcess>();
 const farewells: (() => Promise<void>)[] = [];
@@ -121,6 +123,24 @@ function cpuTicks(pid: number): number {
   return Number(fields[11]) + Number(fields[12]);
 }
 
+const isThreadStopped = (pid: number, thread: string): boolean => {
+  const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8');
+  return ['T', 't', 'Z'].includes(stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3));
+};
+
+/** On a busy machine threads run on for a moment after SIGSTOP, and answer what should have met silence. */
+function awaitStopped(pid: number): void {
+  if (process.platform !== 'linux') return;
+  for (let tries = 0; tries < STOP_TRIES; tries += 1) {
+    try {
+      if (readdirSync(`/proc/${pid}/task`).every((thread) => isThreadStopped(pid, thread))) return;
+    } catch {
+      // A thread has ended since it was listed.
+    }
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+  }
+}
+
 /**
  * Starts a program and returns when it is ready.
  * @throws Error with the end of its log if it ends or does not become ready in time
@@ -172,6 +192,7 @@ export async function startProcess(spec: ProcessSpec): Promise<RunningProcess> {
     logTail: (lines = 30) => tailOf(log, lines),
     signal: (signal) => {
       child.kill(signal);
+      if (signal === 'SIGSTOP' && ended === undefined) awaitStopped(pid);
     },
     stop: async ({ signal = 'SIGTERM', graceMs = 10_000 } = {}) => {
       if (ended !== undefined) return ended;
