@@ -173,6 +173,11 @@ describe('certificates', { concurrency: false }, () => {
     await bed.patch(serverLease, {
       spec: { holderIdentity: 'nobody', leaseDurationSeconds: 3600, renewTime: null },
     });
+    const generation = async (): Promise<number> => {
+      const { data } = await bed.secret(namespace);
+      return Number(Buffer.from(data?.['generation'] ?? '', 'base64').toString());
+    };
+    const before = await generation();
     const writes: string[] = [];
     const calls = await bed.during(namespace, async () => {
       const annotations = { 'external-secrets-admission.io/rotate': 'now' };
@@ -197,8 +202,9 @@ describe('certificates', { concurrency: false }, () => {
     });
     assertNoneFailed(calls);
     const secretWrites = writes.filter((write) => write === `PUT ${SECRET}`).length;
-    // None is done twice. (The one that ends the last turn may be answered after the turn.)
+    // A write that ends the last turn may be answered after it; the Secret has counted all of them.
     assert.ok(secretWrites <= 3, `introduce, switch and drop in ${writes.join()}`);
+    assert.equal((await generation()) - before, 3, 'introduce, switch and drop, each once');
   });
 
   test('a leader that hangs through a whole rotation of the next one does no harm when it goes on', async () => {
