@@ -10,7 +10,6 @@
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { type ControlPlane, startControlPlane } from '../test/harness/control-plane.ts';
-import { eventually } from '../test/harness/eventually.ts';
 import { installProduct } from '../test/harness/install.ts';
 import { startOpenBao } from '../test/harness/openbao.ts';
 import { freePort } from '../test/harness/ports.ts';
@@ -21,14 +20,11 @@ import { quantile, report } from './report.ts';
 const { values: flags } = parseArgs({
   options: {
     count: { type: 'string', default: '200' },
-    burst: { type: 'string', default: '573' },
     latency: { type: 'string', default: '1' },
   },
 });
 const COUNT = Number(flags.count);
-const BURST = Number(flags.burst);
 const LATENCY_MS = Number(flags.latency);
-const IN_FLIGHT = 64;
 const KEYS = ['k1', 'k2', 'k3', 'k4', 'k5'];
 
 const externalSecret = (namespace: string, name: string): object => ({
@@ -148,62 +144,6 @@ try {
     n: COUNT,
   });
 
-  const burst = async (
-    cluster: ControlPlane,
-    create: (namespace: string, name: string) => Promise<Sample>,
-  ): Promise<{ start: number; seconds: number; samples: Sample[] }> => {
-    const names = Array.from({ length: BURST }, (_, index) => `burst-${index}`);
-    for (let index = 0; index < names.length; index += IN_FLIGHT) {
-      await Promise.all(
-        names
-          .slice(index, index + IN_FLIGHT)
-          .map((name) => must(cluster, 'POST', '/api/v1/namespaces', { metadata: { name } })),
-      );
-    }
-    const samples: Sample[] = [];
-    const queue = [...names];
-    const start = performance.now();
-    await Promise.all(
-      Array.from({ length: IN_FLIGHT }, async () => {
-        for (let name = queue.pop(); name !== undefined; name = queue.pop())
-          samples.push(await create(name, 'app'));
-      }),
-    );
-    return { start, seconds: (performance.now() - start) / 1000, samples };
-  };
-  const directBurst = await burst(plain, direct);
-  const ourBurst = await burst(cp, product_);
-  report({
-    bench: 'create',
-    metric: `${BURST} namespaces at once, last Secret`,
-    value: ourBurst.seconds,
-    unit: 's',
-    baseline: directBurst.seconds,
-    n: BURST,
-  });
-  const total = 20 + COUNT + BURST;
-  const ready = (): Promise<number> =>
-    product.poller.metric('externalsecret_status_condition', { condition: 'Ready', status: 'True' });
-  await eventually(async () => (await ready()) >= total, {
-    timeout: 120_000,
-    what: 'all adopted',
-  });
-  report({
-    bench: 'create',
-    metric: `${BURST} namespaces at once, all adopted`,
-    value: (performance.now() - ourBurst.start) / 1000,
-    unit: 's',
-    baseline: directBurst.seconds,
-    n: BURST,
-  });
-  report({
-    bench: 'create',
-    metric: 'Secret readable at return, burst',
-    value: share(ourBurst.samples),
-    unit: 'share',
-    baseline: 1,
-    n: BURST,
-  });
   const text = await product.webhook.metric('esa_materialize_total');
   const created = await product.webhook.metric('esa_materialize_total', { outcome: 'created' });
   // One of them is the harness's own probe, a dry run.
