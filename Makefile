@@ -61,7 +61,8 @@ generate: setup-node ## Write the generated files anew: CRDs, docs/errors.md, do
 	@node tools/generate-docs.ts
 
 soak: setup ## SOAK=admission (10 MINUTES): restarts, rotations, pauses under load; SOAK=crash (20): programs killed at random.
-	@node test/soak/run.ts --soak $(or $(SOAK),admission) $(if $(MINUTES),--minutes $(MINUTES))
+	@node tools/bundle.ts .cache/programs
+	@ESA_PROGRAMS=$(CURDIR)/.cache/programs node test/soak/run.ts --soak $(or $(SOAK),admission) $(if $(MINUTES),--minutes $(MINUTES))
 
 mutants: setup-node ## Each validation rule is switched off in turn, and its table of cases has to notice.
 	@node --import ./test/mutants/hooks.ts test/mutants/run.ts
@@ -76,4 +77,5 @@ else
 endif
 
 bench: setup ## Benchmarks, one JSON line a scenario with its baseline; BENCH=create|burst|sweep|rotation|hanging|template|pipeline|webhook.
-	@node bench/$(or $(BENCH),create).ts
+	@node tools/bundle.ts .cache/programs
+	@ESA_PROGRAMS=$(CURDIR)/.cache/programs node bench/$(or $(BENCH),create).ts

@@ -46,6 +46,12 @@ export interface ProductOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** The program from the folder of bundles that ESA_PROGRAMS names, as it is shipped; without it from the sources. */
+function programFile(name: 'webhook' | 'poller'): string {
+  const bundles = process.env['ESA_PROGRAMS'];
+  return bundles === undefined ? join(ROOT, name, 'main.mjs') : join(bundles, `${name}.mjs`);
+}
+
 const LOOPBACK = '127.0.0.1';
 const ANY_ADDRESS = '0.0.0.0';
 
@@ -216,7 +222,7 @@ export class Product {
       metricsPort,
       port,
       args: [
-        join(ROOT, 'webhook/main.mjs'),
+        programFile('webhook'),
         ...this.#commonArgs(this.installation.kubeconfigs.webhook, metricsPort, listen),
         '--port',
         String(port),
@@ -264,7 +270,7 @@ export class Product {
       env: this.#options.env,
       metricsPort,
       args: [
-        join(ROOT, 'poller/main.mjs'),
+        programFile('poller'),
         ...this.#commonArgs(this.installation.kubeconfigs.poller, metricsPort),
         '--sweep-after',
         '40s',

@@ -1,0 +1,54 @@
+/**
+ * Bundles the programs, one file each and what they share in chunks: they start in half the time and hold less
+ * memory than from some thousand modules. Everything lies flat in one folder, so that a worker is found beside
+ * whatever chunk starts it.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { build, type Plugin } from 'esbuild';
+import { ROOT } from './setup/paths.mjs';
+
+const PROGRAMS = { webhook: 'webhook/main.ts', poller: 'poller/main.ts', esa: 'cli/main.ts' } as const;
+const WORKERS = {
+  'render-worker': 'sync/render-worker.ts',
+  'build-worker': 'certs/build-worker.ts',
+} as const;
+
+/** `new URL('./x-worker.ts', import.meta.url)` is nothing that a bundler follows. */
+const workersBeside: Plugin = {
+  name: 'workers-beside',
+  setup({ onLoad }) {
+    onLoad({ filter: /(render-threads|certs\/build)\.ts$/ }, async ({ path }) => {
+      const text = await readFile(path, 'utf8');
+      return { loader: 'ts', contents: text.replaceAll(/(new URL\('\.\/[a-z]+-worker)\.ts'/g, "$1.mjs'") };
+    });
+  },
+};
+
+/** Packages that are CommonJS ask for `require`. */
+const BANNER = `import { createRequire as _createRequire } from 'node:module';
+const require = _createRequire(import.meta.url);`;
+
+/** Writes `webhook.mjs`, `poller.mjs`, `esa.mjs` and what they need into the folder. @throws Error if it cannot be built */
+export async function bundle(directory: string): Promise<void> {
+  await build({
+    absWorkingDir: ROOT,
+    entryPoints: { ...PROGRAMS, ...WORKERS },
+    outdir: directory,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    outExtension: { '.js': '.mjs' },
+    // Names stay, for stack traces that say something.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    legalComments: 'linked',
+    banner: { js: BANNER },
+    plugins: [workersBeside],
+    logLevel: 'error',
+  });
+}
+
+if (import.meta.main) await bundle(join(ROOT, process.argv[2] ?? 'dist'));
