@@ -28,6 +28,7 @@ import { ClusterExternalSecrets } from './cluster-external-secrets.ts';
 import { Controller } from './controller.ts';
 import { Expectations } from './expectations.ts';
 import { keyOf } from './object-index.ts';
+import type { ObjectMetrics } from './object-series.ts';
 import { PolicyWatch } from './policy-watch.ts';
 import type { ReporterMetrics } from './report.ts';
 import { StoreMonitor } from './store-monitor.ts';
@@ -65,7 +66,7 @@ const RELIST_MS = 30 * 60_000;
 export class Poller {
   readonly #options: PollerOptions;
   #synced = false;
-  #depth = (): number => 0;
+  #controller: Controller | undefined;
   #policies: PolicyWatch | undefined;
   #connections: Connections | undefined;
 
@@ -80,7 +81,13 @@ export class Poller {
 
   /** Objects that wait for a sync, or are in one. */
   get depth(): number {
-    return this.#depth();
+    return this.#controller?.depth ?? 0;
+  }
+
+  /** The metrics of single objects; undefined if they are not wanted. */
+  objectSeries(metrics: ObjectMetrics): AsyncIterable<string> | undefined {
+    const controller = this.#controller;
+    return controller && metrics.text(controller.size, () => controller.objects());
   }
 
   /** For how long the policies could not be followed, seconds. */
@@ -196,7 +203,7 @@ export class Poller {
       onAlive: (ns, name) => controller.syncNow(keyOf(ns, name)),
       onSwept: () => metrics.swept.inc(),
     });
-    this.#depth = () => controller.depth;
+    this.#controller = controller;
 
     const storeReflectors = STORE_KINDS.map((kind) => this.#storeReflector(kind, stores));
     const objects = this.#reflector<ExternalSecret>('externalsecrets', {
