@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../api/clock.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import type { Interest } from '../kube/reflector.ts';
 import { specHash } from '../sync/marker.ts';
 import { targetName } from '../sync/plan.ts';
 import { currentVersion } from '../sync/status.ts';
@@ -66,15 +67,25 @@ export class Controller {
     return this.#objects.isTarget(namespace, name);
   }
 
+  /** The Secrets that are there as far as is known, in the version that was seen or written last. */
+  *targets(): Iterable<Interest> {
+    for (const { target, memory, absent } of this.#objects.all()) {
+      const { secretVersion: resourceVersion } = memory;
+      if (target === undefined || resourceVersion === undefined || absent) continue;
+      const slash = target.indexOf('/');
+      yield { namespace: target.slice(0, slash), name: target.slice(slash + 1), resourceVersion };
+    }
+  }
+
   /** The object as it was seen last, without managedFields. */
   find(namespace: string, name: string): ExternalSecret | undefined {
     const tracked = this.#objects.get(keyOf(namespace, name));
     return tracked && unpack(tracked.packed);
   }
 
-  upsert(es: ExternalSecret): void {
+  /** @param key `namespace/name`, if somebody else keeps that string, too */
+  upsert(es: ExternalSecret, key = keyOf(es.metadata.namespace, es.metadata.name)): void {
     const { namespace, name, uid } = es.metadata;
-    const key = keyOf(namespace, name);
     const before = this.#objects.get(key);
     const same = before !== undefined && unpack(before.packed).metadata.uid === uid;
     if (before !== undefined && !same) this.delete(namespace, name);

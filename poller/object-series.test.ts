@@ -16,7 +16,8 @@ const tracked = (namespace: string, name: string, more: Partial<Tracked> = {}): 
 };
 
 async function textOf(pieces: AsyncIterable<string>): Promise<string> {
-  const texts = await Array.fromAsync(pieces);
+  const texts: string[] = [];
+  for await (const piece of pieces) texts.push(piece);
   return texts.join('');
 }
 

@@ -60,6 +60,8 @@ const PER_STORE = 32;
 /** How long a value may be shared after it was read: objects that are due at one moment begin within it. */
 const SHARE_MS = 1_000;
 const READ_TIMEOUT_MS = 10_000;
+/** ExternalSecrets in one page of a list: one page is parsed in one go, and 500 of them block for 20 ms and more. */
+const PAGE_SIZE = 200;
 /** The watch is a hint, this list the truth. */
 const RELIST_MS = 30 * 60_000;
 
@@ -207,8 +209,8 @@ export class Poller {
 
     const storeReflectors = STORE_KINDS.map((kind) => this.#storeReflector(kind, stores));
     const objects = this.#reflector<ExternalSecret>('externalsecrets', {
-      onUpsert: (object) => {
-        controller.upsert(object);
+      onUpsert: (object, key) => {
+        controller.upsert(object, key);
         fleet?.externalSecretChanged(object);
       },
       onDelete: (gone) => {
@@ -276,6 +278,7 @@ export class Poller {
       log,
       path: resourcePath({ group: GROUP, version: HUB_VERSION, resource }),
       handlers,
+      pageSize: PAGE_SIZE,
       relistMs: RELIST_MS,
     });
   }
@@ -297,6 +300,13 @@ export class Poller {
       path: '/api/v1/secrets',
       metadataOnly: true,
       relistMs: RELIST_MS,
+      interests: function* () {
+        yield* controller.targets();
+        for (const { namespace, name } of sweeper.pending())
+          yield { namespace, name, resourceVersion: undefined };
+        for (const { kind, namespace, name } of stores.dependencies())
+          if (kind === 'Secret') yield { namespace, name, resourceVersion: undefined };
+      },
       handlers: {
         onUpsert: ({ metadata }) => {
           const { namespace = '', name = '', uid = '', resourceVersion = '' } = metadata;
