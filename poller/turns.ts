@@ -8,6 +8,7 @@ import type { ExternalSecret, ExternalSecretStatus } from '../api/external-secre
 import { isNamespaceTerminating } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { Log } from '../runtime/log.ts';
+import { timeLimit } from '../sync/abort.ts';
 import { SyncError } from '../sync/errors.ts';
 import { plan, targetName } from '../sync/plan.ts';
 import { type ReconcileDeps, type Reconciled, reconcile, verifyTarget } from '../sync/reconcile.ts';
@@ -60,7 +61,7 @@ export class Turns {
     const tracked = this.#objects.get(key);
     if (tracked === undefined) return;
     const { deps, log, stop } = this.#options;
-    const signal = AbortSignal.any([stop, AbortSignal.timeout(SYNC_TIMEOUT_MS)]);
+    const { signal, end } = timeLimit(SYNC_TIMEOUT_MS, stop);
     tracked.seenVersion = undefined;
     const es = unpack(tracked.packed);
     try {
@@ -74,6 +75,8 @@ export class Turns {
         const delay = retryDelay(1, { interval: 5_000, synced: false, random: Math.random() });
         this.#agenda.retry(tracked, this.#clock.monotonic() + delay);
       }
+    } finally {
+      end();
     }
     this.#afterwards(tracked);
   }
