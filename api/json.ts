@@ -25,8 +25,12 @@ export function parseKeepingNumbers(text: string): unknown {
   );
 }
 
-// Only an integer of 16 digits or more can be beyond a double. (No test for exponents: uids are full of them.)
-const MAY_LOSE = /\d{16}/;
+/**
+ * True if the text of an API object may hold an integer that a double cannot: one of 16 digits or more, where a number
+ * may begin. (No test for exponents: uids are full of them.) Hashes in hexadecimal have that many digits in a row in
+ * every hundredth object, and are strings; reading a whole page with a reviver because of them takes ten times as long.
+ */
+export const mayLoseDigits = (text: string): boolean => /(?:^|[:[,\s])-?\d{16}/.test(text);
 
 /**
  * For API objects: plain JSON.parse, except that integers a double cannot hold become RawNumbers. Of a member that
@@ -37,7 +41,7 @@ const MAY_LOSE = /\d{16}/;
  * @throws SyntaxError if it is not JSON
  */
 export function parseObject(text: string): unknown {
-  if (!MAY_LOSE.test(text)) return JSON.parse(text);
+  if (!mayLoseDigits(text)) return JSON.parse(text);
   try {
     return json.parse(text, (_key, value, { source }) =>
       typeof value === 'number' &&

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { KubeClient, METADATA_ONLY } from './client.ts';
 import type { KubeLog } from './log.ts';
 import type { KubeObject } from './objects.ts';
-import { type DeletedObject, Reflector, type ReflectorOptions } from './reflector.ts';
+import { type DeletedObject, type Interest, Reflector, type ReflectorOptions } from './reflector.ts';
 import { failure, sendJson, startWireServer, type WireServer } from './testing/wire-server.ts';
 
 const PATH = '/apis/external-secrets.io/v1/externalsecrets';
@@ -310,4 +310,60 @@ test('says for how long neither a list nor a watch has worked', async () => {
   script.onList = (response) => sendJson(response, 200, list('10', []));
   assert.equal(await reflector.synced, true);
   assert.equal(reflector.brokenMs, 0);
+});
+
+test('where only some names matter: what a gap of the watch hid is found by the next list, and only that', async () => {
+  const script = new Script();
+  const shown = ['early', 'kept', 'foreign', 'seen'].map((name, index) => object(name, String(index + 1)));
+  script.onList = (response) => sendJson(response, 200, list('10', shown));
+  await using server = await script.serve();
+  // Nobody asks for any of them when they are listed first.
+  const interests: Interest[] = [];
+  const of = (name: string, resourceVersion?: string): Interest => ({
+    namespace: 'shop',
+    name,
+    resourceVersion,
+  });
+  await using run = follow(server, { interests: () => interests });
+  await until(() => script.watches.length === 1, 'a watch');
+  assert.equal(run.reflector.size, 4);
+  interests.push(of('early', '1'), of('kept', '2'), of('seen'));
+  // Written by ourselves: in the gap, and after the list.
+  interests.push(of('made-and-gone', '15'), of('made-later', '21'));
+  // Never there, and nobody says that it was.
+  interests.push(of('never'));
+  script.onList = (response) => sendJson(response, 200, list('20', [object('kept', '2')]));
+  script.watch.write(line('ERROR', failure(410, 'Expired', '')));
+  await until(() => script.watches.length === 2, 'a watch after the list');
+  assert.deepEqual(run.log.slice(5), ['-early/undefined', '-seen/undefined', '-made-and-gone/undefined']);
+  assert.equal(run.reflector.size, 1, 'nothing is kept of what is gone');
+  // Whoever it was that a watch shows to be deleted, he is named.
+  script.watch.write(line('DELETED', object('unheard', '22')));
+  script.watch.write(line('MODIFIED', object('kept', '2')) + line('MODIFIED', object('kept', '23')));
+  await until(() => run.log.length === 10, 'the events');
+  assert.deepEqual(run.log.slice(8), ['-unheard/uid-unheard', '+kept@23']);
+});
+
+test('a large page is handled in pieces, and others have their turn between them', async () => {
+  const script = new Script();
+  const items = Array.from({ length: 500 }, (_, index) => object(`o${index}`, String(index + 1)));
+  script.onList = (response) => sendJson(response, 200, list('900', items));
+  await using server = await script.serve();
+  let [inOne, most, delivered] = [0, 0, 0];
+  await using run = follow(server, {
+    handlers: {
+      onUpsert: () => {
+        inOne += 1;
+        delivered += 1;
+        most = Math.max(most, inOne);
+        setImmediate(() => {
+          inOne = 0;
+        });
+      },
+      onDelete: () => {},
+    },
+  });
+  await run.reflector.synced;
+  assert.equal(delivered, 500);
+  assert.ok(most <= 130, `${most} objects in one turn`);
 });

@@ -11,6 +11,7 @@ import type { ObjectMeta } from '../api/meta.ts';
 import { Backoff, pause } from './backoff.ts';
 import { type KubeClient, METADATA_ONLY, type Query } from './client.ts';
 import { isGone, KubeError, responseError, toKubeError } from './errors.ts';
+import { KnownHashes, KnownNames, type KnownObjects } from './known-objects.ts';
 import { LineSplitter } from './lines.ts';
 import type { KubeLog } from './log.ts';
 import type { KubeObject } from './objects.ts';
@@ -19,7 +20,15 @@ import type { KubeObject } from './objects.ts';
 export interface DeletedObject {
   readonly namespace: string | undefined;
   readonly name: string;
-  readonly uid: string;
+  /** Undefined where names were not kept, and a list has shown that the object is gone. */
+  readonly uid: string | undefined;
+}
+
+/** The name of an object that matters, and the version in which it was last known to exist, if it was. */
+export interface Interest {
+  readonly namespace: string;
+  readonly name: string;
+  readonly resourceVersion: string | undefined;
 }
 
 /**
@@ -27,9 +36,12 @@ export interface DeletedObject {
  * by the next list.
  */
 export interface ReflectorHandlers<T extends KubeObject> {
-  /** The object is new, or its resourceVersion changed. */
-  onUpsert(object: T): void;
-  /** The object is gone. Also called before onUpsert if a new object took its name. */
+  /**
+   * The object is new, or its resourceVersion changed.
+   * @param key `namespace/name`; who keeps it shares the reflector's own string
+   */
+  onUpsert(object: T, key: string): void;
+  /** The object is gone. Also called before onUpsert if a new object took its name, unless there are `interests`. */
   onDelete(object: DeletedObject): void;
   /** The first list is complete and delivered. */
   onSynced?(): void;
@@ -45,7 +57,14 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly query?: Query | undefined;
   /** Objects hold apiVersion, kind and metadata only. */
   readonly metadataOnly?: boolean | undefined;
+  /** 500 if absent. */
   readonly pageSize?: number | undefined;
+  /**
+   * For a collection of which most objects matter to nobody: no names are kept, only a number for each name and
+   * version. The names that matter are asked for after each list, which tells of those that it lacks; what a watch
+   * shows to be deleted is told of whoever it was.
+   */
+  readonly interests?: (() => Iterable<Interest>) | undefined;
   /** List again after so long even though the watch seems well; absent: never. */
   readonly relistMs?: number | undefined;
   /** How long one watch lasts, before jitter; 300 s if absent. */
@@ -56,18 +75,13 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly clock?: Clock | undefined;
 }
 
-interface Known {
-  readonly uid: string;
-  readonly resourceVersion: string;
-  /** Number of the list that named the object last. */
-  list: number;
-}
-
 interface ListPage<T> {
   readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };
   readonly items?: readonly T[];
 }
 
+/** So many objects are handled in one turn of the event loop. */
+const CHUNK = 64;
 const PAGE_TIMEOUT_MS = 60_000;
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
 // A watch that ended so soon without an event was not one; without a pause we would spin.
@@ -78,18 +92,18 @@ export class Reflector<T extends KubeObject> {
   readonly #clock: Clock;
   readonly #backoff: Backoff;
   readonly #stop = new AbortController();
-  readonly #known = new Map<string, Known>();
+  readonly #known: KnownObjects;
   readonly #synced = Promise.withResolvers<boolean>();
   #running: Promise<void> | undefined;
   #isSynced = false;
   #resourceVersion: string | undefined;
-  #lists = 0;
   #listedAt = 0;
   #brokenSince: number | undefined;
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#known = options.interests === undefined ? new KnownNames() : new KnownHashes();
     this.#backoff = new Backoff(options.backoffMs?.min ?? 500, options.backoffMs?.max ?? 30_000);
   }
 
@@ -155,7 +169,7 @@ export class Reflector<T extends KubeObject> {
 
   async #list(): Promise<void> {
     const { kube, path, query, metadataOnly, pageSize, handlers } = this.#options;
-    const number = ++this.#lists;
+    this.#known.beginList();
     let token: string | undefined;
     let resourceVersion: string | undefined;
     do {
@@ -168,7 +182,10 @@ export class Reflector<T extends KubeObject> {
       });
       // Parsing a page and handling it are two turns of the event loop.
       await nextTurn();
-      for (const object of page.items ?? []) this.#upsert(object, number);
+      for (const [index, object] of (page.items ?? []).entries()) {
+        if (index % CHUNK === CHUNK - 1) await nextTurn();
+        this.#upsert(object);
+      }
       token = page.metadata?.continue || undefined;
       resourceVersion = page.metadata?.resourceVersion;
       await nextTurn();
@@ -177,7 +194,7 @@ export class Reflector<T extends KubeObject> {
     if (!resourceVersion) {
       throw new KubeError(`list ${path}: the answer is not a list`, { status: 0, reason: 'InvalidResponse' });
     }
-    for (const [key, known] of this.#known) if (known.list !== number) this.#delete(key, known);
+    await this.#endList(resourceVersion);
     this.#resourceVersion = resourceVersion;
     this.#listedAt = this.#clock.monotonic();
     this.#brokenSince = undefined;
@@ -185,6 +202,21 @@ export class Reflector<T extends KubeObject> {
     this.#isSynced = true;
     this.#guard(() => handlers.onSynced?.());
     this.#synced.resolve(true);
+  }
+
+  /** Tells of what the list lacks. */
+  async #endList(resourceVersion: string): Promise<void> {
+    const { interests } = this.#options;
+    let count = 0;
+    for (const missing of this.#known.missing(interests?.() ?? [], resourceVersion)) {
+      if (missing !== undefined) {
+        const [key, uid] = missing;
+        this.#delete(key, uid);
+        count += 1;
+      }
+      if (missing === undefined || count % CHUNK === 0) await nextTurn();
+    }
+    this.#known.endList();
   }
 
   async #watch(): Promise<void> {
@@ -254,39 +286,34 @@ export class Reflector<T extends KubeObject> {
     }
     if (object?.metadata === undefined) return;
     if (type === 'ADDED' || type === 'MODIFIED') {
-      this.#upsert(object, this.#lists);
+      this.#upsert(object);
     } else if (type === 'DELETED') {
       const key = keyOf(object.metadata);
-      const known = this.#known.get(key);
-      if (known) this.#delete(key, known);
+      if (this.#known.mayBeKnown(key)) this.#delete(key, object.metadata.uid);
     }
     // A BOOKMARK has nothing but this.
     if (object.metadata.resourceVersion) this.#resourceVersion = object.metadata.resourceVersion;
   }
 
-  #upsert(object: T, list: number): void {
+  #upsert(object: T): void {
     if (this.#stop.signal.aborted) return;
     const key = keyOf(object.metadata);
     const { uid = '', resourceVersion = '' } = object.metadata;
-    const known = this.#known.get(key);
-    if (known?.uid === uid && known.resourceVersion === resourceVersion) {
-      known.list = list;
-      return;
-    }
-    if (known && known.uid !== uid && !this.#delete(key, known)) return;
-    const delivered = this.#guard(() => this.#options.handlers.onUpsert(object));
-    // After an exception the old version is remembered, so that the next list brings the object again.
-    if (delivered) this.#known.set(key, { uid, resourceVersion, list });
-    else this.#known.set(key, { uid, resourceVersion: '', list });
+    const seen = this.#known.see(key, uid, resourceVersion);
+    if (seen.isSame) return;
+    if (seen.replaced !== undefined && !this.#delete(key, seen.replaced)) return;
+    const delivered = this.#guard(() => this.#options.handlers.onUpsert(object, key));
+    // After an exception no version is remembered, so that the next list brings the object again.
+    this.#known.set(key, uid, delivered ? resourceVersion : '');
   }
 
-  #delete(key: string, known: Known): boolean {
+  #delete(key: string, uid: string | undefined): boolean {
     if (this.#stop.signal.aborted) return false;
     const slash = key.indexOf('/');
     const gone: DeletedObject = {
       namespace: slash === 0 ? undefined : key.slice(0, slash),
       name: key.slice(slash + 1),
-      uid: known.uid,
+      uid,
     };
     const delivered = this.#guard(() => this.#options.handlers.onDelete(gone));
     if (delivered) this.#known.delete(key);
@@ -311,4 +338,5 @@ export class Reflector<T extends KubeObject> {
 const needsList = (error: unknown): boolean =>
   error instanceof SyntaxError || error instanceof RangeError || isGone(error);
 
-const keyOf = (metadata: ObjectMeta): string => `${metadata.namespace ?? ''}/${metadata.name ?? ''}`;
+/** Joined, so that it is one flat string and not a tree of its parts for as long as it is kept. */
+const keyOf = ({ namespace = '', name = '' }: ObjectMeta): string => [namespace, name].join('/');

@@ -1,214 +1,142 @@
 /**
- * Keeps every ExternalSecret in sync: takes in what the reflectors see, decides when each object is due, runs
- * the engine, and reports. What a sync does is the engine's (sync/reconcile.ts); here is only when and whose.
+ * Keeps every ExternalSecret in sync: takes in what the reflectors see, and decides whose turn that brings. What a turn
+ * does is in turns.ts, when it comes in agenda.ts; kept is a projection of each object (tracked.ts).
  */
-
 import type { Clock } from '../api/clock.ts';
-import { type ErrorCode, EsaError, toEsaError } from '../api/errors.ts';
-import type { ExternalSecret, ExternalSecretStatus } from '../api/external-secrets/v1/index.ts';
-import { isNamespaceTerminating } from '../kube/errors.ts';
-import type { EventRecorder } from '../kube/events.ts';
-import type { Log } from '../runtime/log.ts';
-import { SyncError } from '../sync/errors.ts';
+import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import type { Interest } from '../kube/reflector.ts';
 import { specHash } from '../sync/marker.ts';
-import { creationPolicyOf, plan, targetName } from '../sync/plan.ts';
-import {
-  type Memory,
-  type ReconcileDeps,
-  type Reconciled,
-  reconcile,
-  verifyTarget,
-} from '../sync/reconcile.ts';
-import { currentVersion, failedStatus, readyCondition, syncedStatus } from '../sync/status.ts';
-import { type ResolvedStore, storeLabel } from '../sync/stores.ts';
-import {
-  type Cadence,
-  cadenceOf,
-  isOverdue,
-  neverSynced,
-  refreshedInFuture,
-  windowOpens,
-} from './cadence.ts';
-import type { Expectations } from './expectations.ts';
-import { hasEsoFinalizer, removeEsoFinalizer } from './finalizer.ts';
-import { keyOf, ObjectIndex, storesOf } from './object-index.ts';
-import { URGENCY, type Urgency, WorkQueue } from './queue.ts';
-import { Reporter, type ReporterMetrics } from './report.ts';
-import { BurstGauge, nextSlot, phaseOf, retryDelay } from './schedule.ts';
-import { keyOfStore, type StoreMonitor, storeKey } from './store-monitor.ts';
-import { writeStatus } from './write-status.ts';
+import { targetName } from '../sync/plan.ts';
+import { currentVersion } from '../sync/status.ts';
+import { Agenda } from './agenda.ts';
+import { neverSynced, refreshedInFuture } from './cadence.ts';
+import { hasEsoFinalizer } from './finalizer.ts';
+import { keyOf, ObjectIndex } from './object-index.ts';
+import { unpack } from './projection.ts';
+import { URGENCY, WorkQueue } from './queue.ts';
+import { BurstGauge } from './schedule.ts';
+import { observe, type Tracked, track } from './tracked.ts';
+import { type TurnOptions, Turns } from './turns.ts';
 
-interface Entry {
-  es: ExternalSecret;
-  /** The spec, labels and annotations that were handled last; undefined = none yet by this process. */
-  handled: string | undefined;
-  memory: Memory;
-  failures: number;
-  cadence: Cadence;
-  phase: number;
-  /** A sync is needed whatever the schedule says: new, changed, drifted. */
-  wanted: boolean;
-  /** When the next ordinary turn is (monotonic milliseconds); a look at the Secret does not move it. */
-  dueAt: number;
-  /** resourceVersions of the target that were seen while a sync ran. */
-  seenVersion: string | undefined;
-  /** After the last sync there is rightly no Secret, so nobody has to mend that. */
-  absent: boolean;
-}
-
-export interface ControllerOptions {
-  readonly deps: ReconcileDeps;
-  readonly stores: StoreMonitor;
-  readonly events: EventRecorder;
-  readonly log: Log;
-  readonly metrics: ReporterMetrics;
+export interface ControllerOptions extends TurnOptions {
   readonly workers: number;
   /** True if admission has made this Secret and it waits to be adopted. */
   readonly isPending: (namespace: string, name: string) => boolean;
-  /** Whether admission should have made the Secret of an object. */
-  readonly expectations: Expectations;
-  readonly stop: AbortSignal;
 }
 
-const SYNC_TIMEOUT_MS = 60_000;
-/** An object that was due while no poller ran is read within this time after the start, not after one more interval. */
-const CATCH_UP_MS = 60_000;
-/** How far over the moment at which a sync window opens the reads are spread that waited for it. */
-const WINDOW_SPREAD_MS = 10_000;
 /** Time between two of the objects that a changed policy brings. */
 const POLICY_PACE_MS = 20;
-const CREDENTIALS_REFUSED: ReadonlySet<ErrorCode> = new Set(['PROVIDER_UNAUTHENTICATED', 'PROVIDER_DENIED']);
 
 export class Controller {
   readonly #options: ControllerOptions;
   readonly #clock: Clock;
-  readonly #entries = new Map<string, Entry>();
-  readonly #index = new ObjectIndex();
+  readonly #objects = new ObjectIndex<Tracked>();
   readonly #creates = new BurstGauge();
   readonly #queue: WorkQueue;
-  readonly #reporter: Reporter;
-  /** Slots are moments of the wall clock; the queue runs on the monotonic one. */
-  readonly #wallToMonotonic: number;
+  readonly #agenda: Agenda;
 
   constructor(options: ControllerOptions) {
     this.#options = options;
     this.#clock = options.deps.clock;
-    this.#reporter = new Reporter(options);
-    this.#wallToMonotonic = this.#clock.monotonic() - this.#clock.now();
     this.#queue = new WorkQueue({
       clock: this.#clock,
       workers: options.workers,
       // Adoptions follow a burst of creates at a pace that leaves the API server to those who create.
       limits: { [URGENCY.check]: 8, [URGENCY.adopt]: 2 },
-      work: (key, due, urgency) => this.#work(key, due, urgency),
+      work: (key, due, urgency) => turns.work(key, due, urgency),
     });
+    this.#agenda = new Agenda(this.#clock, this.#queue);
+    const turns = new Turns(options, this.#objects, this.#agenda);
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#objects.size;
   }
 
   get depth(): number {
     return this.#queue.depth;
   }
 
+  /** What is kept of each object; it may change while somebody walks through it. */
+  objects(): Iterable<Tracked> {
+    return this.#objects.all();
+  }
+
   /** True if this Secret is the target of some ExternalSecret. */
   isTarget(namespace: string, name: string): boolean {
-    return this.#index.isTarget(namespace, name);
+    return this.#objects.isTarget(namespace, name);
   }
 
-  /** The object as it was seen last. */
-  find(namespace: string, name: string): ExternalSecret | undefined {
-    return this.#entries.get(keyOf(namespace, name))?.es;
-  }
-
-  upsert(object: ExternalSecret): void {
-    const key = keyOf(object.metadata.namespace, object.metadata.name);
-    // managedFields are the larger part of an object and nothing here reads them.
-    const { managedFields: _, ...metadata } = object.metadata;
-    const es: ExternalSecret = { ...object, metadata };
-    const before = this.#entries.get(key);
-    if (before !== undefined && before.es.metadata.uid === es.metadata.uid) {
-      this.#index.remove(key, before.es);
-      before.es = es;
-      before.cadence = cadenceOf(es.spec);
-      this.#index.add(key, es);
-      this.#update(key, before);
-      return;
+  /** The Secrets that are there as far as is known, in the version that was seen or written last. */
+  *targets(): Iterable<Interest> {
+    for (const { target, memory, absent } of this.#objects.all()) {
+      const { secretVersion: resourceVersion } = memory;
+      if (target === undefined || resourceVersion === undefined || absent) continue;
+      const slash = target.indexOf('/');
+      yield { namespace: target.slice(0, slash), name: target.slice(slash + 1), resourceVersion };
     }
-    if (before !== undefined) this.delete(es.metadata.namespace, es.metadata.name);
-    const cadence = cadenceOf(es.spec);
-    const entry: Entry = {
-      es,
-      handled: undefined,
-      memory: {},
-      failures: 0,
-      cadence,
-      phase: cadence.interval > 0 ? phaseOf(key, cadence.interval) : 0,
-      wanted: false,
-      dueAt: Number.POSITIVE_INFINITY,
-      seenVersion: undefined,
-      absent: false,
-    };
-    this.#entries.set(key, entry);
-    this.#index.add(key, es);
-    this.#update(key, entry);
+  }
+
+  /** The object as it was seen last, without managedFields. */
+  find(namespace: string, name: string): ExternalSecret | undefined {
+    const tracked = this.#objects.get(keyOf(namespace, name));
+    return tracked && unpack(tracked.packed);
+  }
+
+  /** @param key `namespace/name`, if somebody else keeps that string, too */
+  upsert(es: ExternalSecret, key = keyOf(es.metadata.namespace, es.metadata.name)): void {
+    const { namespace, name, uid } = es.metadata;
+    const before = this.#objects.get(key);
+    const same = before !== undefined && unpack(before.packed).metadata.uid === uid;
+    if (before !== undefined && !same) this.delete(namespace, name);
+    const tracked = same ? before : track(key, es);
+    if (same) observe(tracked, es);
+    this.#objects.put(tracked, es);
+    this.#update(tracked, es);
   }
 
   delete(namespace: string | undefined, name: string | undefined): void {
-    const key = keyOf(namespace, name);
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return;
-    this.#entries.delete(key);
-    this.#index.remove(key, entry.es);
-    this.#queue.remove(key);
-    const labels = { namespace: namespace ?? '', name: name ?? '' };
-    this.#reporter.forget(labels);
+    const tracked = this.#objects.get(keyOf(namespace, name));
+    if (tracked === undefined) return;
+    this.#objects.remove(tracked);
+    this.#queue.remove(tracked.key);
   }
 
   /** The metadata of a target changed: look at it, unless it is what we wrote ourselves. */
   targetChanged(namespace: string, name: string, resourceVersion: string): void {
-    for (const key of this.#index.ofTarget(namespace, name)) {
-      const entry = this.#entries.get(key);
-      if (entry === undefined || entry.memory.secretVersion === resourceVersion) continue;
-      if (this.#queue.isRunning(key)) {
-        entry.seenVersion = resourceVersion;
+    for (const tracked of this.#objects.ofTarget(namespace, name)) {
+      if (tracked.memory.secretVersion === resourceVersion) continue;
+      if (this.#queue.isRunning(tracked.key)) {
+        tracked.seenVersion = resourceVersion;
         continue;
       }
-      entry.memory.secretVersion = undefined;
-      // An Orphan is not kept from drifting; its next refresh compares it (eso.md 2.3).
-      if (!isOrphan(entry.es)) this.#look(key, entry);
+      tracked.memory.secretVersion = undefined;
+      if (!tracked.orphan) this.#agenda.look(tracked);
     }
   }
 
   /** The target is gone: make it anew at once. */
   targetDeleted(namespace: string, name: string): void {
-    for (const key of this.#index.ofTarget(namespace, name)) {
-      const entry = this.#entries.get(key);
-      if (entry === undefined || entry.absent) continue;
-      entry.memory.secretVersion = undefined;
-      if (isOrphan(entry.es)) continue;
-      if (this.#queue.isRunning(key)) entry.seenVersion = 'deleted';
-      else this.syncNow(key);
+    for (const tracked of this.#objects.ofTarget(namespace, name)) {
+      if (tracked.absent) continue;
+      tracked.memory.secretVersion = undefined;
+      if (tracked.orphan) continue;
+      if (this.#queue.isRunning(tracked.key)) tracked.seenVersion = 'deleted';
+      else this.#agenda.syncNow(tracked);
     }
   }
 
-  /** Syncs one object as soon as a worker is free. */
+  /** Syncs one object (`namespace/name`) as soon as a worker is free. */
   syncNow(key: string): void {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return;
-    entry.wanted = true;
-    this.#queue.add(key, this.#clock.monotonic(), URGENCY.now);
+    const tracked = this.#objects.get(key);
+    if (tracked !== undefined) this.#agenda.syncNow(tracked);
   }
 
   /** Who uses this store tries again: all of them if its spec changed, else those that failed or wait. */
   storeUsable(store: string, changed: boolean): void {
-    for (const key of this.#index.ofStore(store)) {
-      const entry = this.#entries.get(key);
-      if (entry === undefined) continue;
-      const failed = entry.failures > 0 || readyCondition(entry.es.status)?.status !== 'True';
-      if (failed) entry.failures = 0;
-      if (failed || (changed && entry.cadence.interval > 0)) this.syncNow(key);
+    for (const tracked of this.#objects.ofStore(store)) {
+      const failed = forgiven(tracked);
+      if (failed || (changed && tracked.cadence.interval > 0)) this.#agenda.syncNow(tracked);
     }
   }
 
@@ -219,13 +147,10 @@ export class Controller {
   policiesChanged(concerns: (namespace: string) => boolean): void {
     const now = this.#clock.monotonic();
     let count = 0;
-    for (const [key, entry] of this.#entries) {
-      if (!concerns(entry.es.metadata.namespace ?? '')) continue;
-      const failed = entry.failures > 0 || readyCondition(entry.es.status)?.status !== 'True';
-      if (failed) entry.failures = 0;
-      else if (entry.cadence.interval <= 0) continue;
-      entry.wanted = true;
-      this.#queue.add(key, now + count * POLICY_PACE_MS, URGENCY.refresh);
+    for (const tracked of this.#objects.all()) {
+      if (!concerns(namespaceOf(tracked))) continue;
+      if (!forgiven(tracked) && tracked.cadence.interval <= 0) continue;
+      this.#agenda.syncAt(tracked, now + count * POLICY_PACE_MS, URGENCY.refresh);
       count += 1;
     }
   }
@@ -235,8 +160,8 @@ export class Controller {
   }
 
   /** Decides, after an event of the object itself, when it is due. */
-  #update(key: string, entry: Entry): void {
-    const { es } = entry;
+  #update(tracked: Tracked, es: ExternalSecret): void {
+    const { key } = tracked;
     const now = this.#clock.monotonic();
     if (es.metadata.deletionTimestamp !== undefined) {
       this.#queue.remove(key);
@@ -245,236 +170,42 @@ export class Controller {
     }
     const version = currentVersion(es);
     // Not by generation alone: an edit through an older version's conversion data does not raise it.
-    const handled = `${version}|${specHash(es.spec)}`;
-    const never = neverSynced(es);
-    if (entry.handled === undefined) {
-      entry.handled = handled;
-      const outdated = es.status?.syncedResourceVersion !== version && entry.cadence.onEdit;
-      const failed = readyCondition(es.status)?.status !== 'True';
-      if (never && this.#options.isPending(es.metadata.namespace ?? '', targetName(es))) {
-        entry.wanted = true;
-        this.#queue.add(key, now + this.#creates.arrived(now), URGENCY.adopt);
-      } else if (never || outdated || failed || refreshedInFuture(es, entry.cadence, this.#clock.now()))
-        this.syncNow(key);
-      else this.#queue.add(key, now, URGENCY.check);
+    const handled = specHash([version, es.spec]);
+    if (tracked.handled === undefined) {
+      tracked.handled = handled;
+      this.#first(tracked, es, version, now);
       return;
     }
-    if (entry.handled === handled) return;
-    entry.handled = handled;
-    if (entry.cadence.onEdit || never) {
-      this.syncNow(key);
+    if (tracked.handled === handled) return;
+    tracked.handled = handled;
+    if (tracked.cadence.onEdit || neverSynced(es)) {
+      this.#agenda.syncNow(tracked);
       return;
     }
     // With refreshInterval 0 and with CreatedOnce values are fetched once, and edits change nothing, as in ESO; but the Secret that
     // the spec now names has to be there.
-    entry.dueAt = Number.POSITIVE_INFINITY;
-    this.#look(key, entry);
+    tracked.dueAt = undefined;
+    this.#agenda.look(tracked);
   }
 
-  /** Looks at the target, without asking the provider unless it has drifted. */
-  #look(key: string, entry: Entry): void {
-    entry.memory.secretVersion = undefined;
-    // A sync that comes anyway looks, too.
-    if (!entry.wanted) this.#queue.set(key, this.#clock.monotonic(), URGENCY.check);
-  }
-
-  async #work(key: string, due: number, urgency: Urgency): Promise<void> {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return;
-    const { log, stop } = this.#options;
-    const signal = AbortSignal.any([stop, AbortSignal.timeout(SYNC_TIMEOUT_MS)]);
-    entry.seenVersion = undefined;
-    try {
-      if (entry.es.metadata.deletionTimestamp !== undefined) {
-        return await removeEsoFinalizer(this.#options.deps.kube, entry.es, signal);
-      }
-      if (!entry.wanted && urgency === URGENCY.check) await this.#check(key, entry, signal);
-      else if (!this.#waitsForWindow(key, entry)) await this.#sync(key, entry, due, signal);
-    } catch (error) {
-      // Only what is not the object's own failure comes here: a status that could not be written, say.
-      log.warn({ key, err: error }, 'sync not finished, trying again');
-      if (this.#entries.get(key) === entry)
-        this.#queue.set(
-          key,
-          this.#clock.monotonic() + retryDelay(1, { interval: 5_000, synced: false, random: Math.random() }),
-          URGENCY.now,
-        );
-    }
-    this.#afterwards(key, entry);
-  }
-
-  /** What was seen of the target while the sync ran: was it our own write? */
-  #afterwards(key: string, entry: Entry): void {
-    const seen = entry.seenVersion;
-    if (seen === undefined || seen === entry.memory.secretVersion || this.#entries.get(key) !== entry) return;
-    entry.memory.secretVersion = undefined;
-    if (isOrphan(entry.es)) return;
-    if (seen !== 'deleted') this.#look(key, entry);
-    else if (!entry.absent) this.syncNow(key);
-  }
-
-  async #check(key: string, entry: Entry, signal: AbortSignal): Promise<void> {
-    const verified = await verifyTarget(entry.es, entry.memory, this.#options.deps, signal);
-    if (!verified.valid) {
-      this.syncNow(key);
-      return;
-    }
-    // Somebody else wrote it, perhaps a label of ours: the next refresh compares the whole Secret once.
-    const { digest: _, ...rest } = entry.memory;
-    entry.memory = { ...rest, secretVersion: verified.version };
-    if (Number.isFinite(entry.dueAt)) this.#schedule(key, entry, entry.dueAt);
-    else this.#scheduleFirst(key, entry);
-  }
-
-  async #sync(key: string, entry: Entry, due: number, signal: AbortSignal): Promise<void> {
-    const { deps, stores } = this.#options;
-    const { es } = entry;
-    const started = this.#clock.monotonic();
-    const gated = entry.wanted ? undefined : this.#failedStore(es);
-    entry.wanted = false;
-    let result: Reconciled;
-    try {
-      // A store that is known to fail is asked once a tick, not once an object.
-      if (gated !== undefined) await stores.validate(gated, due);
-      result = await reconcile(
-        { es, memory: entry.memory, first: neverSynced(es), notBefore: due },
-        deps,
-        signal,
-      );
-    } catch (error) {
-      result = { result: 'failed', error: new SyncError('fetch', notReady(gated, toEsaError(error))) };
-    }
-    if (signal.aborted && this.#options.stop.aborted) return;
-    if (this.#entries.get(key) !== entry) return;
-    await this.#report(key, entry, es, result, this.#clock.monotonic() - started, signal);
-  }
-
-  #failedStore(es: ExternalSecret): string | undefined {
-    return storesOf(es).find((store) => this.#options.stores.failure(store) !== undefined);
-  }
-
-  async #report(
-    key: string,
-    entry: Entry,
-    es: ExternalSecret,
-    result: Reconciled,
-    milliseconds: number,
-    signal: AbortSignal,
-  ): Promise<void> {
-    if (result.result === 'ignored') return;
-    this.#reporter.attempted(es, milliseconds);
-    const now = this.#clock.now();
-    if (result.result === 'failed') {
-      const { error } = result;
-      // A namespace on its way out takes the object with it: nothing to report, nothing to try.
-      if (isNamespaceTerminating(error.cause)) return;
-      entry.failures += 1;
-      // That a store is left alone for a moment is no news for who knows that it fails: the status keeps the cause.
-      const known = error.code === 'STORE_UNAVAILABLE' && readyCondition(es.status)?.status === 'False';
-      if (known) this.#reporter.failedAgain(es);
-      else this.#reporter.failed(es, error, entry.failures === 1);
-      if (entry.failures === 1 && CREDENTIALS_REFUSED.has(error.code)) {
-        for (const store of storesOf(es)) this.#options.stores.suspect(store);
-      }
-      const delay = retryDelay(entry.failures, {
-        interval: entry.cadence.interval,
-        synced: !neverSynced(es),
-        retryAfterMs: error.retryAfterMs,
-        random: Math.random(),
-      });
-      this.#schedule(key, entry, this.#clock.monotonic() + delay);
-      if (!known) await this.#write(entry, es, failedStatus(es, error, now), signal);
-      return;
-    }
-    entry.failures = 0;
-    const before = entry.memory;
-    entry.memory = { ...result.memory, missing: result.missing, verdicts: result.verdicts };
-    entry.absent = result.outcome !== 'synced';
-    if (result.stores.length > 0) entry.phase = this.#phase(es, result.stores, entry.cadence.interval);
-    this.#reporter.synced(es, result, before, milliseconds);
-    if (result.action === 'created' && neverSynced(es) && (await this.#options.expectations.of(es, signal)))
-      this.#reporter.late(es);
-    this.#scheduleRefresh(key, entry);
-    const status = syncedStatus({
-      es,
-      outcome: result.outcome,
-      target: targetName(es),
-      refreshedAt: result.refreshedAt,
-      now,
-      interval: entry.cadence.interval,
-    });
-    await this.#write(entry, es, status, signal);
-  }
-
-  async #write(
-    entry: Entry,
-    es: ExternalSecret,
-    status: ExternalSecretStatus | undefined,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const written = await writeStatus(this.#options.deps.kube, es, status, this.#options.metrics, signal);
-    // The watch will say so too, but the next sync may begin before.
-    if (written !== undefined && entry.es.metadata.uid === es.metadata.uid)
-      entry.es = { ...entry.es, status: written };
-  }
-
-  #scheduleRefresh(key: string, entry: Entry): void {
-    const { interval } = entry.cadence;
-    if (interval <= 0) return;
-    const slot = nextSlot(this.#clock.now(), interval, entry.phase);
-    this.#schedule(key, entry, slot + this.#wallToMonotonic);
-  }
-
-  /** The first turn of an object that an earlier process synced: soon, if it was due while nobody was there. */
-  #scheduleFirst(key: string, entry: Entry): void {
-    if (isOverdue(entry.es, entry.cadence, this.#clock.now()))
-      this.#schedule(key, entry, this.#clock.monotonic() + (entry.phase % CATCH_UP_MS));
-    else this.#scheduleRefresh(key, entry);
-  }
-
-  /** True if the turn was put off until its sync windows open. */
-  #waitsForWindow(key: string, entry: Entry): boolean {
-    if (entry.wanted) return false;
-    const opens = windowOpens(entry.es, entry.cadence, this.#clock.now());
-    if (opens === undefined) return false;
-    this.#schedule(key, entry, opens + this.#wallToMonotonic + phaseOf(key, WINDOW_SPREAD_MS));
-    return true;
-  }
-
-  /** The next ordinary turn; what came in while the sync ran (a new spec) goes first and stays. */
-  #schedule(key: string, entry: Entry, due: number): void {
-    entry.dueAt = due;
-    if (!entry.wanted) this.#queue.set(key, due, URGENCY.refresh);
-  }
-
-  /** Objects that read the same remote object through the same identity get the same phase. */
-  #phase(es: ExternalSecret, stores: readonly ResolvedStore[], interval: number): number {
-    if (interval <= 0) return 0;
-    const names = plan(es).reads.flatMap(({ source }) => {
-      if (source.kind === 'generator') return [];
-      const { kind, name } = source.store;
-      return stores
-        .filter((store) => keyOfStore(store.object) === storeKey(kind, es.metadata.namespace, name))
-        .map(({ identity, provider, config }) =>
-          source.kind === 'read'
-            ? `${identity}|${provider.canonicalKey(config, source.remote)}`
-            : `${identity}|find ${JSON.stringify(source.request)}`,
-        );
-    });
-    const [smallest] = names.sort();
-    return phaseOf(smallest ?? keyOf(es.metadata.namespace, es.metadata.name), interval);
+  /** It is seen for the first time by this process. */
+  #first(tracked: Tracked, es: ExternalSecret, version: string, now: number): void {
+    const { cadence, key } = tracked;
+    const never = neverSynced(es);
+    const outdated = es.status?.syncedResourceVersion !== version && cadence.onEdit;
+    const inFuture = refreshedInFuture(es, cadence, this.#clock.now());
+    if (never && this.#options.isPending(namespaceOf(tracked), targetName(es)))
+      this.#agenda.syncAt(tracked, now + this.#creates.arrived(now), URGENCY.adopt);
+    else if (never || outdated || !tracked.ready || inFuture) this.#agenda.syncNow(tracked);
+    else this.#queue.add(key, now, URGENCY.check);
   }
 }
 
-const isOrphan = (es: ExternalSecret): boolean => creationPolicyOf(es.spec) === 'Orphan';
+const namespaceOf = ({ key }: Tracked): string => key.slice(0, key.indexOf('/'));
 
-/** Why an object whose store fails is not tried. */
-function notReady(gated: string | undefined, error: EsaError): EsaError {
-  if (error.code === 'STORE_UNAVAILABLE') return error;
-  const [, namespace, name = ''] = (gated ?? '').split('/');
-  const label = storeLabel(storeKind(gated), namespace, name);
-  return new EsaError(error.code, `${label} is not ready: ${error.message}`);
+/** True if it failed or waits; its failures count no more. */
+function forgiven(tracked: Tracked): boolean {
+  const failed = tracked.failures > 0 || !tracked.ready;
+  if (failed) tracked.failures = 0;
+  return failed;
 }
-
-const storeKind = (key: string | undefined): 'SecretStore' | 'ClusterSecretStore' =>
-  key?.startsWith('Cluster') ? 'ClusterSecretStore' : 'SecretStore';

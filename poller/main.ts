@@ -28,6 +28,7 @@ import {
   runProgram,
   wordFlag,
 } from '../runtime/program.ts';
+import { ObjectMetrics } from './object-series.ts';
 import { Poller } from './poller.ts';
 
 const FLAGS = {
@@ -45,6 +46,10 @@ const FLAGS = {
     default: '15s',
   },
   workers: { help: 'How many ExternalSecrets are synced at a time.', default: '32' },
+  'object-metrics': {
+    help: 'Whether /metrics has series for each ExternalSecret: on, off, or auto (up to 20,000 of them).',
+    default: 'auto',
+  },
   'cluster-external-secrets': {
     help: 'Whether ClusterExternalSecrets are carried out: true or false.',
     default: 'true',
@@ -88,6 +93,10 @@ await runProgram(
       'true',
       'false',
     ]);
+    const objectMetrics = new ObjectMetrics(
+      wordFlag('object-metrics', flags['object-metrics'], ['auto', 'on', 'off']),
+      logger,
+    );
     const workers = integerFlag('workers', flags.workers, 1, 1024);
     const metricsPort = integerFlag('metrics-port', flags['metrics-port'], 0, 65_535);
     scrubVaultEnvironment();
@@ -141,6 +150,7 @@ await runProgram(
     });
     const http = await serveOperational({
       registry,
+      series: () => poller?.objectSeries(objectMetrics),
       port: metricsPort,
       address: flags['bind-address'],
       healthz: () => (ended ? 'stopping' : undefined),

@@ -28,6 +28,7 @@ import { ClusterExternalSecrets } from './cluster-external-secrets.ts';
 import { Controller } from './controller.ts';
 import { Expectations } from './expectations.ts';
 import { keyOf } from './object-index.ts';
+import type { ObjectMetrics } from './object-series.ts';
 import { PolicyWatch } from './policy-watch.ts';
 import type { ReporterMetrics } from './report.ts';
 import { StoreMonitor } from './store-monitor.ts';
@@ -59,13 +60,15 @@ const PER_STORE = 32;
 /** How long a value may be shared after it was read: objects that are due at one moment begin within it. */
 const SHARE_MS = 1_000;
 const READ_TIMEOUT_MS = 10_000;
+/** ExternalSecrets in one page of a list: one page is parsed in one go, and 500 of them block for 20 ms and more. */
+const PAGE_SIZE = 200;
 /** The watch is a hint, this list the truth. */
 const RELIST_MS = 30 * 60_000;
 
 export class Poller {
   readonly #options: PollerOptions;
   #synced = false;
-  #depth = (): number => 0;
+  #controller: Controller | undefined;
   #policies: PolicyWatch | undefined;
   #connections: Connections | undefined;
 
@@ -80,7 +83,13 @@ export class Poller {
 
   /** Objects that wait for a sync, or are in one. */
   get depth(): number {
-    return this.#depth();
+    return this.#controller?.depth ?? 0;
+  }
+
+  /** The metrics of single objects; undefined if they are not wanted. */
+  objectSeries(metrics: ObjectMetrics): AsyncIterable<string> | undefined {
+    const controller = this.#controller;
+    return controller && metrics.text(controller.size, () => controller.objects());
   }
 
   /** For how long the policies could not be followed, seconds. */
@@ -196,12 +205,12 @@ export class Poller {
       onAlive: (ns, name) => controller.syncNow(keyOf(ns, name)),
       onSwept: () => metrics.swept.inc(),
     });
-    this.#depth = () => controller.depth;
+    this.#controller = controller;
 
     const storeReflectors = STORE_KINDS.map((kind) => this.#storeReflector(kind, stores));
     const objects = this.#reflector<ExternalSecret>('externalsecrets', {
-      onUpsert: (object) => {
-        controller.upsert(object);
+      onUpsert: (object, key) => {
+        controller.upsert(object, key);
         fleet?.externalSecretChanged(object);
       },
       onDelete: (gone) => {
@@ -269,6 +278,7 @@ export class Poller {
       log,
       path: resourcePath({ group: GROUP, version: HUB_VERSION, resource }),
       handlers,
+      pageSize: PAGE_SIZE,
       relistMs: RELIST_MS,
     });
   }
@@ -290,6 +300,13 @@ export class Poller {
       path: '/api/v1/secrets',
       metadataOnly: true,
       relistMs: RELIST_MS,
+      interests: function* () {
+        yield* controller.targets();
+        for (const { namespace, name } of sweeper.pending())
+          yield { namespace, name, resourceVersion: undefined };
+        for (const { kind, namespace, name } of stores.dependencies())
+          if (kind === 'Secret') yield { namespace, name, resourceVersion: undefined };
+      },
       handlers: {
         onUpsert: ({ metadata }) => {
           const { namespace = '', name = '', uid = '', resourceVersion = '' } = metadata;

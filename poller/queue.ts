@@ -3,6 +3,7 @@
  */
 import TinyQueue from 'tinyqueue';
 import type { Clock } from '../api/clock.ts';
+import { type Deadline, DeadlineHeap } from './deadline-heap.ts';
 
 /**
  * Lower is sooner: what somebody waits for goes before what is only due; then looks at Secrets that may have
@@ -11,7 +12,7 @@ import type { Clock } from '../api/clock.ts';
 export const URGENCY = { now: 0, refresh: 1, check: 2, adopt: 3 } as const;
 export type Urgency = (typeof URGENCY)[keyof typeof URGENCY];
 
-interface Ticket {
+interface Ticket extends Deadline {
   readonly key: string;
   readonly due: number;
   readonly urgency: Urgency;
@@ -33,8 +34,9 @@ const LONGEST_TIMEOUT_MS = 60_000;
 
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
-  /** Waiting for their moment. Tickets that were replaced stay inside and are skipped when they come up. */
-  readonly #later = new TinyQueue<Ticket>([], (a, b) => a.due - b.due);
+  /** Waiting for their moment. */
+  readonly #later = new DeadlineHeap<Ticket>();
+  /** Waiting for a worker. Tickets that were replaced stay inside and are skipped when they come up. */
   readonly #ready = Object.values(URGENCY).map((urgency) => ({
     urgency,
     tickets: new TinyQueue<Ticket>([], (a, b) => a.due - b.due || a.sequence - b.sequence),
@@ -44,6 +46,7 @@ export class WorkQueue {
   readonly #running = new Map<string, Promise<void>>();
   #sequence = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #wakesAt = 0;
   #stopped = false;
 
   constructor(options: WorkQueueOptions) {
@@ -67,22 +70,21 @@ export class WorkQueue {
     if (this.#stopped) return;
     const present = this.#valid.get(key);
     if (present !== undefined && present.due <= due && present.urgency <= urgency) return;
-    this.#put({
-      key,
-      due: Math.min(due, present?.due ?? due),
-      urgency: Math.min(urgency, present?.urgency ?? urgency) as Urgency,
-      sequence: this.#sequence++,
-    });
+    const soonest = Math.min(due, present?.due ?? due);
+    this.#put(key, soonest, Math.min(urgency, present?.urgency ?? urgency) as Urgency);
   }
 
   /** Like add, but a later moment replaces a sooner one. */
   set(key: string, due: number, urgency: Urgency): void {
-    if (!this.#stopped) this.#put({ key, due, urgency, sequence: this.#sequence++ });
+    if (!this.#stopped) this.#put(key, due, urgency);
   }
 
   /** Takes the key out; what runs goes on. */
   remove(key: string): void {
+    const ticket = this.#valid.get(key);
+    if (ticket === undefined) return;
     this.#valid.delete(key);
+    this.#later.remove(ticket);
   }
 
   /** No more work is begun; resolves when what runs has ended. */
@@ -93,25 +95,33 @@ export class WorkQueue {
     await Promise.all(this.#running.values());
   }
 
-  #put(ticket: Ticket): void {
-    this.#valid.set(ticket.key, ticket);
+  #put(key: string, due: number, urgency: Urgency): void {
+    const before = this.#valid.get(key);
+    if (before !== undefined) this.#later.remove(before);
+    const ticket: Ticket = { key, due, urgency, sequence: this.#sequence++, place: -1 };
+    this.#valid.set(key, ticket);
     this.#later.push(ticket);
     this.#schedule();
   }
 
   #schedule(): void {
-    clearTimeout(this.#timer);
     const next = this.#later.peek();
     if (next === undefined || this.#stopped) return;
-    const wait = Math.ceil(next.due - this.#options.clock.monotonic());
-    this.#timer = setTimeout(() => this.#wake(), Math.min(Math.max(wait, 0), LONGEST_TIMEOUT_MS));
+    // The timer that runs comes soon enough for most; setting one costs more than all the rest here.
+    if (this.#timer !== undefined && this.#wakesAt <= next.due) return;
+    clearTimeout(this.#timer);
+    const now = this.#options.clock.monotonic();
+    const wait = Math.min(Math.max(Math.ceil(next.due - now), 0), LONGEST_TIMEOUT_MS);
+    this.#wakesAt = now + wait;
+    this.#timer = setTimeout(() => this.#wake(), wait);
   }
 
   #wake(): void {
+    this.#timer = undefined;
     const now = this.#options.clock.monotonic();
     for (let next = this.#later.peek(); next !== undefined && next.due <= now; next = this.#later.peek()) {
-      this.#later.pop();
-      if (this.#valid.get(next.key) === next) this.#ready[next.urgency]?.tickets.push(next);
+      this.#later.remove(next);
+      this.#ready[next.urgency]?.tickets.push(next);
     }
     this.#dispatch();
     this.#schedule();

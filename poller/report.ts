@@ -1,4 +1,4 @@
-/** What a sync leaves behind for people: metrics, events, and the log's line for each change. Never a value. */
+/** What a sync leaves behind for people: counters, events, and the log's line for each change. Never a value. */
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { Verdict } from '../policy/policy-subject.ts';
@@ -11,14 +11,9 @@ import type { Memory, Reconciled } from '../sync/reconcile.ts';
 import { readyCondition } from '../sync/status.ts';
 import { storeLabel } from '../sync/stores.ts';
 
-interface Labels extends Record<string, string> {
-  namespace: string;
-  name: string;
-}
-
 export type Synced = Extract<Reconciled, { result: 'synced' }>;
 
-const labelsOf = (es: ExternalSecret): Labels => ({
+const labelsOf = (es: ExternalSecret): { namespace: string; name: string } => ({
   namespace: es.metadata.namespace ?? '',
   name: es.metadata.name ?? '',
 });
@@ -36,33 +31,19 @@ export class Reporter {
     this.#log = options.log;
   }
 
-  attempted(es: ExternalSecret, milliseconds: number): void {
-    this.#metrics.syncs.inc(labelsOf(es));
-    this.#metrics.duration.set(labelsOf(es), Math.round(milliseconds * 1e6));
-  }
-
   /** @param first the first failure in a row: others are told only if they are about something else */
   failed(es: ExternalSecret, error: SyncError, first: boolean): void {
     const labels = labelsOf(es);
-    this.#metrics.syncErrors.inc(labels);
-    this.#condition(labels, 'False');
     if (!first && readyCondition(es.status)?.message === error.conditionMessage) return;
     this.#log.warn({ ...labels, err: error }, 'sync failed');
     this.#count(deniedIn(error));
     this.#events.record(es, 'Warning', 'UpdateFailed', error.message);
   }
 
-  /** It failed, and nothing that people have not been told. */
-  failedAgain(es: ExternalSecret): void {
-    this.#metrics.syncErrors.inc(labelsOf(es));
-    this.#condition(labelsOf(es), 'False');
-  }
-
   /** @param before what was kept of the sync before: what it told already is not told again */
   synced(es: ExternalSecret, result: Synced, before: Memory, milliseconds: number): void {
     const labels = labelsOf(es);
     const { action } = result;
-    this.#condition(labels, 'True');
     if (action === 'created' || action === 'adopted') {
       this.#events.record(es, 'Normal', 'Created', 'secret created');
     }
@@ -104,13 +85,6 @@ export class Reporter {
     );
   }
 
-  /** The object is gone, and so are its series. */
-  forget(labels: Labels): void {
-    const { syncs, syncErrors, condition, duration } = this.#metrics;
-    for (const metric of [syncs, syncErrors, duration]) metric.remove(labels);
-    for (const status of ['True', 'False']) condition.remove({ ...labels, condition: 'Ready', status });
-  }
-
   /** What a policy would refuse if it did more than warn or audit. */
   #violations(es: ExternalSecret, verdicts: readonly Verdict[], before: readonly Verdict[]): void {
     const told = new Set(before.map(describeVerdict));
@@ -124,11 +98,5 @@ export class Reporter {
   #count(verdicts: readonly Verdict[]): void {
     for (const { policy, rule, effect } of verdicts)
       this.#metrics.policy.violations.inc({ policy, rule, effect });
-  }
-
-  #condition(labels: Labels, status: 'True' | 'False'): void {
-    const { condition } = this.#metrics;
-    condition.set({ ...labels, condition: 'Ready', status }, 1);
-    condition.set({ ...labels, condition: 'Ready', status: status === 'True' ? 'False' : 'True' }, 0);
   }
 }

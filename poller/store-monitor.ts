@@ -161,6 +161,11 @@ export class StoreMonitor {
     return this.#dependencies.has(dependencyKey(dependency));
   }
 
+  /** What stores read from the cluster. */
+  *dependencies(): Iterable<StoreDependency> {
+    for (const key of this.#dependencies.keys()) yield dependencyOf(key);
+  }
+
   /** An object failed with the credentials of this store: look at the store itself, once for all of them. */
   suspect(key: string): void {
     if (this.#entries.get(key)?.error === undefined)
@@ -303,6 +308,11 @@ export class StoreMonitor {
 
 const dependencyKey = (dependency: StoreDependency): string =>
   `${dependency.kind}/${dependency.namespace}/${dependency.name}`;
+
+function dependencyOf(key: string): StoreDependency {
+  const [kind = '', namespace = '', name = ''] = key.split('/');
+  return { kind: kind as StoreDependency['kind'], namespace, name };
+}
 
 /** How often a store is validated: seconds, or a Go duration; 0 or nothing = the default (eso.md 4.1). */
 function intervalOf(object: StoreObject): number {

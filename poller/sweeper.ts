@@ -54,6 +54,11 @@ export class Sweeper {
     return this.#pending.size;
   }
 
+  /** The Secrets that were seen with a marker. */
+  pending(): Iterable<{ readonly namespace: string; readonly name: string }> {
+    return this.#pending.values();
+  }
+
   start(): void {
     this.#timer = setTimeout(() => {
       this.#round = this.#sweep().finally(() => {

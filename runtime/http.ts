@@ -1,10 +1,14 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { Registry } from 'prom-client';
 
 /** What the plain HTTP port of a program serves. */
 export interface OperationalEndpoints {
   readonly registry: Registry;
+  /** More lines for /metrics, made piece by piece at each scrape; undefined = none. */
+  readonly series?: () => AsyncIterable<string> | undefined;
   /** undefined = fine, else a short reason for a 503. */
   readonly healthz: () => string | undefined;
   readonly readyz: () => string | undefined;
@@ -13,6 +17,21 @@ export interface OperationalEndpoints {
 function answer(response: ServerResponse, status: number, type: string, body: string): void {
   response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
   response.end(body);
+}
+
+async function answerMetrics(
+  response: ServerResponse,
+  { registry, series }: Pick<OperationalEndpoints, 'registry' | 'series'>,
+): Promise<void> {
+  const text = await registry.metrics();
+  const more = series?.();
+  if (more === undefined) return answer(response, 200, registry.contentType, text);
+  response.writeHead(200, { 'content-type': registry.contentType, 'cache-control': 'no-store' });
+  const pieces = async function* (): AsyncGenerator<string> {
+    yield text;
+    yield* more;
+  };
+  await pipeline(Readable.from(pieces()), response);
 }
 
 /**
@@ -30,10 +49,11 @@ export async function serveOperational(
     if (path === '/healthz') return probe(response, options.healthz());
     if (path === '/readyz') return probe(response, options.readyz());
     if (path !== '/metrics') return answer(response, 404, 'text/plain', 'not found\n');
-    options.registry.metrics().then(
-      (text) => answer(response, 200, options.registry.contentType, text),
-      () => answer(response, 500, 'text/plain', 'metrics failed\n'),
-    );
+    answerMetrics(response, options).catch(() => {
+      // Who scrapes has gone away, or sees by the end of the connection that the rest is missing.
+      if (response.headersSent) response.destroy();
+      else answer(response, 500, 'text/plain', 'metrics failed\n');
+    });
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

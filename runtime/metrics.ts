@@ -160,32 +160,7 @@ export function certificateMetrics(
 
 /** @param depth how many objects wait for a sync or run, asked at each scrape */
 export function pollerMetrics(registry: Registry, depth: () => number) {
-  const object = ['name', 'namespace'] as const;
   return {
-    syncs: new Counter({
-      name: 'externalsecret_sync_calls_total',
-      help: 'Attempts to sync.',
-      labelNames: object,
-      registers: [registry],
-    }),
-    syncErrors: new Counter({
-      name: 'externalsecret_sync_calls_error',
-      help: 'Failed attempts to sync.',
-      labelNames: object,
-      registers: [registry],
-    }),
-    condition: new Gauge({
-      name: 'externalsecret_status_condition',
-      help: 'Current condition of an ExternalSecret.',
-      labelNames: [...object, 'condition', 'status'] as const,
-      registers: [registry],
-    }),
-    duration: new Gauge({
-      name: 'externalsecret_reconcile_duration',
-      help: 'Duration of the last sync, nanoseconds.',
-      labelNames: object,
-      registers: [registry],
-    }),
     adopted: new Counter({
       name: 'esa_adoptions_total',
       help: 'Secrets of admission that were adopted.',

@@ -8,7 +8,7 @@ import {
   ProviderError,
   type RemoteObject,
 } from '../providers/contract.ts';
-import { orAbort } from './abort.ts';
+import { orAbort, timeLimit } from './abort.ts';
 import { SyncError } from './errors.ts';
 import type { FreshReads } from './fresh-reads.ts';
 import { type GeneratorReader, generate } from './generators.ts';
@@ -92,10 +92,13 @@ function readShared(
 ): Promise<Answer> {
   const shared = context.reads.get(readKey(store, source), context.notBefore, async () => {
     // Its own time limit, not the caller's: others may be waiting for the same answer.
-    const limit = AbortSignal.timeout(context.readTimeoutMs);
-    return context.withConnection<Answer>(store, limit, (connection) =>
-      source.kind === 'read' ? connection.read(source.remote, limit) : connection.find(source.request, limit),
+    const limit = timeLimit(context.readTimeoutMs);
+    const answer = context.withConnection<Answer>(store, limit.signal, (connection) =>
+      source.kind === 'read'
+        ? connection.read(source.remote, limit.signal)
+        : connection.find(source.request, limit.signal),
     );
+    return answer.finally(limit.end);
   });
   const what = source.kind === 'read' ? `reading ${source.remote.key}` : 'the find';
   return orAbort(shared, signal, `${what} from ${source.store.kind} ${source.store.name}`);

@@ -39,9 +39,9 @@ import type { TemplateReader } from './template-sources.ts';
 /** What is kept of an object between two syncs; no value is in it. */
 export interface Memory {
   /** Keyed hash of the provider's answers and of what else shapes the Secret. */
-  digest?: string;
+  digest?: string | undefined;
   /** Hash of what the Secret held of ours after the last sync, see `heldHash`. */
-  dataHash?: string;
+  dataHash?: string | undefined;
   /** resourceVersion in which the Secret is known to be as applied; undefined = look. */
   secretVersion?: string | undefined;
   /** Entries that were left out the last time since their secret is gone at the provider. */

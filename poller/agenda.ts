@@ -1,0 +1,79 @@
+/** When each object has its turn: puts them into the queue. */
+import type { Clock } from '../api/clock.ts';
+import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import { isOverdue, windowOpens } from './cadence.ts';
+import { URGENCY, type Urgency, type WorkQueue } from './queue.ts';
+import { nextSlot, phaseOf } from './schedule.ts';
+import type { Tracked } from './tracked.ts';
+
+/** An object that was due while no poller ran is read within this time after the start, not after one more interval. */
+const CATCH_UP_MS = 60_000;
+/** How far over the moment at which a sync window opens the reads are spread that waited for it. */
+const WINDOW_SPREAD_MS = 10_000;
+
+export class Agenda {
+  readonly #clock: Clock;
+  readonly #queue: WorkQueue;
+  /** Slots are moments of the wall clock; the queue runs on the monotonic one. */
+  readonly #wallToMonotonic: number;
+
+  constructor(clock: Clock, queue: WorkQueue) {
+    this.#clock = clock;
+    this.#queue = queue;
+    this.#wallToMonotonic = clock.monotonic() - clock.now();
+  }
+
+  /** Syncs the object as soon as a worker is free. */
+  syncNow(tracked: Tracked): void {
+    this.syncAt(tracked, this.#clock.monotonic(), URGENCY.now);
+  }
+
+  /** Syncs it at that moment at the latest (monotonic milliseconds), whatever its schedule says. */
+  syncAt(tracked: Tracked, due: number, urgency: Urgency): void {
+    tracked.wanted = true;
+    this.#queue.add(tracked.key, due, urgency);
+  }
+
+  /** Tries once more what was not finished, at that moment and not before. */
+  retry(tracked: Tracked, due: number): void {
+    this.#queue.set(tracked.key, due, URGENCY.now);
+  }
+
+  /** Looks at the target, without asking the provider unless it has drifted. */
+  look(tracked: Tracked): void {
+    tracked.memory.secretVersion = undefined;
+    // A sync that comes anyway looks, too.
+    if (!tracked.wanted) this.#queue.set(tracked.key, this.#clock.monotonic(), URGENCY.check);
+  }
+
+  /** The next ordinary turn; what came in while a sync ran (a new spec) goes first and stays. */
+  schedule(tracked: Tracked, due: number): void {
+    // A whole number takes no memory of its own.
+    tracked.dueAt = Math.ceil(due);
+    if (!tracked.wanted) this.#queue.set(tracked.key, tracked.dueAt, URGENCY.refresh);
+  }
+
+  /** The next slot of its interval, if it has one. */
+  scheduleRefresh(tracked: Tracked): void {
+    const { interval } = tracked.cadence;
+    if (interval <= 0) return;
+    const slot = nextSlot(this.#clock.now(), interval, tracked.phase);
+    this.schedule(tracked, slot + this.#wallToMonotonic);
+  }
+
+  /** The first turn of an object that an earlier process synced: soon, if it was due while nobody was there. */
+  scheduleFirst(tracked: Tracked, es: ExternalSecret): void {
+    if (isOverdue(es, tracked.cadence, this.#clock.now()))
+      this.schedule(tracked, this.#clock.monotonic() + (tracked.phase % CATCH_UP_MS));
+    else this.scheduleRefresh(tracked);
+  }
+
+  /** True if the turn was put off until its sync windows open. */
+  waitsForWindow(tracked: Tracked, es: ExternalSecret): boolean {
+    if (tracked.wanted) return false;
+    const opens = windowOpens(es, tracked.cadence, this.#clock.now());
+    if (opens === undefined) return false;
+    this.schedule(tracked, opens + this.#wallToMonotonic + phaseOf(tracked.key, WINDOW_SPREAD_MS));
+    return true;
+  }
+}

@@ -1,0 +1,243 @@
+/**
+ * The turn of one object: a look at its Secret or a sync, and what it leaves behind. What a sync does is the engine's
+ * (sync/reconcile.ts).
+ */
+import type { Clock } from '../api/clock.ts';
+import { type ErrorCode, EsaError, toEsaError } from '../api/errors.ts';
+import type { ExternalSecret, ExternalSecretStatus } from '../api/external-secrets/v1/index.ts';
+import { isNamespaceTerminating } from '../kube/errors.ts';
+import type { EventRecorder } from '../kube/events.ts';
+import type { Log } from '../runtime/log.ts';
+import { timeLimit } from '../sync/abort.ts';
+import { SyncError } from '../sync/errors.ts';
+import { plan, targetName } from '../sync/plan.ts';
+import { type ReconcileDeps, type Reconciled, reconcile, verifyTarget } from '../sync/reconcile.ts';
+import { failedStatus, readyCondition, syncedStatus } from '../sync/status.ts';
+import { type ResolvedStore, storeLabel } from '../sync/stores.ts';
+import type { Agenda } from './agenda.ts';
+import { neverSynced } from './cadence.ts';
+import type { Expectations } from './expectations.ts';
+import { removeEsoFinalizer } from './finalizer.ts';
+import type { ObjectIndex } from './object-index.ts';
+import { pack, unpack } from './projection.ts';
+import { URGENCY, type Urgency } from './queue.ts';
+import { Reporter, type ReporterMetrics, type Synced } from './report.ts';
+import { phaseOf, retryDelay } from './schedule.ts';
+import { keyOfStore, type StoreMonitor, storeKey } from './store-monitor.ts';
+import { memoryOf, type Tracked } from './tracked.ts';
+import { writeStatus } from './write-status.ts';
+
+export interface TurnOptions {
+  readonly deps: ReconcileDeps;
+  readonly stores: StoreMonitor;
+  readonly events: EventRecorder;
+  readonly log: Log;
+  readonly metrics: ReporterMetrics;
+  /** Whether admission should have made the Secret of an object. */
+  readonly expectations: Expectations;
+  readonly stop: AbortSignal;
+}
+
+const SYNC_TIMEOUT_MS = 60_000;
+const CREDENTIALS_REFUSED: ReadonlySet<ErrorCode> = new Set(['PROVIDER_UNAUTHENTICATED', 'PROVIDER_DENIED']);
+
+export class Turns {
+  readonly #options: TurnOptions;
+  readonly #clock: Clock;
+  readonly #objects: ObjectIndex<Tracked>;
+  readonly #agenda: Agenda;
+  readonly #reporter: Reporter;
+
+  constructor(options: TurnOptions, objects: ObjectIndex<Tracked>, agenda: Agenda) {
+    this.#options = options;
+    this.#clock = options.deps.clock;
+    this.#objects = objects;
+    this.#agenda = agenda;
+    this.#reporter = new Reporter(options);
+  }
+
+  /** @param due when the turn was (monotonic milliseconds): nothing that was read before is good enough */
+  async work(key: string, due: number, urgency: Urgency): Promise<void> {
+    const tracked = this.#objects.get(key);
+    if (tracked === undefined) return;
+    const { deps, log, stop } = this.#options;
+    const { signal, end } = timeLimit(SYNC_TIMEOUT_MS, stop);
+    tracked.seenVersion = undefined;
+    const es = unpack(tracked.packed);
+    try {
+      if (es.metadata.deletionTimestamp !== undefined) return await removeEsoFinalizer(deps.kube, es, signal);
+      if (!tracked.wanted && urgency === URGENCY.check) await this.#check(tracked, es, signal);
+      else if (!this.#agenda.waitsForWindow(tracked, es)) await this.#sync(tracked, es, due, signal);
+    } catch (error) {
+      // Only what is not the object's own failure comes here: a status that could not be written, say.
+      log.warn({ key, err: error }, 'sync not finished, trying again');
+      if (this.#isKnown(tracked)) {
+        const delay = retryDelay(1, { interval: 5_000, synced: false, random: Math.random() });
+        this.#agenda.retry(tracked, this.#clock.monotonic() + delay);
+      }
+    } finally {
+      end();
+    }
+    this.#afterwards(tracked);
+  }
+
+  #isKnown(tracked: Tracked): boolean {
+    return this.#objects.get(tracked.key) === tracked;
+  }
+
+  /** What was seen of the target while the sync ran: was it our own write? */
+  #afterwards(tracked: Tracked): void {
+    const seen = tracked.seenVersion;
+    if (seen === undefined || seen === tracked.memory.secretVersion || !this.#isKnown(tracked)) return;
+    tracked.memory.secretVersion = undefined;
+    if (tracked.orphan) return;
+    if (seen !== 'deleted') this.#agenda.look(tracked);
+    else if (!tracked.absent) this.#agenda.syncNow(tracked);
+  }
+
+  async #check(tracked: Tracked, es: ExternalSecret, signal: AbortSignal): Promise<void> {
+    const verified = await verifyTarget(es, tracked.memory, this.#options.deps, signal);
+    if (!this.#isKnown(tracked)) return;
+    if (!verified.valid) {
+      this.#agenda.syncNow(tracked);
+      return;
+    }
+    // Somebody else wrote it, perhaps a label of ours: the next refresh compares the whole Secret once.
+    tracked.memory = memoryOf({ ...tracked.memory, digest: undefined, secretVersion: verified.version });
+    const condition = readyCondition(es.status);
+    if (condition !== undefined) tracked.condition ??= condition.status;
+    if (tracked.dueAt !== undefined) this.#agenda.schedule(tracked, tracked.dueAt);
+    else this.#agenda.scheduleFirst(tracked, es);
+  }
+
+  async #sync(tracked: Tracked, es: ExternalSecret, due: number, signal: AbortSignal): Promise<void> {
+    const { deps, stores } = this.#options;
+    const started = this.#clock.monotonic();
+    const gated = tracked.wanted
+      ? undefined
+      : tracked.stores.find((store) => stores.failure(store) !== undefined);
+    tracked.wanted = false;
+    let result: Reconciled;
+    try {
+      // A store that is known to fail is asked once a tick, not once an object.
+      if (gated !== undefined) await stores.validate(gated, due);
+      result = await reconcile(
+        { es, memory: tracked.memory, first: neverSynced(es), notBefore: due },
+        deps,
+        signal,
+      );
+    } catch (error) {
+      result = { result: 'failed', error: new SyncError('fetch', notReady(gated, toEsaError(error))) };
+    }
+    if (signal.aborted && this.#options.stop.aborted) return;
+    if (!this.#isKnown(tracked) || result.result === 'ignored') return;
+    const milliseconds = this.#clock.monotonic() - started;
+    tracked.attempts += 1;
+    tracked.microseconds = Math.round(milliseconds * 1000);
+    if (result.result === 'failed') await this.#failed(tracked, es, result.error, signal);
+    else await this.#synced(tracked, es, result, milliseconds, signal);
+  }
+
+  async #failed(tracked: Tracked, es: ExternalSecret, error: SyncError, signal: AbortSignal): Promise<void> {
+    // A namespace on its way out takes the object with it: nothing to report, nothing to try.
+    if (isNamespaceTerminating(error.cause)) return;
+    tracked.failures += 1;
+    tracked.errors += 1;
+    tracked.condition = 'False';
+    // That a store is left alone for a moment is no news for who knows that it fails: the status keeps the cause.
+    const known = error.code === 'STORE_UNAVAILABLE' && readyCondition(es.status)?.status === 'False';
+    if (!known) this.#reporter.failed(es, error, tracked.failures === 1);
+    if (tracked.failures === 1 && CREDENTIALS_REFUSED.has(error.code)) {
+      for (const store of tracked.stores) this.#options.stores.suspect(store);
+    }
+    const delay = retryDelay(tracked.failures, {
+      interval: tracked.cadence.interval,
+      synced: !neverSynced(es),
+      retryAfterMs: error.retryAfterMs,
+      random: Math.random(),
+    });
+    this.#agenda.schedule(tracked, this.#clock.monotonic() + delay);
+    if (!known) await this.#write(tracked, es, failedStatus(es, error, this.#clock.now()), signal);
+  }
+
+  async #synced(
+    tracked: Tracked,
+    es: ExternalSecret,
+    result: Synced,
+    milliseconds: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const now = this.#clock.now();
+    const { interval } = tracked.cadence;
+    tracked.failures = 0;
+    tracked.condition = 'True';
+    const before = tracked.memory;
+    tracked.memory = memoryOf({ ...result.memory, missing: result.missing, verdicts: result.verdicts });
+    tracked.absent = result.outcome !== 'synced';
+    if (result.stores.length > 0) tracked.phase = phaseFor(tracked.key, es, result.stores, interval);
+    this.#reporter.synced(es, result, before, milliseconds);
+    if (result.action === 'created' && neverSynced(es)) {
+      if (await this.#options.expectations.of(es, signal)) this.#reporter.late(es);
+    }
+    this.#agenda.scheduleRefresh(tracked);
+    const status = syncedStatus({
+      es,
+      outcome: result.outcome,
+      target: targetName(es),
+      refreshedAt: result.refreshedAt,
+      now,
+      interval,
+    });
+    await this.#write(tracked, es, status, signal);
+  }
+
+  async #write(
+    tracked: Tracked,
+    es: ExternalSecret,
+    status: ExternalSecretStatus | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { deps, metrics } = this.#options;
+    const written = await writeStatus(deps.kube, es, status, metrics, signal);
+    if (written === undefined) return;
+    // The watch will say so too, but the next sync may begin before. What it has brought meanwhile stays.
+    const current = unpack(tracked.packed);
+    if (current.metadata.uid !== es.metadata.uid) return;
+    tracked.packed = pack({ ...current, status: written });
+    tracked.ready = readyCondition(written)?.status === 'True';
+  }
+}
+
+/** Objects that read the same remote object through the same identity get the same phase. */
+function phaseFor(
+  key: string,
+  es: ExternalSecret,
+  stores: readonly ResolvedStore[],
+  interval: number,
+): number {
+  if (interval <= 0) return 0;
+  const names = plan(es).reads.flatMap(({ source }) => {
+    if (source.kind === 'generator') return [];
+    const { kind, name } = source.store;
+    return stores
+      .filter((store) => keyOfStore(store.object) === storeKey(kind, es.metadata.namespace, name))
+      .map(({ identity, provider, config }) =>
+        source.kind === 'read'
+          ? `${identity}|${provider.canonicalKey(config, source.remote)}`
+          : `${identity}|find ${JSON.stringify(source.request)}`,
+      );
+  });
+  const [smallest] = names.sort();
+  return phaseOf(smallest ?? key, interval);
+}
+
+/** Why an object whose store fails is not tried. */
+function notReady(gated: string | undefined, error: EsaError): EsaError {
+  if (error.code === 'STORE_UNAVAILABLE') return error;
+  const [, namespace, name = ''] = (gated ?? '').split('/');
+  const label = storeLabel(storeKind(gated), namespace, name);
+  return new EsaError(error.code, `${label} is not ready: ${error.message}`);
+}
+
+const storeKind = (key: string | undefined): 'SecretStore' | 'ClusterSecretStore' =>
+  key?.startsWith('Cluster') ? 'ClusterSecretStore' : 'SecretStore';
