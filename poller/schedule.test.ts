@@ -39,6 +39,14 @@ test('what the provider asks for is kept', () => {
   assert.equal(retryDelay(1, { interval: 10_000, synced: true, retryAfterMs: 60_000, random: 0 }), 60_000);
 });
 
+test('those who were refused during a pause do not come all at its end', () => {
+  const after = (random: number): number =>
+    retryDelay(1, { interval: 10_000, synced: true, retryAfterMs: 60_000, random });
+  assert.deepEqual([0, 0.5, 1].map(after), [60_000, 65_000, 70_000]);
+  const short = { interval: 3_600_000, synced: true, retryAfterMs: 60_000, random: 1 };
+  assert.equal(retryDelay(1, short), 120_000);
+});
+
 test('without polling an error is still retried', () => {
   assert.equal(retryDelay(50, { interval: 0, synced: true, random: 0.5 }), 420_000);
 });

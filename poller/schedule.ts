@@ -26,6 +26,7 @@ export function nextSlot(now: number, interval: number, phase: number): number {
  * Milliseconds to wait after the nth failure in a row: doubling with jitter, never longer than the object's
  * interval. One that has been synced before is never tried more often than it would be refreshed (or than each
  * 10 s, if that is longer): its Secret is there. A new one is tried at once, since somebody waits for it.
+ * Never sooner than the provider asks for, and spread behind that.
  */
 export function retryDelay(
   failures: number,
@@ -35,7 +36,9 @@ export function retryDelay(
   const ceiling = interval > 0 ? Math.min(interval, RETRY_CEILING_MS) : RETRY_CEILING_MS;
   const floor = synced ? Math.min(RETRY_FLOOR_MS, ceiling) : 0;
   const doubled = RETRY_FIRST_MS * 2 ** Math.min(failures - 1, 20) * (0.8 + 0.4 * random);
-  return Math.max(retryAfterMs, floor, Math.min(doubled, ceiling));
+  // All that were refused during a pause would come at its end: as they came in the course of it, so they go.
+  const pause = retryAfterMs + random * Math.min(retryAfterMs, ceiling);
+  return Math.max(pause, floor, Math.min(doubled, ceiling));
 }
 
 /** More creates than this within the window are a burst. */

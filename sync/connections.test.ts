@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '../api/clock.ts';
+import { DEFAULT_STORE_LIMITS } from '../policy/store-limits.ts';
 import { ProviderError, type ProviderPorts } from '../providers/contract.ts';
 import { Connections } from './connections.ts';
 import type { ResolvedStore } from './stores.ts';
@@ -30,12 +31,13 @@ function setUp() {
       identity: 'same',
       provider,
       config: {},
+      object: { metadata: {} },
       context: { uid, generation, ...NAMED },
     }) as unknown as ResolvedStore;
   return {
     store,
     counts: () => [made, closed],
-    connections: new Connections({ clock: systemClock, perStore: 4 }),
+    connections: new Connections({ clock: systemClock, limits: { ...DEFAULT_STORE_LIMITS, maxInFlight: 4 } }),
   };
 }
 

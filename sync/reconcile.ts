@@ -52,7 +52,7 @@ export interface Memory {
 
 export interface ReconcileDeps extends ApplyDeps {
   readonly clock: Clock;
-  readonly fetch: Omit<FetchContext, 'namespace' | 'notBefore' | 'policies'>;
+  readonly fetch: Omit<FetchContext, 'namespace' | 'notBefore' | 'policies' | 'urgent'>;
   readonly policies: PolicyGate;
   /** The objects that templateFrom names, at least as new as that moment (monotonic milliseconds). */
   readonly templates: (notBefore: number) => TemplateReader;
@@ -130,8 +130,8 @@ async function sync(input: ReconcileInput, deps: ReconcileDeps, signal: AbortSig
   const refreshedAt = deps.clock.now();
   const policies = await deps.policies(namespace, signal);
   const verdicts = [...enforce(policies.judge({ object: objectOf(es) }), true)];
-  const { notBefore } = input;
-  const fetched = await fetchPlan(work, { ...deps.fetch, namespace, notBefore, policies }, signal);
+  const { notBefore, first: urgent } = input;
+  const fetched = await fetchPlan(work, { ...deps.fetch, namespace, notBefore, policies, urgent }, signal);
   verdicts.push(...fetched.verdicts);
   const done = (
     outcome: SyncedOutcome,

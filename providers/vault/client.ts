@@ -6,6 +6,7 @@
 import nodeVault from 'node-vault';
 import { parseKeepingNumbers } from '../../api/json.ts';
 import type { SecretValue } from '../../api/secret-value.ts';
+import type { ProviderPorts } from '../contract.ts';
 import { type HttpRequest, type HttpTarget, httpRequest } from '../http.ts';
 import { member, type VaultAnswer } from './answer.ts';
 import { labelOf } from './errors.ts';
@@ -79,6 +80,8 @@ export interface ClientOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** With it, no node may answer from a state older than the last one seen. */
   readonly consistency?: Consistency | undefined;
+  /** See ProviderPorts. */
+  readonly pace?: ProviderPorts['pace'];
   /** A node that lags behind passes the request on to the active one. */
   readonly forwardInconsistent?: boolean | undefined;
 }
@@ -102,8 +105,10 @@ export class VaultClient {
     Object.assign(this.#client, { token: '', namespace: undefined, pathPrefix: '' });
   }
 
-  /** @throws ProviderError only if there was no answer */
+  /** @throws ProviderError only if there was no answer; EsaError STORE_BUSY if it was never sent */
   async request(request: VaultRequest): Promise<VaultAnswer> {
+    const turn = this.#options.pace?.(request.signal);
+    if (turn !== undefined) await turn;
     const answer = await this.#issue(request);
     const index = answer.headers['x-vault-index'];
     const { consistency } = this.#options;
