@@ -1,5 +1,5 @@
 /** The parts of the poller, connected: what the reflectors see goes to the controller, the stores and the sweeper. */
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import type { Clock } from '../api/clock.ts';
 import {
   ANNOTATION_PENDING,
@@ -163,7 +163,7 @@ export class Poller {
         kube,
         clock,
         keys,
-        digestKey: randomBytes(32),
+        digestKey: createSecretKey(randomBytes(32)),
         unmanagedTarget: this.#options.unmanagedTarget,
         templates: (notBefore) => live.templates(notBefore),
         policies: policies.gate,

@@ -8,7 +8,7 @@ import {
   ProviderError,
   type RemoteObject,
 } from '../providers/contract.ts';
-import { orAbort } from './abort.ts';
+import { orAbort, withTimeLimit } from './abort.ts';
 import type { BatchReads, RunRead } from './batch-reads.ts';
 import { SyncError } from './errors.ts';
 import type { FreshReads } from './fresh-reads.ts';
@@ -99,14 +99,13 @@ function readKey({ identity, provider, config }: ResolvedStore, source: StoreSou
 }
 
 function readShared(
+  key: string,
   store: ResolvedStore,
   source: StoreSource,
   context: FetchContext,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const shared = context.reads.get(readKey(store, source), context.notBefore, () =>
-    ask(store, source, context),
-  );
+  const shared = context.reads.get(key, context.notBefore, () => ask(store, source, context));
   const what = source.kind === 'read' ? `reading ${source.remote.key}` : 'the find';
   return orAbort(shared, signal, `${what} from ${source.store.kind} ${source.store.name}`);
 }
@@ -115,11 +114,13 @@ function readShared(
 async function ask(store: ResolvedStore, source: StoreSource, context: FetchContext): Promise<Answer> {
   const { batches, readTimeoutMs, findTimeoutMs, urgent } = context;
   const run = <T>(use: (connection: Connection, limit: AbortSignal) => Promise<T>, ms: number): Promise<T> =>
-    context.withConnection(
-      store,
-      AbortSignal.timeout(context.waitTimeoutMs),
-      (connection) => use(connection, AbortSignal.timeout(ms)),
-      urgent,
+    withTimeLimit(context.waitTimeoutMs, (wait) =>
+      context.withConnection(
+        store,
+        wait,
+        (connection) => withTimeLimit(ms, (limit) => use(connection, limit)),
+        urgent,
+      ),
     );
   if (source.kind === 'find')
     return run((connection, limit) => connection.find(source.request, limit), findTimeoutMs);
@@ -162,6 +163,8 @@ export async function fetchPlan(plan: Plan, context: FetchContext, signal: Abort
   const place = enterStores(stores, context);
   const resolved = (reference: StoreReference): Outcome<ResolvedStore> =>
     stores.get(storeName(reference)) ?? { error: new EsaError('INTERNAL', 'a store was not resolved') };
+  // Most entries of an object pick from one remote object.
+  const answers = new Map<string, Promise<Outcome<Answer>>>();
   const bring = async ({ source }: PlannedRead): Promise<Outcome<Brought>> => {
     if (source.kind === 'generator') {
       return settle(
@@ -174,7 +177,10 @@ export async function fetchPlan(plan: Plan, context: FetchContext, signal: Abort
     if ('error' in store) return store;
     const impossible = impossibleRead(store.value, source);
     if (impossible !== undefined) return { error: impossible };
-    const answer = await settle(readShared(store.value, source, context, signal));
+    const key = readKey(store.value, source);
+    const pending = answers.get(key) ?? settle(readShared(key, store.value, source, context, signal));
+    answers.set(key, pending);
+    const answer = await pending;
     if (!('error' in answer && isSilence(answer.error.code))) place?.answered(store.value);
     return 'error' in answer ? answer : { value: { store: store.value, answer: answer.value } };
   };

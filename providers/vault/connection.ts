@@ -170,7 +170,8 @@ export class VaultConnection implements Connection {
     const { path, part, query, version, signal, verb = 'read' } = request;
     const segments = requestSegments(path, this.#parts.config.version, part);
     const asked = this.#asked(`${verb} ${segments.join('/')}`);
-    const answer = await this.#authorised({ ...asked, method: 'GET', segments, query, signal });
+    const secretOnly = part === 'data' && this.#parts.config.version === 'v2';
+    const answer = await this.#authorised({ ...asked, method: 'GET', segments, query, secretOnly, signal });
     if (answer.status === 404) throw await this.#missing(path, version, asked, answer, signal);
     if (answer.status !== 200 || !answer.isJson) throw this.#error(asked, answer);
     return { answer, asked };
