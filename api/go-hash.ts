@@ -3,7 +3,7 @@
  * move either way without one Secret being rewritten. They are SHA3-224 over what Go's fmt prints for %+v;
  * goldens made by Go itself are in go-values.golden.json.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { ANNOTATION_CONVERSION } from './external-secrets/names.ts';
 
 type StringMap = Readonly<Record<string, string>>;
@@ -13,7 +13,7 @@ export const FIELD_MANAGER_PREFIX = 'externalsecrets.external-secrets.io/';
 /** The API server allows 128 characters; 63 is ESO's own limit, for the whole name. */
 const MANAGER_MAX_LENGTH = 63;
 
-const sha3 = (content: string | Uint8Array): string => createHash('sha3-224').update(content).digest('hex');
+const sha3 = (content: string | Uint8Array): string => hash('sha3-224', content, 'hex');
 
 /** Go sorts the keys of a map by their bytes, which is not JavaScript's order beyond U+FFFF. */
 function sortedKeys(keys: Iterable<string>): string[] {

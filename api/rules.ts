@@ -123,6 +123,21 @@ export const RULES = {
   'store-retry-settings': onlyWarns(
     unsupported(STORE, '`retrySettings` are left out: when something is tried again is not up to the store.'),
   ),
+  'store-max-in-flight': invalid(STORE, 'The annotation max-in-flight is a whole number from 1 to 32.'),
+  'store-rate-limit': invalid(STORE, 'The annotation rate-limit is a whole number from 0 to 10000.'),
+  'store-rate-burst': invalid(STORE, 'The annotation rate-burst is a whole number from 1 to 10000.'),
+  'store-breaker-failures': invalid(
+    STORE,
+    'The annotation breaker-failures is a whole number from 1 to 1000.',
+  ),
+  'store-breaker-cool-down': invalid(
+    STORE,
+    'The annotation breaker-cool-down is a duration from 100ms to 5m.',
+  ),
+  'store-batch-reads': invalid(STORE, 'The annotation batch-reads is true or false.'),
+  'store-batch-provider': onlyWarns(
+    unsupported(STORE, 'The provider of a store with the annotation batch-reads can be asked for batches.'),
+  ),
   'store-regexps-size': invalid(STORE, 'The regular expressions of one object are not too long together.'),
   'store-ref-name': required(STORE, 'A reference to an object of the cluster names it.'),
   'store-ref-name-format': invalid(STORE, 'The name in a reference can be the name of an object.'),

@@ -6,7 +6,7 @@
  * One JSON line a scenario: microseconds of CPU an object, against JSON.parse of the text of the live Secret, which
  * whoever compares with the API server has to do besides.
  */
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { SecretValue } from '../api/secret-value.ts';
@@ -24,7 +24,7 @@ import { report } from './report.ts';
 const { values: flags } = parseArgs({ options: { count: { type: 'string', default: '10000' } } });
 const COUNT = Number(flags.count);
 const KEYS = ['k1', 'k2', 'k3', 'k4', 'k5'];
-const DIGEST_KEY = randomBytes(32);
+const DIGEST_KEY = createSecretKey(randomBytes(32));
 
 interface Item {
   readonly es: ExternalSecret;

@@ -41,6 +41,7 @@ const WEBHOOKS: Readonly<Record<string, HookName>> = {
   'validate-labels.externalsecret.external-secrets.io': 'validate',
   'validate.secretstore.external-secrets.io': 'validate',
   'validate.clustersecretstore.external-secrets.io': 'validate',
+  'validate-limits.stores.external-secrets.io': 'validate',
   'validate.clusterexternalsecret.external-secrets.io': 'validate',
   'validate.clustersecretpolicy.external-secrets-admission.io': 'validate',
   'validate.generator.external-secrets.io': 'validate',

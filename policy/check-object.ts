@@ -23,12 +23,13 @@ import {
 import { below, collector, type Problem } from '../api/problem.ts';
 import type { RuleId } from '../api/rules.ts';
 import { parseWith } from '../providers/schema-problems.ts';
+import { DEFAULT_STORE_LIMITS, storeLimits } from './store-limits.ts';
 import {
   clusterExternalSecretWarnings,
   validateClusterExternalSecretSpec,
 } from './validate-cluster-external-secret.ts';
 import { externalSecretWarnings, validateExternalSecretSpec } from './validate-external-secret.ts';
-import { storeWarnings, validateStoreSpec } from './validate-store.ts';
+import { limitWarnings, storeWarnings, validateStoreSpec } from './validate-store.ts';
 
 export type CheckedKind = 'ExternalSecret' | StoreKind;
 
@@ -123,9 +124,14 @@ export function checkStore(object: unknown, kind: StoreKind): Checked<SecretStor
     kind === 'SecretStore' ? hub.metadata?.namespace : undefined,
     hub.spec,
   );
+  const { annotations } = hub.metadata ?? {};
+  const limits = storeLimits(annotations, DEFAULT_STORE_LIMITS);
   return {
     hub,
-    problems: inVersion(version, kind, problems),
-    warnings: inVersion(version, kind, storeWarnings(kind, hub.spec)),
+    problems: [...inVersion(version, kind, problems), ...limits.problems],
+    warnings: [
+      ...inVersion(version, kind, storeWarnings(kind, hub.spec)),
+      ...limitWarnings(limits.limits, hub.spec),
+    ],
   };
 }

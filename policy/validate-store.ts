@@ -2,12 +2,13 @@
 
 import { RE2JS, RE2JSSyntaxException } from 're2js';
 import { parseGoDuration } from '../api/duration.ts';
-import type { StoreKind } from '../api/external-secrets/names.ts';
+import { ANNOTATION_BATCH_READS, type StoreKind } from '../api/external-secrets/names.ts';
 import type { SecretStoreSpec } from '../api/external-secrets/v1/index.ts';
 import { regexpsError } from '../api/go-regexp.ts';
 import { below, collector, type Problem } from '../api/problem.ts';
-import { providerProblems, providerWarnings } from '../providers/registry.ts';
+import { providerOf, providerProblems, providerWarnings } from '../providers/registry.ts';
 import { validateSelector } from './label-syntax.ts';
+import type { StoreLimits } from './store-limits.ts';
 
 /** @param spec in the hub version and valid by its schema */
 export function validateStoreSpec(
@@ -71,6 +72,19 @@ export function storeWarnings(kind: StoreKind, spec: SecretStoreSpec): readonly 
     );
   }
   return [...below(['spec', 'provider'], providerWarnings(spec.provider)), ...problems];
+}
+
+/** What the annotations of a store ask for that it cannot have. */
+export function limitWarnings({ batchReads }: StoreLimits, spec: SecretStoreSpec): readonly Problem[] {
+  const { report, problems } = collector(['metadata', 'annotations']);
+  const choice = batchReads ? providerOf(spec.provider) : undefined;
+  if (choice?.ok === true && choice.provider.batch === undefined)
+    report(
+      'store-batch-provider',
+      [ANNOTATION_BATCH_READS],
+      `provider ${choice.provider.name} has no reads in batches; it changes nothing`,
+    );
+  return problems;
 }
 
 function regexError(pattern: string): string | undefined {

@@ -10,7 +10,7 @@ import { LeaderElector } from '../kube/lease.ts';
 import { takeAwsEnvironment } from '../providers/aws/environment.ts';
 import { configureOutbound } from '../providers/http.ts';
 import { scrubVaultEnvironment } from '../providers/vault/client.ts';
-import { COMMON_FLAGS } from '../runtime/flags.ts';
+import { COMMON_FLAGS, storeLimitFlags } from '../runtime/flags.ts';
 import { serveOperational } from '../runtime/http.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import {
@@ -97,6 +97,7 @@ await runProgram(
       wordFlag('object-metrics', flags['object-metrics'], ['auto', 'on', 'off']),
       logger,
     );
+    const limits = storeLimitFlags(flags);
     const workers = integerFlag('workers', flags.workers, 1, 1024);
     const metricsPort = integerFlag('metrics-port', flags['metrics-port'], 0, 65_535);
     scrubVaultEnvironment();
@@ -138,6 +139,7 @@ await runProgram(
           log: logger,
           metrics,
           workers,
+          storeLimits: limits,
           sweepAfterMs,
           unmanagedTarget,
           policyDefault,

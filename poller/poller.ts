@@ -1,5 +1,5 @@
 /** The parts of the poller, connected: what the reflectors see goes to the controller, the stores and the sweeper. */
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import type { Clock } from '../api/clock.ts';
 import {
   ANNOTATION_PENDING,
@@ -15,9 +15,11 @@ import { EventRecorder } from '../kube/events.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import { resourcePath } from '../kube/path.ts';
 import { Reflector } from '../kube/reflector.ts';
+import type { StoreLimits } from '../policy/store-limits.ts';
 import type { Log } from '../runtime/log.ts';
-import type { ClusterExternalSecretMetrics, providerMetrics } from '../runtime/metrics.ts';
-import { Connections, type StoreState } from '../sync/connections.ts';
+import { type ClusterExternalSecretMetrics, type providerMetrics, readCounts } from '../runtime/metrics.ts';
+import { BatchReads } from '../sync/batch-reads.ts';
+import { BAD_LIMITS, Connections, type StoreState } from '../sync/connections.ts';
 import type { Answer } from '../sync/fetch.ts';
 import { FreshReads } from '../sync/fresh-reads.ts';
 import { LiveCluster } from '../sync/live.ts';
@@ -42,6 +44,8 @@ export interface PollerOptions {
   readonly log: Log;
   readonly metrics: ReporterMetrics & { readonly provider: ReturnType<typeof providerMetrics> };
   readonly workers: number;
+  /** What holds for stores that say nothing else. */
+  readonly storeLimits: StoreLimits;
   readonly sweepAfterMs: number;
   readonly unmanagedTarget: 'refuse' | 'adopt';
   readonly policyDefault: PolicyDefault;
@@ -55,13 +59,14 @@ export interface PollerOptions {
     | undefined;
 }
 
-/** Requests in flight to one store. */
-const PER_STORE = 32;
 /** How long a value may be shared after it was read: objects that are due at one moment begin within it. */
 const SHARE_MS = 1_000;
 const READ_TIMEOUT_MS = 10_000;
 /** ExternalSecrets in one page of a list: one page is parsed in one go, and 500 of them block for 20 ms and more. */
 const PAGE_SIZE = 200;
+/** Within the time of a sync; a place before it is waited for as long. */
+const FIND_TIMEOUT_MS = 45_000;
+const WAIT_TIMEOUT_MS = 45_000;
 /** The watch is a hint, this list the truth. */
 const RELIST_MS = 30 * 60_000;
 
@@ -110,9 +115,10 @@ export class Poller {
     const events = new EventRecorder({ kube, log });
     const connections = new Connections({
       clock,
-      perStore: PER_STORE,
+      limits: this.#options.storeLimits,
       onCall: (provider, error) =>
         metrics.provider.calls.inc({ provider, status: error === undefined ? 'success' : 'error' }),
+      onBadLimits: (store, problems) => log.warn({ store, problems }, BAD_LIMITS),
     });
     this.#connections = connections;
     const live = new LiveCluster(kube, clock);
@@ -166,7 +172,7 @@ export class Poller {
         kube,
         clock,
         keys,
-        digestKey: randomBytes(32),
+        digestKey: createSecretKey(randomBytes(32)),
         unmanagedTarget: this.#options.unmanagedTarget,
         templates: (notBefore) => live.templates(notBefore),
         policies: policies.gate,
@@ -174,12 +180,23 @@ export class Poller {
           controllerClass,
           reader: cachedReader(stores, policies, live, clock),
           generators: live.generators(() => clock.monotonic()),
-          withConnection: (store, signal, use) => {
+          withConnection: (store, signal, use, urgent) => {
             stores.register(store);
-            return connections.kept(store, ports, signal, use);
+            return connections.kept(store, ports, signal, use, urgent);
           },
-          reads: new FreshReads<Answer>({ clock, keepMs: SHARE_MS }),
+          reads: new FreshReads<Answer>({ clock, keepMs: SHARE_MS, ...readCounts(metrics.provider) }),
+          batches: new BatchReads({
+            clock,
+            wants: (store) => connections.limitsOf(store).batchReads,
+            onRefused: (store) =>
+              log.warn(
+                { store },
+                'the provider refuses to read several secrets at once; they are read one by one',
+              ),
+          }),
+          waitTimeoutMs: WAIT_TIMEOUT_MS,
           readTimeoutMs: READ_TIMEOUT_MS,
+          findTimeoutMs: FIND_TIMEOUT_MS,
         },
       },
       stores,

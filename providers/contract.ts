@@ -19,7 +19,7 @@ export type ProviderErrorCode = Extract<ErrorCode, `PROVIDER_${string}` | 'POLIC
  */
 export class ProviderError extends EsaError {
   declare readonly code: ProviderErrorCode;
-  /** Only with PROVIDER_THROTTLED: milliseconds the provider asked us to wait. */
+  /** Milliseconds the provider asked us to wait: with PROVIDER_THROTTLED, or PROVIDER_UNREACHABLE for a 503. */
   readonly retryAfterMs: number | undefined;
 
   constructor(
@@ -133,6 +133,17 @@ export interface Connection {
    *   that the path itself does not exist; else as `read`
    */
   find(request: FindRequest, signal: AbortSignal): Promise<readonly FoundObject[]>;
+  /**
+   * Reads several remote objects with one request; only where the provider has `batch`, and at most `batch.size`
+   * references that it accepts, no two of them equal.
+   * @returns in the order of `refs` what `read` would bring or throw, or undefined where the answer says nothing;
+   *   undefined in place of all if the server does not let these credentials read so
+   * @throws ProviderError if the request as a whole failed
+   */
+  readMany?(
+    refs: readonly Omit<RemoteRef, 'property'>[],
+    signal: AbortSignal,
+  ): Promise<readonly (RemoteObject | ProviderError | undefined)[] | undefined>;
   /** Live check of address and credentials; reads no secret. Resolves when usable. @throws ProviderError */
   validate(signal: AbortSignal): Promise<void>;
   /** Gives back what this connection holds. Idempotent. */
@@ -149,6 +160,12 @@ export interface KeyReference {
 /** What a provider may ask of the cluster. All calls throw EsaError (REFERENCE_NOT_FOUND, KUBE_API). */
 export interface ProviderPorts {
   readonly clock: Clock;
+  /**
+   * Every provider calls it before each request to its server, logins included: the store may allow so many a
+   * second only. Undefined if the request may be sent at once. Rejects with EsaError STORE_BUSY, which is no
+   * failure of the provider and goes to the caller as it is.
+   */
+  readonly pace?: (signal: AbortSignal) => Promise<void> | undefined;
   /** A key of a Secret; `version` changes whenever the Secret does. */
   secretKey(ref: KeyReference, signal: AbortSignal): Promise<{ value: SecretValue; version: string }>;
   configMapKey(ref: KeyReference, signal: AbortSignal): Promise<{ value: string; version: string }>;
@@ -200,6 +217,14 @@ export interface Provider<Config> {
 
   /** A short sentence if this find can never work with this store (no I/O), else undefined. */
   validateFind(config: Config, request: FindRequest): string | undefined;
+
+  /** Absent: the provider reads one secret a request. */
+  readonly batch?: {
+    /** Secrets a request. */
+    readonly size: number;
+    /** True if this one can be read so. */
+    accepts(ref: Omit<RemoteRef, 'property'>): boolean;
+  };
 
   /**
    * The remote object's unique name at its server (Vault namespace, mount and path; AWS ARN or name):

@@ -97,14 +97,14 @@ export async function closeOutbound(): Promise<void> {
  */
 export async function httpRequest(target: HttpTarget, options: HttpRequest): Promise<HttpResponse> {
   const context: FailureContext = { label: options.label, signal: options.signal, ...settings };
-  const { literal, url } = describe(target);
+  const { literal, url, refusals } = describe(target);
   const denial =
     target.guard?.refusesServer(url) ??
     (literal === undefined ? undefined : target.guard?.refusesAddress(url, literal));
   if (denial !== undefined) {
     throw new ProviderError('POLICY_DENIED', `${options.label}: the server ${denial}`);
   }
-  const refusal = literal === undefined ? undefined : refusalOf(literal, settings.allowLoopback);
+  const refusal = refusals[settings.allowLoopback ? 'withLoopback' : 'without'];
   if (refusal !== undefined) {
     throw new ProviderError('PROVIDER_INVALID_CONFIG', `${options.label}: ${literal} ${refusal}`);
   }
@@ -171,6 +171,8 @@ interface Description {
   readonly url: URL;
   /** The address in the URL, where it is one. */
   readonly literal: string | undefined;
+  /** Why that address is never contacted, where stores may reach loopback addresses and where not. */
+  readonly refusals: { readonly withLoopback: string | undefined; readonly without: string | undefined };
 }
 
 /** By target, since the same objects come with each request of a connection. */
@@ -183,7 +185,11 @@ function describe(target: HttpTarget): Description {
   const parts = JSON.stringify([origin, ca, clientCertificate, guard?.id]);
   const key = createHash('sha256').update(parts).digest('base64');
   const url = new URL(origin);
-  const description = { key, url, literal: literalAddress(url) };
+  const literal = literalAddress(url);
+  const refused = (allowLoopback: boolean): string | undefined =>
+    literal === undefined ? undefined : refusalOf(literal, allowLoopback);
+  const refusals = { withLoopback: refused(true), without: refused(false) };
+  const description = { key, url, literal, refusals };
   descriptions.set(target, description);
   return description;
 }

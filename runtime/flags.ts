@@ -1,4 +1,6 @@
 /** Flags that webhook and poller share. */
+import { EsaError } from '../api/errors.ts';
+import { DEFAULT_STORE_LIMITS, STORE_SETTINGS, type StoreLimits } from '../policy/store-limits.ts';
 import type { Flag } from './program.ts';
 
 export const COMMON_FLAGS = {
@@ -19,5 +21,39 @@ export const COMMON_FLAGS = {
     help: 'What holds in a namespace that no ClusterSecretPolicy of effect Deny is about: allow or deny.',
     default: 'allow',
   },
+  'store-max-in-flight': {
+    help: 'Requests in flight to one store, 1 to 32. This and the next four hold for each store that has no annotation of the same name.',
+    default: '32',
+  },
+  'store-rate-limit': { help: 'Requests a second to one store; 0 = no limit.', default: '0' },
+  'store-rate-burst': { help: 'Requests to one store that may come at once after a pause.', default: '1' },
+  'store-breaker-failures': {
+    help: 'Failures in a row after which a store is left alone for a moment.',
+    default: '3',
+  },
+  'store-breaker-cool-down': { help: 'How long it is left alone then, 100ms to 5m.', default: '1s' },
   'log-level': { help: 'debug, info, warn or error.', default: 'info' },
 } as const satisfies Record<string, Flag>;
+
+const LIMIT_FLAGS = [
+  'max-in-flight',
+  'rate-limit',
+  'rate-burst',
+  'breaker-failures',
+  'breaker-cool-down',
+] as const satisfies readonly (keyof typeof STORE_SETTINGS)[];
+
+/** What holds for stores that say nothing else. @throws EsaError CONFIGURATION */
+export function storeLimitFlags(
+  flags: Readonly<Record<`store-${(typeof LIMIT_FLAGS)[number]}`, string>>,
+): StoreLimits {
+  let limits = DEFAULT_STORE_LIMITS;
+  for (const name of LIMIT_FLAGS) {
+    const text = flags[`store-${name}`];
+    const { form, read } = STORE_SETTINGS[name];
+    const set = read(text);
+    if (set === undefined) throw new EsaError('CONFIGURATION', `--store-${name}: "${text}" is not ${form}`);
+    limits = { ...limits, ...set };
+  }
+  return limits;
+}

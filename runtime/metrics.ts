@@ -19,6 +19,7 @@ interface StoreState {
   readonly namespace: string | undefined;
   readonly name: string;
   readonly state: keyof typeof BREAKER_STATES;
+  readonly waiting: number;
 }
 
 /** @param stores those that fail or are in use, asked at each scrape */
@@ -41,6 +42,28 @@ export function providerMetrics(registry: Registry, stores: () => readonly Store
         }
       },
     }),
+    waiting: new Gauge({
+      name: 'esa_store_waiting',
+      help: 'Requests that wait until the limits of their store allow them. No series: none waits.',
+      labelNames: ['kind', 'namespace', 'name'] as const,
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const { kind, namespace = '', name, waiting } of stores()) {
+          if (waiting > 0) this.inc({ kind, namespace, name }, waiting);
+        }
+      },
+    }),
+    reads: new Counter({
+      name: 'esa_reads_total',
+      help: 'Remote objects (and finds) that were asked for, once for each entry of an ExternalSecret.',
+      registers: [registry],
+    }),
+    deduplicated: new Counter({
+      name: 'esa_reads_deduplicated_total',
+      help: 'Those of them that were answered by a request that another one has made.',
+      registers: [registry],
+    }),
     calls: new Counter({
       name: 'externalsecret_provider_api_calls_count',
       help: 'Requests to providers.',
@@ -49,6 +72,17 @@ export function providerMetrics(registry: Registry, stores: () => readonly Store
     }),
   };
 }
+
+/** What reports reads to these metrics. */
+export const readCounts = ({
+  reads,
+  deduplicated,
+}: Pick<ReturnType<typeof providerMetrics>, 'reads' | 'deduplicated'>) => ({
+  onRead: (shared: boolean): void => {
+    reads.inc();
+    if (shared) deduplicated.inc();
+  },
+});
 
 /** @param brokenSeconds for how long the policies have not been followed, asked at each scrape */
 export function policyMetrics(registry: Registry, brokenSeconds: () => number) {

@@ -17,6 +17,9 @@ export function orAbort<T>(promise: Promise<T>, signal: AbortSignal, what: strin
   });
 }
 
+/** As AbortSignal.timeout has it; made once, for an exception with a stack is dear. */
+const TIME_IS_UP = new DOMException('The operation was aborted due to timeout', 'TimeoutError');
+
 export interface TimeLimit {
   readonly signal: AbortSignal;
   /** The work is done: nothing of the limit is left behind. */
@@ -30,10 +33,7 @@ export interface TimeLimit {
  */
 export function timeLimit(milliseconds: number, outer?: AbortSignal): TimeLimit {
   const controller = new AbortController();
-  const timer = setTimeout(
-    () => controller.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError')),
-    milliseconds,
-  );
+  const timer = setTimeout(() => controller.abort(TIME_IS_UP), milliseconds);
   const give = (): void => controller.abort(outer?.reason);
   if (outer?.aborted === true) give();
   else outer?.addEventListener('abort', give, { once: true });
@@ -44,4 +44,17 @@ export function timeLimit(milliseconds: number, outer?: AbortSignal): TimeLimit 
       outer?.removeEventListener('abort', give);
     },
   };
+}
+
+/** Runs `work` with a signal that aborts after so many milliseconds. */
+export async function withTimeLimit<T>(
+  milliseconds: number,
+  work: (limit: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const limit = timeLimit(milliseconds);
+  try {
+    return await work(limit.signal);
+  } finally {
+    limit.end();
+  }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ErrorCode, EsaError } from '../api/errors.ts';
+import { DEFAULT_STORE_LIMITS } from '../policy/store-limits.ts';
 import { ProviderError } from '../providers/contract.ts';
 import { CircuitBreaker, StoreUnavailable } from './breaker.ts';
 
@@ -10,7 +11,15 @@ const LABEL = 'SecretStore shop/vault';
 function setUp() {
   let time = 0;
   let asked = 0;
-  const breaker = new CircuitBreaker({ clock: { now: () => time, monotonic: () => time }, random: () => 0 });
+  let recovered = 0;
+  const breaker = new CircuitBreaker({
+    clock: { now: () => time, monotonic: () => time },
+    settings: DEFAULT_STORE_LIMITS,
+    onRecovered: () => {
+      recovered += 1;
+    },
+    random: () => 0,
+  });
   const ask = (result: () => unknown = () => 'ok'): Promise<unknown> =>
     breaker.run(LABEL, async () => {
       asked += 1;
@@ -33,6 +42,7 @@ function setUp() {
       time += ms;
     },
     asked: () => asked,
+    recovered: () => recovered,
   };
 }
 const left = (ms: number) => (error: unknown) =>
@@ -127,10 +137,8 @@ test('an answer to what was sent before it opened closes it, a failure of that s
   assert.equal(s.breaker.state, 'closed');
 });
 
-test('429 with Retry-After is a pause for everybody, up to five minutes; without it nothing happens', async () => {
+test('429, and 503 with Retry-After, is a pause for everybody, up to five minutes', async () => {
   const s = setUp();
-  for (let i = 0; i < 5; i += 1) await s.fail('PROVIDER_THROTTLED');
-  assert.equal(s.breaker.state, 'closed');
   await s.fail('PROVIDER_THROTTLED', 7_000);
   assert.equal(s.breaker.state, 'paused');
   await assert.rejects(s.ask(), {
@@ -140,6 +148,50 @@ test('429 with Retry-After is a pause for everybody, up to five minutes; without
   await assert.rejects(s.ask(), left(1_000));
   s.advance(1_000);
   assert.equal(await s.ask(), 'ok');
+  assert.equal(s.recovered(), 1);
   await s.fail('PROVIDER_THROTTLED', 86_400_000);
   await assert.rejects(s.ask(), left(300_000));
+  s.advance(300_000);
+  await s.fail('PROVIDER_UNREACHABLE', 4_000);
+  await assert.rejects(s.ask(), left(4_000));
+  await assert.rejects(s.ask(), {
+    message: 'SecretStore shop/vault: the cause (left alone for a while, as it asked)',
+  });
+});
+
+test('429 that does not say for how long is a pause as long as after a failure', async () => {
+  const s = setUp();
+  await s.fail('PROVIDER_THROTTLED');
+  await assert.rejects(s.ask(), left(1_000));
+});
+
+test('answers to what was sent before do not end a pause', async () => {
+  const s = setUp();
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const early = s.ask(() => promise);
+  await s.fail('PROVIDER_THROTTLED', 7_000);
+  resolve('ok');
+  await early;
+  assert.equal(s.breaker.state, 'paused');
+  assert.equal(s.recovered(), 0);
+});
+
+test('who waited for a place while it opened does not ask any more', async () => {
+  const s = setUp();
+  const place = Promise.withResolvers<void>();
+  const waits = s.breaker.run(LABEL, async (recheck) => {
+    await place.promise;
+    recheck();
+    assert.fail('it was asked');
+  });
+  for (let i = 0; i < 3; i += 1) await s.fail();
+  place.resolve();
+  await assert.rejects(waits, left(1_000));
+});
+
+test('how many failures open it, and for how long, can be set', async () => {
+  const s = setUp();
+  s.breaker.configure({ breakerFailures: 1, breakerCoolDownMs: 250 });
+  await s.fail();
+  await assert.rejects(s.ask(), left(250));
 });

@@ -4,22 +4,12 @@
  */
 import type { Clock } from '../api/clock.ts';
 import { type ErrorCode, EsaError } from '../api/errors.ts';
+import type { StoreLimits } from '../policy/store-limits.ts';
 import { ProviderError } from '../providers/contract.ts';
 
-/** `paused`: the provider has asked for it (429 with Retry-After); the others are the field's usual words. */
+/** `paused`: the provider has asked for it (429, or 503 with Retry-After); the others are the field's usual words. */
 export type BreakerState = 'closed' | 'half-open' | 'open' | 'paused';
 
-/**
- * Failures in a row that open it. Each may have cost a create its whole budget, so few; more than one, since a
- * connection that was kept too long, or a leader that stepped down, fails one request and not the next.
- */
-const FAILURES = 3;
-/**
- * How long it stays open. Much shorter than the shortest refresh interval in common use (10 s), so that an outage is
- * over for everybody within one turn after the provider is back; one request in that time is no load. It does
- * not grow: that would save requests nobody minds, and delay what people wait for.
- */
-const COOL_DOWN_MS = 1_000;
 /** Up to this much longer, at random: replicas do not come back together. */
 const JITTER_MS = 500;
 /** The longest pause that is granted to a provider; it may ask for another one then. */
@@ -47,8 +37,13 @@ interface Probe {
   readonly over: PromiseWithResolvers<void>;
 }
 
+export type BreakerSettings = Pick<StoreLimits, 'breakerFailures' | 'breakerCoolDownMs'>;
+
 export interface BreakerOptions {
   readonly clock: Clock;
+  readonly settings: BreakerSettings;
+  /** It was open or paused and is closed now; called before anybody else is let through. */
+  readonly onRecovered?: () => void;
   /** From 0 to 1; for tests. */
   readonly random?: () => number;
 }
@@ -56,14 +51,23 @@ export interface BreakerOptions {
 export class CircuitBreaker {
   readonly #clock: Clock;
   readonly #random: () => number;
+  readonly #onRecovered: (() => void) | undefined;
+  #settings: BreakerSettings;
   #failures = 0;
   /** Set while it is not closed: until when nobody is let through (monotonic), and why. */
   #tripped: { readonly until: number; readonly why: string; readonly paused: boolean } | undefined;
   #probe: Probe | undefined;
 
-  constructor({ clock, random = Math.random }: BreakerOptions) {
+  constructor({ clock, settings, onRecovered, random = Math.random }: BreakerOptions) {
     this.#clock = clock;
+    this.#settings = settings;
+    this.#onRecovered = onRecovered;
     this.#random = random;
+  }
+
+  /** Other settings, from the next failure on. */
+  configure(settings: BreakerSettings): void {
+    this.#settings = settings;
   }
 
   get state(): BreakerState {
@@ -88,12 +92,21 @@ export class CircuitBreaker {
     if (left > 0) throw new StoreUnavailable(`${label}: ${tripped.why}`, left);
   }
 
-  /** Runs `work` and learns from how it ends. @throws StoreUnavailable without running it; what `work` throws */
-  async run<T>(label: string, work: () => Promise<T>): Promise<T> {
+  /**
+   * Runs `work` and learns from how it ends.
+   * @param work may have to wait; then it calls `recheck`, which throws if the store must no longer be asked
+   * @throws StoreUnavailable without running it; what `work` throws
+   */
+  async run<T>(label: string, work: (recheck: () => void) => Promise<T>): Promise<T> {
     const probe = await this.#admit(label);
+    const recheck = (): void => {
+      if (probe !== undefined || this.#tripped === undefined) return;
+      this.check(label);
+      throw new StoreUnavailable(`${label}: ${this.#tripped.why}`, this.#settings.breakerCoolDownMs);
+    };
     try {
-      const result = await work();
-      this.#close();
+      const result = await work(recheck);
+      this.#answered(probe !== undefined);
       return result;
     } catch (error) {
       this.#learn(error, probe !== undefined);
@@ -119,28 +132,36 @@ export class CircuitBreaker {
     if (wait > 0) await within(running.over.promise, wait);
     const { why } = this.#tripped ?? {};
     if (why === undefined) return undefined;
-    throw new StoreUnavailable(`${label}: ${why}`, COOL_DOWN_MS);
+    throw new StoreUnavailable(`${label}: ${why}`, this.#settings.breakerCoolDownMs);
   }
 
   #learn(error: unknown, probing: boolean): void {
     const { code, message } = error instanceof EsaError ? error : { code: undefined, message: '' };
-    const pauseMs = error instanceof ProviderError ? error.retryAfterMs : undefined;
-    if (code === 'PROVIDER_THROTTLED' && pauseMs !== undefined) {
+    const asked = error instanceof ProviderError ? error.retryAfterMs : undefined;
+    // Who has too many requests and does not say for how long gets the time of a failure.
+    const pauseMs = code === 'PROVIDER_THROTTLED' ? (asked ?? this.#settings.breakerCoolDownMs) : asked;
+    if (pauseMs !== undefined) {
       this.#failures = 0;
       const until = this.#clock.monotonic() + Math.min(pauseMs, MAX_PAUSE_MS) + this.#jitter();
-      this.#tripped = { until, paused: true, why: 'too many requests (left alone for a while, as it asked)' };
+      const cause = code === 'PROVIDER_THROTTLED' ? 'too many requests' : causeOf(message);
+      this.#tripped = { until, paused: true, why: `${cause} (left alone for a while, as it asked)` };
     } else if (code !== undefined && FAILED.has(code)) {
       this.#failures += 1;
       // What was sent before it opened says nothing new.
-      const opens = this.#tripped === undefined ? this.#failures >= FAILURES : probing;
+      const opens = this.#tripped === undefined ? this.#failures >= this.#settings.breakerFailures : probing;
       if (!opens) return;
-      const until = this.#clock.monotonic() + COOL_DOWN_MS + this.#jitter();
+      const until = this.#clock.monotonic() + this.#settings.breakerCoolDownMs + this.#jitter();
       const why = `${causeOf(message)} (failing, left alone for a moment)`;
       this.#tripped = { until, paused: false, why };
     } else if (error instanceof ProviderError) {
       // A refusal is an answer.
-      this.#close();
+      this.#answered(probing);
     }
+  }
+
+  /** What was sent before it asked for a pause says nothing about that. */
+  #answered(probing: boolean): void {
+    if (probing || this.#tripped?.paused !== true) this.#close();
   }
 
   #jitter(): number {
@@ -148,8 +169,10 @@ export class CircuitBreaker {
   }
 
   #close(): void {
+    const recovered = this.#tripped !== undefined;
     this.#failures = 0;
     this.#tripped = undefined;
+    if (recovered) this.#onRecovered?.();
   }
 }
 

@@ -8,7 +8,8 @@ import {
   ProviderError,
   type RemoteObject,
 } from '../providers/contract.ts';
-import { orAbort, timeLimit } from './abort.ts';
+import { orAbort, withTimeLimit } from './abort.ts';
+import type { BatchReads, RunRead } from './batch-reads.ts';
 import { SyncError } from './errors.ts';
 import type { FreshReads } from './fresh-reads.ts';
 import { type GeneratorReader, generate } from './generators.ts';
@@ -31,19 +32,32 @@ export interface FetchContext {
   readonly generators: GeneratorReader;
   /** What is in force for the namespace; the ExternalSecret itself has been judged already. */
   readonly policies: NamespacePolicies;
-  /** Runs `use` with a connection for the store, within the store's limits. */
+  /**
+   * Runs `use` with a connection for the store, within the store's limits.
+   * @param signal how long it may wait for that; `use` has limits of its own
+   * @param urgent somebody waits for it
+   */
   withConnection<T>(
     store: ResolvedStore,
     signal: AbortSignal,
     use: (connection: Connection) => Promise<T>,
+    urgent: boolean,
   ): Promise<T>;
   readonly reads: FreshReads<Answer>;
+  /** Gathers reads where stores ask for that; absent: each is sent by itself. */
+  readonly batches?: BatchReads | undefined;
   /** Places at the providers; absent if whoever asks is few by himself. */
   readonly shares?: StoreShares | undefined;
   /** Answers must have been asked for at or after this moment (monotonic milliseconds). */
   readonly notBefore: number;
-  /** Longest time one read may take, whoever waits for it. */
+  /** True if somebody waits for the values, so that their reads go before those that are only due. */
+  readonly urgent: boolean;
+  /** Longest time a request may wait until the limits of its store allow it, milliseconds. */
+  readonly waitTimeoutMs: number;
+  /** Longest time one read may take from then on, whoever waits for it, milliseconds. */
   readonly readTimeoutMs: number;
+  /** The same for a find, which is many requests, milliseconds. */
+  readonly findTimeoutMs: number;
 }
 
 export interface Fetched {
@@ -85,23 +99,36 @@ function readKey({ identity, provider, config }: ResolvedStore, source: StoreSou
 }
 
 function readShared(
+  key: string,
   store: ResolvedStore,
   source: StoreSource,
   context: FetchContext,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const shared = context.reads.get(readKey(store, source), context.notBefore, async () => {
-    // Its own time limit, not the caller's: others may be waiting for the same answer.
-    const limit = timeLimit(context.readTimeoutMs);
-    const answer = context.withConnection<Answer>(store, limit.signal, (connection) =>
-      source.kind === 'read'
-        ? connection.read(source.remote, limit.signal)
-        : connection.find(source.request, limit.signal),
-    );
-    return answer.finally(limit.end);
-  });
+  const shared = context.reads.get(key, context.notBefore, () => ask(store, source, context));
   const what = source.kind === 'read' ? `reading ${source.remote.key}` : 'the find';
   return orAbort(shared, signal, `${what} from ${source.store.kind} ${source.store.name}`);
+}
+
+/** With time limits of its own, not the caller's: others may be waiting for the same answer. */
+async function ask(store: ResolvedStore, source: StoreSource, context: FetchContext): Promise<Answer> {
+  const { batches, readTimeoutMs, findTimeoutMs, urgent } = context;
+  const run = <T>(use: (connection: Connection, limit: AbortSignal) => Promise<T>, ms: number): Promise<T> =>
+    withTimeLimit(context.waitTimeoutMs, (wait) =>
+      context.withConnection(
+        store,
+        wait,
+        (connection) => withTimeLimit(ms, (limit) => use(connection, limit)),
+        urgent,
+      ),
+    );
+  if (source.kind === 'find')
+    return run((connection, limit) => connection.find(source.request, limit), findTimeoutMs);
+  const { remote } = source;
+  const read: RunRead = (use) => run(use, readTimeoutMs);
+  return batches?.takes(store, remote) === true
+    ? batches.read(store, remote, read)
+    : read((connection, limit) => connection.read(remote, limit));
 }
 
 /** The error that an entry will always have with this store, as its provider can tell without being asked. */
@@ -136,6 +163,8 @@ export async function fetchPlan(plan: Plan, context: FetchContext, signal: Abort
   const place = enterStores(stores, context);
   const resolved = (reference: StoreReference): Outcome<ResolvedStore> =>
     stores.get(storeName(reference)) ?? { error: new EsaError('INTERNAL', 'a store was not resolved') };
+  // Most entries of an object pick from one remote object.
+  const answers = new Map<string, Promise<Outcome<Answer>>>();
   const bring = async ({ source }: PlannedRead): Promise<Outcome<Brought>> => {
     if (source.kind === 'generator') {
       return settle(
@@ -148,7 +177,10 @@ export async function fetchPlan(plan: Plan, context: FetchContext, signal: Abort
     if ('error' in store) return store;
     const impossible = impossibleRead(store.value, source);
     if (impossible !== undefined) return { error: impossible };
-    const answer = await settle(readShared(store.value, source, context, signal));
+    const key = readKey(store.value, source);
+    const pending = answers.get(key) ?? settle(readShared(key, store.value, source, context, signal));
+    answers.set(key, pending);
+    const answer = await pending;
     if (!('error' in answer && isSilence(answer.error.code))) place?.answered(store.value);
     return 'error' in answer ? answer : { value: { store: store.value, answer: answer.value } };
   };

@@ -21,15 +21,18 @@ interface Slot<T> {
 export class FreshReads<T> {
   readonly #clock: Clock;
   readonly #keepMs: number;
+  readonly #onRead: ((shared: boolean) => void) | undefined;
   readonly #slots = new Map<string, Slot<T>>();
 
   /**
    * @param keepMs how long an answer stays shareable after it arrived; 0 forgets it at once. Values of
    *   secrets live here, so this is the longest time that one is held beyond its use.
+   * @param onRead called once a question: `shared` if another one has begun its read
    */
-  constructor(options: { clock: Clock; keepMs: number }) {
+  constructor(options: { clock: Clock; keepMs: number; onRead?: (shared: boolean) => void }) {
     this.#clock = options.clock;
     this.#keepMs = options.keepMs;
+    this.#onRead = options.onRead;
   }
 
   /**
@@ -42,6 +45,9 @@ export class FreshReads<T> {
       slot = { current: undefined, next: undefined, expiry: undefined };
       this.#slots.set(key, slot);
     }
+    const begins =
+      slot.current === undefined || (slot.current.startedAt < notBefore && slot.next === undefined);
+    this.#onRead?.(!begins);
     if (slot.current === undefined) return this.#start(key, slot, read);
     if (slot.current.startedAt >= notBefore) return slot.current.promise;
     if (slot.next === undefined) {

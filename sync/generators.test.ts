@@ -62,7 +62,10 @@ const context: FetchContext = {
     use(await store.provider.connect(store.config, store.context, ports, limit)),
   reads: new FreshReads<Answer>({ clock: systemClock, keepMs: 1_000 }),
   notBefore: 0,
+  urgent: false,
+  waitTimeoutMs: 1_000,
   readTimeoutMs: 1_000,
+  findTimeoutMs: 1_000,
 };
 
 const from = (kind: GeneratorRef['kind'], name: string) => ({ sourceRef: { generatorRef: { kind, name } } });

@@ -202,7 +202,10 @@ async function fetchDesired(
       reads: deps.reads,
       shares: deps.shares,
       notBefore,
+      urgent: true,
+      waitTimeoutMs: deps.readTimeoutMs,
       readTimeoutMs: deps.readTimeoutMs,
+      findTimeoutMs: deps.readTimeoutMs,
     },
     signal,
   );

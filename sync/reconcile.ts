@@ -2,7 +2,7 @@
  * One sync of one stored ExternalSecret: the guarantee that admission only accelerates. Values are read, the
  * Secret is compared and written if it differs; it is never touched when something failed before that.
  */
-import { createHmac } from 'node:crypto';
+import { createHmac, type KeyObject } from 'node:crypto';
 import type { Clock } from '../api/clock.ts';
 import { EsaError } from '../api/errors.ts';
 import { ANNOTATION_DATA_HASH, LABEL_MANAGED } from '../api/external-secrets/names.ts';
@@ -52,12 +52,12 @@ export interface Memory {
 
 export interface ReconcileDeps extends ApplyDeps {
   readonly clock: Clock;
-  readonly fetch: Omit<FetchContext, 'namespace' | 'notBefore' | 'policies'>;
+  readonly fetch: Omit<FetchContext, 'namespace' | 'notBefore' | 'policies' | 'urgent'>;
   readonly policies: PolicyGate;
   /** The objects that templateFrom names, at least as new as that moment (monotonic milliseconds). */
   readonly templates: (notBefore: number) => TemplateReader;
   /** Key of the digests; random for each process. */
-  readonly digestKey: Buffer;
+  readonly digestKey: KeyObject;
 }
 
 export type SecretAction = 'created' | 'updated' | 'adopted' | 'deleted' | 'unchanged';
@@ -130,8 +130,8 @@ async function sync(input: ReconcileInput, deps: ReconcileDeps, signal: AbortSig
   const refreshedAt = deps.clock.now();
   const policies = await deps.policies(namespace, signal);
   const verdicts = [...enforce(policies.judge({ object: objectOf(es) }), true)];
-  const { notBefore } = input;
-  const fetched = await fetchPlan(work, { ...deps.fetch, namespace, notBefore, policies }, signal);
+  const { notBefore, first: urgent } = input;
+  const fetched = await fetchPlan(work, { ...deps.fetch, namespace, notBefore, policies, urgent }, signal);
   verdicts.push(...fetched.verdicts);
   const done = (
     outcome: SyncedOutcome,
@@ -225,10 +225,11 @@ async function afterAdoption(
 }
 
 /** Keyed, since values may be guessable; it changes with everything that the Secret is made of. */
-export function digestOf(key: Buffer, desired: DesiredSecret, uid: string): string {
-  const mac = createHmac('sha256', key);
+export function digestOf(key: KeyObject, desired: DesiredSecret, uid: string): string {
+  const parts: Buffer[] = [];
   const add = (part: string | Buffer): void => {
-    mac.update(`${Buffer.byteLength(part)}:`).update(part);
+    const bytes = typeof part === 'string' ? Buffer.from(part) : part;
+    parts.push(Buffer.from(`${bytes.length}:`), bytes);
   };
   const { data, ...rest } = desired;
   add(JSON.stringify([uid, rest]));
@@ -238,7 +239,7 @@ export function digestOf(key: Buffer, desired: DesiredSecret, uid: string): stri
     add(name);
     add(value.revealBytes());
   }
-  return mac.digest('base64url');
+  return createHmac('sha256', key).update(Buffer.concat(parts)).digest('base64url');
 }
 
 /** What a look at the target says. */

@@ -2,10 +2,10 @@
 import { EsaError } from '../api/errors.ts';
 import { GROUP, type StoreKind } from '../api/external-secrets/names.ts';
 import type { SecretStore } from '../api/external-secrets/v1/index.ts';
-import { formatProblem } from '../api/problem.ts';
+import { formatProblem, type Problem } from '../api/problem.ts';
 import { needsNamespaceLabels, offersNamespace } from '../policy/store-conditions.ts';
 import type { Provider, ServerGuard, StoreContext } from '../providers/contract.ts';
-import { providerOf } from '../providers/registry.ts';
+import { type ProviderChoice, providerOf } from '../providers/registry.ts';
 import type { StoreReference } from './plan.ts';
 
 export type StoreObject = SecretStore;
@@ -35,6 +35,34 @@ export interface ResolvedStore {
 export const storeLabel = (kind: StoreKind, namespace: string | undefined, name: string): string =>
   kind === 'SecretStore' ? `SecretStore ${namespace ?? ''}/${name}` : `ClusterSecretStore ${name}`;
 
+/** What is the same for all who use a store object: its provider, what is wrong with it, and perhaps its identity. */
+interface Parsed {
+  readonly choice: ProviderChoice;
+  readonly problems: readonly Problem[];
+  /** Undefined if it depends on the caller's namespace. */
+  readonly identity: string | undefined;
+}
+
+/** By the object itself: the poller has one as long as it does not change, and uses it many times a second. */
+const parsed = new WeakMap<StoreObject, Parsed>();
+
+function parse(object: StoreObject, context: StoreContext): Parsed {
+  const known = parsed.get(object);
+  if (known !== undefined) return known;
+  const choice = providerOf(object.spec.provider);
+  // The rules are checked here again: the store may predate the webhook, or have come in while it was off.
+  const problems = choice.ok ? choice.provider.validateConfig(choice.config, context) : choice.problems;
+  const alone = {
+    ...context,
+    callerNamespace: object.kind === 'SecretStore' ? context.namespace : undefined,
+  };
+  const isShared = choice.ok && problems.length === 0 && choice.provider.canValidate(choice.config, alone);
+  const identity = isShared ? choice.provider.identity(choice.config, alone) : undefined;
+  const result: Parsed = { choice, problems, identity };
+  parsed.set(object, result);
+  return result;
+}
+
 /**
  * Binds a store to the namespace it is used from, and to what the policies of that namespace say about servers.
  * @throws EsaError PROVIDER_INVALID_CONFIG
@@ -53,21 +81,20 @@ export function bindStore(
     callerNamespace: object.kind === 'SecretStore' ? object.metadata.namespace : callerNamespace,
     guard,
   };
-  const choice = providerOf(object.spec.provider);
-  // The rules are checked here again: the store may predate the webhook, or have come in while it was off.
-  const problems = choice.ok ? choice.provider.validateConfig(choice.config, context) : choice.problems;
+  const { choice, problems, identity } = parse(object, context);
   if (!choice.ok || problems.length > 0) {
     const label = storeLabel(context.kind, context.namespace, context.name);
     throw new EsaError('PROVIDER_INVALID_CONFIG', `${label}: ${problems.map(formatProblem).join('; ')}`);
   }
   const { provider, config } = choice;
+  const own = identity ?? provider.identity(config, context);
   return {
     object,
     context,
     provider,
     config,
     // What was connected or read for one namespace is no answer for another that may not reach the server.
-    identity: `${provider.name}|${provider.identity(config, context)}${guard === undefined ? '' : `|${guard.id}`}`,
+    identity: `${provider.name}|${own}${guard === undefined ? '' : `|${guard.id}`}`,
   };
 }
 

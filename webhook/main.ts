@@ -11,7 +11,7 @@ import type { Verdict } from '../policy/policy-subject.ts';
 import { takeAwsEnvironment } from '../providers/aws/environment.ts';
 import { configureOutbound } from '../providers/http.ts';
 import { scrubVaultEnvironment } from '../providers/vault/client.ts';
-import { COMMON_FLAGS } from '../runtime/flags.ts';
+import { COMMON_FLAGS, storeLimitFlags } from '../runtime/flags.ts';
 import { serveOperational } from '../runtime/http.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import {
@@ -19,6 +19,7 @@ import {
   createRegistry,
   policyMetrics,
   providerMetrics,
+  readCounts,
   webhookMetrics,
 } from '../runtime/metrics.ts';
 import {
@@ -31,7 +32,7 @@ import {
   wordFlag,
 } from '../runtime/program.ts';
 import { AccessReviews } from '../sync/access-reviews.ts';
-import { Connections } from '../sync/connections.ts';
+import { BAD_LIMITS, Connections } from '../sync/connections.ts';
 import type { Answer } from '../sync/fetch.ts';
 import { FreshReads } from '../sync/fresh-reads.ts';
 import { LiveCluster } from '../sync/live.ts';
@@ -84,8 +85,6 @@ const FLAGS = {
   ...CERTIFICATE_FLAGS,
 } as const;
 
-/** Requests in flight to one store, of this replica. */
-const PER_STORE = 32;
 const API_SERVER_PROBE_MS = 5_000;
 const API_SERVER_SILENCE_MS = 20_000;
 const CRDS = ['externalsecrets', 'secretstores', 'clustersecretstores'].map(
@@ -108,6 +107,7 @@ await runProgram(
     const certificateSource = certificateOptions(flags);
     const policyDefault = wordFlag('policy-default', flags['policy-default'], ['allow', 'deny']);
     const authorizeMode = wordFlag('authorize-callers', flags['authorize-callers'], AUTHORIZE_MODES);
+    const limits = storeLimitFlags(flags);
     const phase = wordFlag('materialise-in', flags['materialise-in'], PHASES);
     scrubVaultEnvironment();
     takeAwsEnvironment({ ambient: flags['aws-ambient-credentials'] });
@@ -118,10 +118,12 @@ await runProgram(
     const metrics = webhookMetrics(registry, () => room.inside);
     const connections: Connections = new Connections({
       clock: systemClock,
-      perStore: PER_STORE,
-      onCall: (provider, error) => calls.inc({ provider, status: error === undefined ? 'success' : 'error' }),
+      limits,
+      onCall: (provider, error) =>
+        providers.calls.inc({ provider, status: error === undefined ? 'success' : 'error' }),
+      onBadLimits: (store, problems) => logger.warn({ store, problems }, BAD_LIMITS),
     });
-    const { calls } = providerMetrics(registry, () => connections.states());
+    const providers = providerMetrics(registry, () => connections.states());
     const kube = new KubeClient(loadClusterConfig({ kubeconfig: flags.kubeconfig }));
     const keys = new MarkerKeys(kube, namespace);
     const live = new LiveCluster(kube, systemClock);
@@ -160,7 +162,7 @@ await runProgram(
       connections,
       notes,
       // In flight only: a value is never kept.
-      reads: new FreshReads<Answer>({ clock: systemClock, keepMs: 0 }),
+      reads: new FreshReads<Answer>({ clock: systemClock, keepMs: 0, ...readCounts(providers) }),
       room,
       shares: new StoreShares({ clock: systemClock, size: room.size / 2 }),
       controllerClass: flags['controller-class'],

@@ -39,3 +39,10 @@ export const ANNOTATION_KEEP_GENERATED = `${OUR_GROUP}/keep-generated`;
 export const ANNOTATION_ROTATE = `${OUR_GROUP}/rotate`;
 /** On an object read in an older version: what that version cannot say. */
 export const ANNOTATION_CONVERSION = `${OUR_GROUP}/conversion-data`;
+/** On a store: how much of the provider it may take, one annotation a setting; see policy/store-limits.ts. */
+export const ANNOTATION_MAX_IN_FLIGHT = `${OUR_GROUP}/max-in-flight`;
+export const ANNOTATION_RATE_LIMIT = `${OUR_GROUP}/rate-limit`;
+export const ANNOTATION_RATE_BURST = `${OUR_GROUP}/rate-burst`;
+export const ANNOTATION_BREAKER_FAILURES = `${OUR_GROUP}/breaker-failures`;
+export const ANNOTATION_BREAKER_COOL_DOWN = `${OUR_GROUP}/breaker-cool-down`;
+export const ANNOTATION_BATCH_READS = `${OUR_GROUP}/batch-reads`;

@@ -1,5 +1,10 @@
-/** Reading secrets of AWS Secrets Manager: GetSecretValue, DescribeSecret, and ListSecrets for a find only. */
+/**
+ * Reading secrets of AWS Secrets Manager: GetSecretValue, DescribeSecret; ListSecrets for a find only, and
+ * BatchGetSecretValue where the store asks for batches.
+ */
 import {
+  BatchGetSecretValueCommand,
+  type BatchGetSecretValueCommandOutput,
   DescribeSecretCommand,
   GetSecretValueCommand,
   type GetSecretValueCommandOutput,
@@ -12,13 +17,14 @@ import {
   type FindRequest,
   type FoundObject,
   ProviderError,
+  type ProviderPorts,
   type RemoteObject,
   type RemoteRef,
 } from '../contract.ts';
 import { cancelled } from '../http-errors.ts';
 import { JsonText } from '../property.ts';
 import type { AwsConfig } from './config.ts';
-import { type Asked, awsError, labelOf, toAwsError } from './errors.ts';
+import { type Asked, awsError, errorInAnswer, labelOf, toAwsError } from './errors.ts';
 import { findSecrets } from './find.ts';
 import type { AwsLogin, AwsSession } from './session.ts';
 import { versionOf } from './validate.ts';
@@ -55,14 +61,44 @@ class AwsObject implements RemoteObject {
 
 /** Names a page of a list; more is not allowed. */
 const PAGE = 100;
+/** Secrets a BatchGetSecretValue; more is not allowed. */
+export const BATCH = 20;
 
 /** The name (or ARN) that AWS is asked for. */
 export const secretIdOf = (config: AwsConfig, key: string): string => `${config.prefix ?? ''}${key}`;
+
+const BATCH_REFUSED: ReadonlySet<string> = new Set(['PROVIDER_DENIED', 'PROVIDER_INVALID_RESPONSE']);
+
+/** undefined for an answer that holds neither text nor bytes. */
+function secretValueOf(answer: {
+  readonly SecretString?: string | undefined;
+  readonly SecretBinary?: Uint8Array | undefined;
+}): SecretValue | undefined {
+  if (answer.SecretString !== undefined) return SecretValue.fromText(answer.SecretString);
+  return answer.SecretBinary === undefined ? undefined : SecretValue.fromBytes(answer.SecretBinary);
+}
+
+/** @throws ProviderError PROVIDER_INVALID_RESPONSE without a value */
+function objectOf(value: SecretValue | undefined, key: string, asked: Asked): RemoteObject {
+  if (value !== undefined) return new AwsObject(value, key, labelOf(asked));
+  throw awsError(asked, 'PROVIDER_INVALID_RESPONSE', 'the answer holds neither text nor bytes');
+}
+
+/** What it brings, or the error that it throws. */
+function settled<T>(work: () => T): T | ProviderError {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof ProviderError) return error;
+    throw error;
+  }
+}
 
 export interface ConnectionParts {
   readonly config: AwsConfig;
   readonly session: AwsSession;
   readonly login: AwsLogin;
+  readonly pace: ProviderPorts['pace'];
 }
 
 export class AwsConnection implements Connection {
@@ -79,8 +115,34 @@ export class AwsConnection implements Connection {
       ref.metadata === true
         ? await this.#tags(id, asked, signal)
         : await this.#value(id, ref.version, asked, signal);
-    if (value !== undefined) return new AwsObject(value, ref.key, labelOf(asked));
-    throw awsError(asked, 'PROVIDER_INVALID_RESPONSE', 'the answer holds neither text nor bytes');
+    return objectOf(value, ref.key, asked);
+  }
+
+  async readMany(
+    refs: readonly Pick<RemoteRef, 'key'>[],
+    signal: AbortSignal,
+  ): Promise<readonly (RemoteObject | ProviderError | undefined)[] | undefined> {
+    const ids = refs.map(({ key }) => secretIdOf(this.#parts.config, key));
+    let answer: BatchGetSecretValueCommandOutput;
+    try {
+      answer = await this.#send(this.#asked(`read ${ids.length} secrets`), signal, (client) =>
+        client.send(new BatchGetSecretValueCommand({ SecretIdList: ids }), { abortSignal: signal }),
+      );
+    } catch (error) {
+      // The action is one of its own in IAM, and stand-ins for AWS may not know it.
+      const refused = error instanceof ProviderError && BATCH_REFUSED.has(error.code);
+      if (refused) return undefined;
+      throw error;
+    }
+    const { SecretValues = [], Errors = [] } = answer;
+    return refs.map(({ key }, index) => {
+      const id = ids[index] ?? '';
+      const asked = this.#asked(`read ${id}`);
+      const found = SecretValues.find(({ Name, ARN }) => Name === id || ARN === id);
+      if (found !== undefined) return settled(() => objectOf(secretValueOf(found), key, asked));
+      const failure = Errors.find(({ SecretId }) => SecretId === id);
+      return failure && errorInAnswer(asked, failure.ErrorCode ?? '', failure.Message ?? '');
+    });
   }
 
   /** The text or bytes of a secret; undefined for an answer that holds neither. */
@@ -96,8 +158,7 @@ export class AwsConnection implements Connection {
     const answer: GetSecretValueCommandOutput = await this.#send(asked, signal, (client) =>
       client.send(new GetSecretValueCommand({ SecretId: id, ...which }), { abortSignal: signal }),
     );
-    if (answer.SecretString !== undefined) return SecretValue.fromText(answer.SecretString);
-    return answer.SecretBinary === undefined ? undefined : SecretValue.fromBytes(answer.SecretBinary);
+    return secretValueOf(answer);
   }
 
   /** metadataPolicy Fetch: the tags, as the text of a JSON object. */
@@ -154,8 +215,9 @@ export class AwsConnection implements Connection {
     signal: AbortSignal,
     work: (client: SecretsManagerClient) => Promise<T>,
   ): Promise<T> {
-    const { session, login } = this.#parts;
+    const { session, login, pace } = this.#parts;
     const client = await session.client(login, signal);
+    await pace?.(signal);
     try {
       return await work(client);
     } catch (thrown) {
@@ -163,6 +225,7 @@ export class AwsConnection implements Connection {
       if (error.code !== 'PROVIDER_UNAUTHENTICATED' || !session.refused(client)) throw error;
     }
     const second = await session.client(login, signal);
+    await pace?.(signal);
     try {
       return await work(second);
     } catch (thrown) {

@@ -177,6 +177,14 @@ function byStatus({ name, message, $metadata }: SdkFailure): [ProviderErrorCode,
 export const codeOf = (name: string): string =>
   (name.split('#').at(-1) ?? '').replace(/:.*$/, '').replace(/(Exception|Fault)$/, '');
 
+/** What AWS says of one secret within an answer about several. */
+export function errorInAnswer(asked: Asked, code: string, message: string): ProviderError {
+  const failure = Object.assign(new Error(message), { name: code });
+  return toAwsError(asked, failure, NEVER);
+}
+
+const NEVER = new AbortController().signal;
+
 /**
  * Wraps whatever the SDK threw. The original is not kept as `cause`: it holds the answer, and with it what
  * the answer quotes.
@@ -194,5 +202,6 @@ export function toAwsError(asked: Asked, thrown: unknown, signal: AbortSignal): 
   const meaning = Object.hasOwn(MEANINGS, code) ? MEANINGS[code] : undefined;
   const [kind, text] =
     meaning === undefined ? byStatus(thrown) : [meaning[0], meaning[1](wordsOf(thrown.message))];
-  return awsError(asked, kind, text, kind === 'PROVIDER_THROTTLED' ? retryAfter(thrown) : undefined);
+  const mayAsk = kind === 'PROVIDER_THROTTLED' || kind === 'PROVIDER_UNREACHABLE';
+  return awsError(asked, kind, text, mayAsk ? retryAfter(thrown) : undefined);
 }

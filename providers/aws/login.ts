@@ -134,8 +134,11 @@ export function awsLogin(
     label: labelOf(asked),
     reach,
     async credentials(signal) {
+      // Each exchange is a request; keys alone ask nobody.
+      if (source.method !== 'keys') await ports.pace?.(signal);
       let credentials = await firstCredentials(source, reach, ports, signal);
       for (const arn of additionalRoles) {
+        await ports.pace?.(signal);
         credentials = await assumeRole(reach, arn, {}, credentials, signal);
       }
       if (role === undefined || role === '') return credentials;
@@ -145,6 +148,7 @@ export function awsLogin(
         ...(tags.length === 0 ? {} : { Tags: tags }),
         ...(transitiveTagKeys.length === 0 ? {} : { TransitiveTagKeys: transitiveTagKeys }),
       };
+      await ports.pace?.(signal);
       return assumeRole(reach, role, options, credentials, signal);
     },
   };

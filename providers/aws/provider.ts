@@ -12,7 +12,7 @@ import {
 import { namespaceOf } from '../references.ts';
 import { serversOf } from './client.ts';
 import { type AwsConfig, awsConfigSchema, resolveAwsAuth } from './config.ts';
-import { AwsConnection, secretIdOf } from './connection.ts';
+import { AwsConnection, BATCH, secretIdOf } from './connection.ts';
 import { fingerprintOf, readSource } from './credentials.ts';
 import { ambientCredentials, endpointOverride } from './environment.ts';
 import { validateAwsFind } from './find.ts';
@@ -99,7 +99,7 @@ async function connect(
   const session = sessionFor(digest(parts), ports);
   const login = awsLogin(config, store, source, ports);
   await session.client(login, signal);
-  return new AwsConnection({ config, session, login });
+  return new AwsConnection({ config, session, login, pace: ports.pace });
 }
 
 export const awsProvider: Provider<AwsConfig> = {
@@ -110,6 +110,12 @@ export const awsProvider: Provider<AwsConfig> = {
   warnConfig: warnAwsBlock,
   validateRef: validateAwsRef,
   validateFind: validateAwsFind,
+
+  // It knows no versions.
+  batch: {
+    size: BATCH,
+    accepts: ({ version, metadata }) => version === undefined && metadata !== true,
+  },
 
   /** An ARN is unique by itself; a name is within its region: `us-west-2/prod/database`. */
   canonicalKey(config, ref) {

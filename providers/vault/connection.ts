@@ -11,6 +11,7 @@ import {
   type RemoteRef,
 } from '../contract.ts';
 import { marshalGo } from '../go-json.ts';
+import { cancelled } from '../http-errors.ts';
 import { JsonText } from '../property.ts';
 import { member, type VaultAnswer } from './answer.ts';
 import type { VaultClient, VaultRequest } from './client.ts';
@@ -79,8 +80,10 @@ export interface ConnectionParts {
   readonly tokens: TokenSource;
   readonly mounts: MountTable;
   readonly clock: Clock;
-  /** True if the token came from a login, false for a token that somebody gave. */
-  readonly loggedIn: boolean;
+  /** Looks a token up that somebody gave, once for all that use it; undefined if the token came from a login. */
+  readonly lookUp:
+    | ((ask: (signal: AbortSignal) => Promise<void>, signal: AbortSignal) => Promise<void>)
+    | undefined;
 }
 
 export class VaultConnection implements Connection {
@@ -167,7 +170,8 @@ export class VaultConnection implements Connection {
     const { path, part, query, version, signal, verb = 'read' } = request;
     const segments = requestSegments(path, this.#parts.config.version, part);
     const asked = this.#asked(`${verb} ${segments.join('/')}`);
-    const answer = await this.#authorised({ ...asked, method: 'GET', segments, query, signal });
+    const secretOnly = part === 'data' && this.#parts.config.version === 'v2';
+    const answer = await this.#authorised({ ...asked, method: 'GET', segments, query, secretOnly, signal });
     if (answer.status === 404) throw await this.#missing(path, version, asked, answer, signal);
     if (answer.status !== 200 || !answer.isJson) throw this.#error(asked, answer);
     return { answer, asked };
@@ -186,13 +190,20 @@ export class VaultConnection implements Connection {
 
   /** A given token is looked up, as ESO does; a login is its own proof. */
   async validate(signal: AbortSignal): Promise<void> {
-    const { tokens, loggedIn } = this.#parts;
+    const { tokens, lookUp } = this.#parts;
     const token = await tokens.token(signal);
-    if (loggedIn) return;
+    if (lookUp === undefined) return;
     const segments = ['auth', 'token', 'lookup-self'];
     const asked = { ...this.#asked('look up the token'), isLogin: true };
-    const answer = await this.#send({ ...asked, method: 'GET', segments, signal }, token);
-    if (answer.status !== 200 || !answer.isJson) throw this.#error(asked, answer);
+    const ask = async (shared: AbortSignal): Promise<void> => {
+      const answer = await this.#send({ ...asked, method: 'GET', segments, signal: shared }, token);
+      if (answer.status !== 200 || !answer.isJson) throw this.#error(asked, answer);
+    };
+    try {
+      await lookUp(ask, signal);
+    } catch (error) {
+      throw signal.aborted ? cancelled(labelOf(asked), signal) : error;
+    }
   }
 
   async close(): Promise<void> {
@@ -217,6 +228,7 @@ export class VaultConnection implements Connection {
     const { tokens } = this.#parts;
     const token = await tokens.token(request.signal);
     const answer = await this.#send(request, token);
+    if (answer.status === 200) tokens.worked();
     if (answer.status !== 403 || !(await tokens.refused(token, request.signal))) return answer;
     const second = await this.#send(request, await tokens.token(request.signal));
     if (second.status !== 403) tokens.accepted();

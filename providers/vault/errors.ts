@@ -99,5 +99,6 @@ function classify(asked: Asked, answer: VaultAnswer, words: string): [ProviderEr
 export function errorOfAnswer(asked: Asked, answer: VaultAnswer, now: number): ProviderError {
   const words = wordsOf(answer);
   const [code, cause] = classify(asked, answer, words === undefined ? '' : `: ${words}`);
-  return vaultError(asked, code, cause, code === 'PROVIDER_THROTTLED' ? retryAfter(answer, now) : undefined);
+  const mayAsk = answer.status === 429 || answer.status === 503;
+  return vaultError(asked, code, cause, mayAsk ? retryAfter(answer, now) : undefined);
 }

@@ -54,9 +54,14 @@ const json = (
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
 };
 
+const block = (server: string): object => ({
+  server,
+  path: 'secret',
+  auth: { tokenSecretRef: { name: 'vault-token', key: 'token' } },
+});
+
 const connect = (server: string, more: object = {}): Promise<Connection> => {
-  const auth = { tokenSecretRef: { name: 'vault-token', key: 'token' } };
-  const config = vaultConfigSchema.parse({ server, path: 'secret', auth, ...more });
+  const config = vaultConfigSchema.parse({ ...block(server), ...more });
   return vaultProvider.connect(config, store, cluster.ports, signal);
 };
 const kubernetes = { kubernetes: { role: 'r', serviceAccountRef: { name: 'sa', audiences: ['vault'] } } };
@@ -106,6 +111,79 @@ describe('on the wire', () => {
     assert.equal(headers?.['x-vault-namespace'], 'team/a');
     assert.equal(headers?.['x-vault-request'], 'true');
     assert.equal(headers?.['x-mine'], 'yes');
+  });
+
+  test('a header that is named as a member of every object is a header like any other', async () => {
+    withToken();
+    const seen: IncomingMessage[] = [];
+    const server = await serve((request, response) => {
+      seen.push(request);
+      json(response, 200, SECRET);
+    });
+    const headers = { constructor: 'a', toString: 'b', hasOwnProperty: 'c' };
+    assert.deepEqual(
+      vaultProvider.validateConfig(vaultConfigSchema.parse({ ...block(server), headers }), store),
+      [],
+    );
+    const connection = await connect(server, { headers });
+    await connection.read({ key: 'a' }, signal);
+    assert.equal(seen[0]?.headers['constructor'], 'a');
+    assert.equal(seen[0]?.headers['tostring'], 'b');
+    assert.equal(seen[0]?.headers['hasownproperty'], 'c');
+  });
+
+  test('numbers keep their digits, in a secret of either version, beside and below a member `data`', async () => {
+    withToken();
+    const text =
+      '{"data":{"data":{"n":1.50,"deep":{"m":12345678901234567890}},"metadata":{"v":2.0},"x":3.10}}';
+    const server = await serve((_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(text);
+    });
+    const v2 = await (await connect(server)).read({ key: 'a' }, signal);
+    assert.equal(v2.get(undefined).revealText(), '{"deep":{"m":12345678901234567890},"n":1.50}');
+    const v1 = await (await connect(server, { version: 'v1' })).read({ key: 'a' }, signal);
+    assert.equal(v1.get('x').revealText(), '3.10');
+    assert.equal(v1.get('metadata').revealText(), '{"v":2.0}');
+  });
+
+  test('S65 503 and 429 say for how long to stay away, other failures do not', async () => {
+    withToken();
+    for (const [status, code, retryAfterMs] of [
+      [503, 'PROVIDER_UNREACHABLE', 7_000],
+      [429, 'PROVIDER_THROTTLED', 7_000],
+      [500, 'PROVIDER_UNREACHABLE', undefined],
+    ] as const) {
+      const server = await serve((_request, response) =>
+        json(response, status, { errors: ['no'] }, { 'retry-after': '7' }),
+      );
+      await assert.rejects((await connect(server)).read({ key: 'a' }, signal), { code, retryAfterMs });
+    }
+  });
+
+  test('each request waits for its turn, logins and look-ups included', async () => {
+    withToken();
+    cluster.objects.set('ServiceAccount a/sa', { token: 'jwt' });
+    const seen: string[] = [];
+    const server = await serve(({ url = '' }, response) => {
+      seen.push(url);
+      json(
+        response,
+        200,
+        url.endsWith('login') ? { auth: { client_token: 't', lease_duration: 60 } } : SECRET,
+      );
+    });
+    let turns = 0;
+    const pace = async (): Promise<void> => {
+      assert.equal(seen.length, turns);
+      turns += 1;
+    };
+    for (const auth of [undefined, kubernetes]) {
+      const config = vaultConfigSchema.parse({ ...block(server), ...(auth === undefined ? {} : { auth }) });
+      const connection = await vaultProvider.connect(config, store, { ...cluster.ports, pace }, signal);
+      await connection.validate(signal);
+      await connection.read({ key: 'a' }, signal);
+    }
+    assert.deepEqual([turns, seen.length], [4, 4]);
   });
 
   test('a key with line ends gives a message of one line', async () => {

@@ -12,12 +12,12 @@ import {
 import { namespaceOf } from '../references.ts';
 import { VaultClient } from './client.ts';
 import { type VaultConfig, vaultConfigSchema } from './config.ts';
-import { VaultConnection } from './connection.ts';
+import { type ConnectionParts, VaultConnection } from './connection.ts';
 import { readServiceAccountJwt, readTarget, readToken, referenceAt } from './credentials.ts';
 import { validateVaultFind } from './find.ts';
 import { kubernetesLogin } from './login.ts';
 import { namespaceSegments, requestSegments, secretPath, splitSegments } from './paths.ts';
-import { fixedToken, VaultSession } from './session.ts';
+import { VaultSession } from './session.ts';
 import { parseServer, referencesOf, validateVaultConfig, validateVaultRef } from './validate.ts';
 
 /** Logged-in state of the whole process, by identity and credential. */
@@ -97,6 +97,7 @@ async function connect(
       headers: config.headers,
       consistency: config.readYourWrites === true ? session.consistency : undefined,
       forwardInconsistent: config.forwardInconsistent,
+      pace: ports.pace,
     });
     return { session, common: { config, client, server, mounts: session.mounts, clock: ports.clock } };
   };
@@ -104,8 +105,9 @@ async function connect(
   const tokenReference = referenceAt(config, store, 'auth.tokenSecretRef');
   if (tokenReference !== undefined) {
     const token = await readToken(tokenReference, ports, signal);
-    const { common } = begin(token.revealText());
-    return new VaultConnection({ ...common, tokens: fixedToken(token), loggedIn: false });
+    const { session, common } = begin(token.revealText());
+    const lookUp: ConnectionParts['lookUp'] = (ask, caller) => session.lookUp(ask, caller);
+    return new VaultConnection({ ...common, tokens: session.fixed(token), lookUp });
   }
   const kubernetes = config.auth?.kubernetes;
   if (kubernetes === undefined) throw invalidStore(store, 'auth has no method that is supported yet');
@@ -127,7 +129,7 @@ async function connect(
     }),
   );
   await tokens.token(signal);
-  return new VaultConnection({ ...common, tokens, loggedIn: true });
+  return new VaultConnection({ ...common, tokens, lookUp: undefined });
 }
 
 export const vaultProvider: Provider<VaultConfig> = {

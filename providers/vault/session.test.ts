@@ -35,7 +35,8 @@ function bed(given: Given = {}) {
       return given.renewedTtlMs === undefined ? undefined : { ttlMs: given.renewedTtlMs, renewable: true };
     },
   };
-  const source = new VaultSession(clock).source(method);
+  const session = new VaultSession(clock);
+  const source = session.source(method);
   const never = new AbortController().signal;
   const token = async (): Promise<string> => (await source.token(never)).revealText();
   const pass = async (ms: number): Promise<void> => {
@@ -43,7 +44,7 @@ function bed(given: Given = {}) {
     await token();
     for (let i = 0; i < 4; i++) await setImmediate();
   };
-  return { log, source, token, pass, never };
+  return { log, clock, session, source, token, pass, never };
 }
 
 describe('a session', () => {
@@ -128,6 +129,50 @@ describe('a session', () => {
     await pass(61_000);
     assert.equal(await source.refused(await source.token(never), never), true);
     assert.equal(await token(), 't3');
+  });
+
+  test('a policy that denies for ever costs hardly a login an hour, while the token is good for something else', async () => {
+    const { log, clock, source, never } = bed({ ttlMs: 1e9 });
+    for (let minutes = 0; minutes < 8 * 60; minutes += 1) {
+      clock.ms += 60_000;
+      source.worked();
+      await source.refused(await source.token(never), never);
+    }
+    assert.ok(log.logins <= 7 + 8, `${log.logins} logins in eight hours`);
+  });
+
+  test('a token that is good for nothing any more is replaced within a minute, however long a policy has denied', async () => {
+    const { log, clock, source, never } = bed({ ttlMs: 1e9 });
+    for (let minutes = 0; minutes < 60; minutes += 1) {
+      clock.ms += 60_000;
+      source.worked();
+      await source.refused(await source.token(never), never);
+    }
+    const before = log.logins;
+    clock.ms += 60_000;
+    assert.equal(await source.refused(await source.token(never), never), true);
+    assert.equal(log.logins, before + 1);
+  });
+
+  test('stores that share a token share its look-up, until a request is refused', async () => {
+    const { clock, session, never } = bed();
+    const fixed = session.fixed(SecretValue.fromText('given'));
+    let asked = 0;
+    const lookUp = (): Promise<void> =>
+      session.lookUp(async () => {
+        await setImmediate();
+        asked += 1;
+      }, never);
+    await Promise.all([lookUp(), lookUp(), lookUp()]);
+    clock.ms += 30_000;
+    await lookUp();
+    assert.equal(asked, 1);
+    await fixed.refused(SecretValue.fromText('given'), never);
+    await lookUp();
+    assert.equal(asked, 2);
+    clock.ms += 60_000;
+    await lookUp();
+    assert.equal(asked, 3);
   });
 
   test('where the new token helped, the next refusal is answered at once', async () => {

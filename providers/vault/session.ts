@@ -34,11 +34,8 @@ export interface TokenSource {
   refused(token: SecretValue, signal: AbortSignal): Promise<boolean>;
   /** The other token worked where the one before was refused. */
   accepted(): void;
-}
-
-/** A token that somebody else gave: it works or it does not. */
-export function fixedToken(token: SecretValue): TokenSource {
-  return { token: async () => token, refused: async () => false, accepted: () => undefined };
+  /** A token was good enough for an answer. */
+  worked(): void;
 }
 
 /** Share of a token's life after which it is renewed, where the server allows that. */
@@ -52,6 +49,12 @@ const LOGIN_AT = 0.9;
 const WORTH_RENEWING = 0.5;
 /** A new token that was refused as well says that the policy denies: so long no login is spent on that. */
 const FRUITLESS_LOGIN_PAUSE_MS = 60_000;
+/** Each further one doubles the time up to this, as long as the token is good for something else. */
+const LONGEST_FRUITLESS_PAUSE_MS = 60 * 60_000;
+/** A token that has been good for nothing for so long may be dead, whatever was fruitless before. */
+const DOUBT_AFTER_MS = 15_000;
+/** A look-up of a token speaks for all stores that use it, and for so long. */
+const LOOKUP_GOOD_MS = 60_000;
 const BACKGROUND_TIMEOUT_MS = 10_000;
 
 interface Held {
@@ -73,8 +76,15 @@ export class VaultSession {
   readonly consistency: Consistency = { index: undefined };
   readonly #clock: Clock;
   readonly #flight = new SharedFlight<SecretValue>();
+  readonly #lookup = new SharedFlight<void>();
   #held: Held | undefined;
+  /** All of these are moments of the monotonic clock. */
   #pausedUntil = Number.NEGATIVE_INFINITY;
+  #triedAt = Number.NEGATIVE_INFINITY;
+  #workedAt = Number.NEGATIVE_INFINITY;
+  #lookedUpUntil = Number.NEGATIVE_INFINITY;
+  /** Logins in a row that were refused where the token before was. */
+  #fruitless = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -86,8 +96,36 @@ export class VaultSession {
       refused: (token, signal) => this.#refused(token, method, signal),
       accepted: () => {
         this.#pausedUntil = Number.NEGATIVE_INFINITY;
+        this.#fruitless = 0;
+      },
+      worked: () => {
+        this.#workedAt = this.#clock.monotonic();
       },
     };
+  }
+
+  /** A token that somebody else gave: it works or it does not. */
+  fixed(token: SecretValue): TokenSource {
+    return {
+      token: async () => token,
+      refused: async () => {
+        // It may have been revoked: the next look-up is a real one.
+        this.#lookedUpUntil = Number.NEGATIVE_INFINITY;
+        return false;
+      },
+      accepted: () => undefined,
+      worked: () => undefined,
+    };
+  }
+
+  /** Looks the token up, unless that was done a moment ago and nothing was refused since; once for all who ask. */
+  async lookUp(ask: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
+    if (this.#clock.monotonic() < this.#lookedUpUntil) return;
+    await this.#lookup.run(async (shared) => {
+      const before = this.#clock.monotonic();
+      await ask(shared);
+      this.#lookedUpUntil = before + LOOKUP_GOOD_MS;
+    }, signal);
   }
 
   async #token(method: LoginMethod, signal: AbortSignal): Promise<SecretValue> {
@@ -102,13 +140,21 @@ export class VaultSession {
   async #refused(token: SecretValue, method: LoginMethod, signal: AbortSignal): Promise<boolean> {
     if (this.#held !== undefined && !this.#held.token.equals(token)) return true;
     const now = this.#clock.monotonic();
-    if (now < this.#pausedUntil && !this.#flight.isBusy) return false;
-    this.#pausedUntil = now + FRUITLESS_LOGIN_PAUSE_MS;
+    const alive = now - this.#workedAt < DOUBT_AFTER_MS;
+    const until = alive
+      ? this.#pausedUntil
+      : Math.min(this.#pausedUntil, this.#triedAt + FRUITLESS_LOGIN_PAUSE_MS);
+    if (now < until && !this.#flight.isBusy) return false;
+    this.#triedAt = now;
+    this.#pausedUntil =
+      now + Math.min(FRUITLESS_LOGIN_PAUSE_MS * 2 ** this.#fruitless, LONGEST_FRUITLESS_PAUSE_MS);
+    if (!this.#flight.isBusy) this.#fruitless += 1;
     try {
       await this.#login(method, signal);
     } catch (error) {
       // There is no new token, so nothing is known about the policy: the next refusal tries again.
       this.#pausedUntil = Number.NEGATIVE_INFINITY;
+      this.#fruitless = 0;
       throw error;
     }
     return true;

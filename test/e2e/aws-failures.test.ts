@@ -153,6 +153,67 @@ describe('IAM', () => {
   });
 });
 
+describe('reads in batches', () => {
+  const KEYS = Array.from({ length: 6 }, (_, index) => `batch/${index}`);
+  const readOf = (name: string) => ({
+    data: [{ secretKey: 'password', remoteRef: { key: name, property: 'password' } }],
+  });
+  const opt = (batch: string): object => ({
+    metadata: { annotations: { 'external-secrets-admission.io/batch-reads': batch } },
+  });
+  const called = (action: string, accessKeyId: string): number =>
+    aws.proxy.calls.filter((call) => call.action === action && call.accessKeyId === accessKeyId).length;
+
+  /** A namespace whose store is used by as many objects as there are keys. */
+  async function prepareBatch(name: string, keys: Parameters<typeof prepareAws>[3]): Promise<void> {
+    await prepareAws(cluster, name, CHECKED, keys);
+    for (const [index, key] of KEYS.entries()) {
+      await checked.put(CHECKED, key, JSON.stringify({ password: key }));
+      await cluster.create(fromAws(name, `app-${index}`, readOf(key)));
+      await cluster.synced(name, `app-${index}`, WITHIN_MS);
+    }
+  }
+
+  test('a store that asks for it has one request for what is due at one moment; values are the same', async () => {
+    const reader = await checked.createUser('batch-reader', [
+      'secretsmanager:GetSecretValue',
+      'secretsmanager:BatchGetSecretValue',
+    ]);
+    await prepareBatch('batch', reader);
+    assert.equal(called('BatchGetSecretValue', reader.accessKeyId), 0);
+    await cluster.patch('SecretStore', 'batch', 'aws', opt('true'));
+    await eventually(() => called('BatchGetSecretValue', reader.accessKeyId) >= 3, { timeout: 20_000 });
+    await checked.put(CHECKED, KEYS[0] ?? '', '{"password":"new"}');
+    await cluster.holds('batch', 'app-0', { password: 'new' }, WITHIN_MS);
+    await cluster.patch('SecretStore', 'batch', 'aws', opt('false'));
+    for (const [index, key] of KEYS.entries()) {
+      if (index > 0) assert.deepEqual(await cluster.values('batch', `app-${index}`), { password: key });
+      await cluster.remove('ExternalSecret', 'batch', `app-${index}`);
+    }
+  });
+
+  test('without the right to that action secrets are read one by one, which is said once', async () => {
+    const reader = await checked.createUser('single-reader', ['secretsmanager:GetSecretValue']);
+    await prepareBatch('single', reader);
+    await cluster.patch('SecretStore', 'single', 'aws', opt('true'));
+    const said = (): number =>
+      readFileSync(bed.product.poller.log, 'utf8').split('refuses to read several secrets at once').length -
+      1;
+    await eventually(() => said() > 0, { timeout: 20_000, what: 'the line in the log' });
+    const before = called('GetSecretValue', reader.accessKeyId);
+    await eventually(() => called('GetSecretValue', reader.accessKeyId) >= before + 2 * KEYS.length, {
+      timeout: 20_000,
+      what: 'single reads',
+    });
+    assert.equal(said(), 1);
+    assert.equal(called('BatchGetSecretValue', reader.accessKeyId), 1);
+    for (const index of KEYS.keys()) {
+      assert.equal((await cluster.ready('ExternalSecret', 'single', `app-${index}`))?.status, 'True');
+      await cluster.remove('ExternalSecret', 'single', `app-${index}`);
+    }
+  });
+});
+
 test('no key, token or value is in a log, a metric, an event or a status', async () => {
   await prepareAws(cluster, 'sentinel', WEST, {
     accessKeyId: 'AKIASENTINELKEYID',

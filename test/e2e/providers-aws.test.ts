@@ -196,6 +196,89 @@ describe('aws on a stand-in', () => {
     });
   });
 
+  describe('several secrets with one request', () => {
+    let arn: string;
+
+    before(async () => {
+      await aws.put(REGION, 'many/text', '{"a":"1"}');
+      await aws.put(REGION, 'many/bytes', new Uint8Array([0, 255, 1]));
+      ({ arn } = await aws.put(REGION, 'many/arn', 'by its ARN'));
+      await aws.put(REGION, 'many/deleted', 'x');
+      await aws.call('DeleteSecret', { SecretId: 'many/deleted', RecoveryWindowInDays: 7 }, REGION);
+      await aws.call('CreateSecret', { Name: 'many/none' }, REGION);
+    });
+    const batchOf = async (keys: readonly string[], more: object = {}) =>
+      (await connect(more)).readMany?.(
+        keys.map((key) => ({ key })),
+        soon(),
+      );
+
+    test('each is what a read of it alone is: value, bytes, absence and all', async () => {
+      const keys = ['many/text', 'many/bytes', 'many/deleted', 'many/absent', 'many/none'];
+      const connection = await connect();
+      const from = aws.proxy.calls.length;
+      const all = (await batchOf(keys)) ?? [];
+      assert.deepEqual(since(from), ['BatchGetSecretValue']);
+      assert.equal(all.length, keys.length);
+      for (const [index, key] of keys.entries()) {
+        const one = all[index];
+        const alone = await connection.read({ key }, soon()).catch((error: ProviderError) => error);
+        if (alone instanceof Error) {
+          // What the answer is silent about is read alone.
+          const { code, message } = (one ?? alone) as ProviderError;
+          assert.deepEqual([code, message], [alone.code, alone.message]);
+        } else {
+          assert.ok(one !== undefined && !(one instanceof Error), key);
+          assert.deepEqual(one.get(undefined).revealBytes(), alone.get(undefined).revealBytes());
+        }
+      }
+      const [text, , deleted, absent] = all;
+      assert.ok(text !== undefined && !(text instanceof Error));
+      assert.equal(text.get('a').revealText(), '1');
+      assert.throws(() => text.get('b'), { code: 'PROVIDER_PROPERTY_NOT_FOUND', message: /many\/text/ });
+      for (const gone of [deleted, absent]) {
+        assert.ok(gone instanceof Error);
+        assert.equal(gone.code, 'PROVIDER_NOT_FOUND');
+      }
+    });
+
+    test('by ARN, and behind the prefix of the store', async () => {
+      const [byArn] = (await batchOf([arn, 'many/text'])) ?? [];
+      assert.ok(byArn !== undefined && !(byArn instanceof Error));
+      assert.equal(byArn.get(undefined).revealText(), 'by its ARN');
+      const [behind] = (await batchOf(['arn', 'text'], { prefix: 'many/' })) ?? [];
+      assert.ok(behind !== undefined && !(behind instanceof Error));
+      assert.equal(behind.get(undefined).revealText(), 'by its ARN');
+    });
+
+    test('no version and no tags can be had so', () => {
+      const accepts = (ref: object): boolean => awsProvider.batch?.accepts({ key: 'k', ...ref }) === true;
+      assert.deepEqual([{}, { version: 'AWSPREVIOUS' }, { metadata: true }].map(accepts), [
+        true,
+        false,
+        false,
+      ]);
+    });
+
+    test('where the action is denied or not known it cannot be; throttled or failing, it fails', async () => {
+      const answered = (code: string, status = 400) => {
+        aws.proxy.fault = () => ({ kind: 'error', code, status, retryAfterSeconds: 3 });
+        return batchOf(['many/text', 'many/arn']);
+      };
+      assert.equal(await answered('AccessDeniedException'), undefined);
+      assert.equal(await answered('UnknownOperationException'), undefined);
+      await assert.rejects(answered('ThrottlingException'), {
+        code: 'PROVIDER_THROTTLED',
+        retryAfterMs: 3_000,
+      });
+      await assert.rejects(answered('ServiceUnavailable', 503), {
+        code: 'PROVIDER_UNREACHABLE',
+        retryAfterMs: 3_000,
+      });
+      await assert.rejects(answered('ValidationException'), { code: 'PROVIDER_INVALID_CONFIG' });
+    });
+  });
+
   describe('credentials', () => {
     test('a ServiceAccount: one token and one exchange for all who come together, then none', async () => {
       await aws.put(REGION, 'shared', 'x');

@@ -14,6 +14,7 @@ import {
   checkStore,
 } from '../../policy/check-object.ts';
 import { evaluate, verdictProblems } from '../../policy/cluster-policy.ts';
+import { DEFAULT_STORE_LIMITS } from '../../policy/store-limits.ts';
 import { validateClusterPolicy } from '../../policy/validate-cluster-policy.ts';
 import { checkReference, type StoreReference } from '../../providers/references.ts';
 import { createLog } from '../../runtime/log.ts';
@@ -179,7 +180,7 @@ async function judgeCreate({ manifest }: Case): Promise<readonly Broken[]> {
         live,
         keys: new MarkerKeys(kube, 'system'),
         access: new AccessReviews(kube),
-        connections: new Connections({ clock: systemClock, perStore: 4, onCall: () => {} }),
+        connections: new Connections({ clock: systemClock, limits: DEFAULT_STORE_LIMITS }),
         reads: new FreshReads<Answer>({ clock: systemClock, keepMs: 0 }),
         policies: policies.gate,
         callerMay: () => Promise.resolve(true),
