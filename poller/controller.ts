@@ -11,7 +11,7 @@ import type { EventRecorder } from '../kube/events.ts';
 import type { Log } from '../runtime/log.ts';
 import { SyncError } from '../sync/errors.ts';
 import { specHash } from '../sync/marker.ts';
-import { creationPolicyOf, plan, targetName } from '../sync/plan.ts';
+import { creationPolicyOf, generates, plan, targetName } from '../sync/plan.ts';
 import {
   type Memory,
   type ReconcileDeps,
@@ -35,6 +35,7 @@ import { keyOf, ObjectIndex, storesOf } from './object-index.ts';
 import { URGENCY, type Urgency, WorkQueue } from './queue.ts';
 import { Reporter, type ReporterMetrics } from './report.ts';
 import { BurstGauge, nextSlot, phaseOf, retryDelay } from './schedule.ts';
+import type { Change } from './source-watches.ts';
 import { keyOfStore, type StoreMonitor, storeKey } from './store-monitor.ts';
 import { writeStatus } from './write-status.ts';
 
@@ -77,6 +78,8 @@ const CATCH_UP_MS = 60_000;
 const WINDOW_SPREAD_MS = 10_000;
 /** Time between two of the objects that a changed policy brings. */
 const POLICY_PACE_MS = 20;
+/** So long after its creation an event may come that is older than the object. */
+const YOUNG_MS = 10_000;
 const CREDENTIALS_REFUSED: ReadonlySet<ErrorCode> = new Set(['PROVIDER_UNAUTHENTICATED', 'PROVIDER_DENIED']);
 
 export class Controller {
@@ -228,6 +231,37 @@ export class Controller {
       this.#queue.add(key, now + count * POLICY_PACE_MS, URGENCY.refresh);
       count += 1;
     }
+  }
+
+  /**
+   * Something that these objects read from the cluster, beside their stores, has changed or come. Who failed is tried
+   * again; the others are, too, if something has changed for them, but for those that read once. Many are tried at
+   * the pace of a changed policy.
+   * @param due when to begin, monotonic milliseconds
+   */
+  sourceChanged(keys: Iterable<string>, due: number, how: Change): void {
+    let count = 0;
+    for (const key of keys) {
+      const entry = this.#entries.get(key);
+      if (entry === undefined) continue;
+      const failed = entry.failures > 0 || readyCondition(entry.es.status)?.status === 'False';
+      if (failed) entry.failures = 0;
+      else if (entry.cadence.interval <= 0 || !this.#concerns(key, entry, how)) continue;
+      entry.wanted = true;
+      this.#queue.add(key, due + count * POLICY_PACE_MS, URGENCY.refresh);
+      count += 1;
+    }
+  }
+
+  /** True if a source that came or changed in this way may say something else than this object has read. */
+  #concerns(key: string, { es, memory }: Entry, how: Change): boolean {
+    if (how === 'made') return false;
+    // What no sync of this process has read, the next one reads.
+    if (how === 'listed' && memory.digest === undefined && !this.#queue.isRunning(key)) return false;
+    // The event may be older than the object, since two watches keep no order. Where generated values were just
+    // handed out, others must not follow because of that.
+    const created = Date.parse(es.metadata.creationTimestamp ?? '');
+    return !(generates(es.spec) && this.#clock.now() - created < YOUNG_MS);
   }
 
   async stop(): Promise<void> {

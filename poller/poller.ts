@@ -26,10 +26,12 @@ import type { PolicyDefault } from '../sync/policies.ts';
 import type { StoreObject, StoreReader } from '../sync/stores.ts';
 import { ClusterExternalSecrets } from './cluster-external-secrets.ts';
 import { Controller } from './controller.ts';
+import { Dependents, type Source } from './dependents.ts';
 import { Expectations } from './expectations.ts';
 import { keyOf } from './object-index.ts';
 import { PolicyWatch } from './policy-watch.ts';
 import type { ReporterMetrics } from './report.ts';
+import { type Change, SourceWatches } from './source-watches.ts';
 import { StoreMonitor } from './store-monitor.ts';
 import { Sweeper } from './sweeper.ts';
 
@@ -151,6 +153,24 @@ export class Poller {
       controllerClass,
       stop,
       onUsable: (store, changed) => controller?.storeUsable(store, changed),
+      onDependency: (kind) => {
+        if (kind !== 'Secret') watches.need(kind);
+      },
+    });
+    const dependents = new Dependents(clock);
+    const sourceChanged = (source: Source, how: Change): void => {
+      const concerned = dependents.changed(source);
+      if (concerned !== undefined) controller?.sourceChanged(concerned.users, concerned.due, how);
+    };
+    const watches = new SourceWatches({
+      kube,
+      log,
+      relistMs: RELIST_MS,
+      onChange: ({ kind, namespace: ns, name }, how) => {
+        if (kind === 'ConfigMap' || kind === 'ServiceAccount')
+          stores.dependencyChanged({ kind, namespace: ns, name }, how === 'changed' ? 'changed' : 'listed');
+        if (kind !== 'ServiceAccount') sourceChanged({ kind, namespace: ns, name }, how);
+      },
     });
     controller = new Controller({
       deps: {
@@ -201,10 +221,13 @@ export class Poller {
     const storeReflectors = STORE_KINDS.map((kind) => this.#storeReflector(kind, stores));
     const objects = this.#reflector<ExternalSecret>('externalsecrets', {
       onUpsert: (object) => {
+        // Before anything is read of it, so that what changes from then on is noticed.
+        for (const kind of dependents.observe(object)) if (kind !== 'Secret') watches.need(kind);
         controller.upsert(object);
         fleet?.externalSecretChanged(object);
       },
       onDelete: (gone) => {
+        dependents.forget(gone.namespace, gone.name);
         controller.delete(gone.namespace, gone.name);
         fleet?.externalSecretDeleted(gone.namespace ?? '', gone.name);
       },
@@ -215,10 +238,10 @@ export class Poller {
         onUpsert: (object) => fleet.upsert(object),
         onDelete: (gone) => fleet.delete(gone.name),
       });
-    const secrets = this.#secretReflector(controller, stores, sweeper);
+    const secrets = this.#secretReflector(controller, stores, sweeper, sourceChanged);
     const reflectors = [...storeReflectors, objects, secrets];
     // A reflector that is stopped says that it is not synced: nothing below waits for one that never will be.
-    const followers = [...reflectors, policies, fleetReflector].filter((one) => one !== undefined);
+    const followers = [...reflectors, policies, fleetReflector, watches].filter((one) => one !== undefined);
     const stopped = aborted(stop).then(() => Promise.all(followers.map((follower) => follower.stop())));
     // Policies first: nothing may be read, and no store connected to, before all of them are known. Then stores:
     // an object whose store is not known yet would be looked for live.
@@ -281,7 +304,12 @@ export class Poller {
   }
 
   /** Metadata of all Secrets; what no ExternalSecret, no store and no marker names is let go at once. */
-  #secretReflector(controller: Controller, stores: StoreMonitor, sweeper: Sweeper): Reflector<KubeObject> {
+  #secretReflector(
+    controller: Controller,
+    stores: StoreMonitor,
+    sweeper: Sweeper,
+    sourceChanged: (source: Source, how: Change) => void,
+  ): Reflector<KubeObject> {
     const { kube, log } = this.#options;
     let listed = false;
     return new Reflector<KubeObject>({
@@ -298,14 +326,15 @@ export class Poller {
           else sweeper.track(namespace, name, uid, pending);
           if (controller.isTarget(namespace, name))
             controller.targetChanged(namespace, name, resourceVersion);
-          // What the first list shows is what everything was connected with, or will be.
-          const dependency = { kind: 'Secret', namespace, name } as const;
-          if (listed && stores.isDependency(dependency)) stores.dependencyChanged(dependency);
+          const how = listed ? 'changed' : 'listed';
+          stores.dependencyChanged({ kind: 'Secret', namespace, name }, how);
+          sourceChanged({ kind: 'Secret', namespace, name }, how);
         },
         onDelete: ({ namespace = '', name }) => {
           sweeper.untrack(namespace, name);
           controller.targetDeleted(namespace, name);
           stores.dependencyChanged({ kind: 'Secret', namespace, name });
+          sourceChanged({ kind: 'Secret', namespace, name }, 'changed');
         },
         onSynced: () => {
           listed = true;
