@@ -19,7 +19,13 @@ import {
   reconcile,
   verifyTarget,
 } from '../sync/reconcile.ts';
-import { currentVersion, failedStatus, readyCondition, syncedStatus } from '../sync/status.ts';
+import {
+  currentVersion,
+  failedStatus,
+  type RefreshTimeMode,
+  readyCondition,
+  syncedStatus,
+} from '../sync/status.ts';
 import { type ResolvedStore, storeLabel } from '../sync/stores.ts';
 import {
   type Cadence,
@@ -64,6 +70,7 @@ export interface ControllerOptions {
   readonly log: Log;
   readonly metrics: ReporterMetrics;
   readonly workers: number;
+  readonly statusRefreshTime: RefreshTimeMode;
   /** True if admission has made this Secret and it waits to be adopted. */
   readonly isPending: (namespace: string, name: string) => boolean;
   /** Whether admission should have made the Secret of an object. */
@@ -96,7 +103,7 @@ export class Controller {
   constructor(options: ControllerOptions) {
     this.#options = options;
     this.#clock = options.deps.clock;
-    this.#reporter = new Reporter(options);
+    this.#reporter = new Reporter({ ...options, clock: this.#clock });
     this.#wallToMonotonic = this.#clock.monotonic() - this.#clock.now();
     this.#queue = new WorkQueue({
       clock: this.#clock,
@@ -113,6 +120,16 @@ export class Controller {
 
   get depth(): number {
     return this.#queue.depth;
+  }
+
+  /** For how long the object that waits longest has been due, milliseconds. */
+  get oldestMs(): number {
+    return this.#queue.oldestMs;
+  }
+
+  /** See WorkQueue. */
+  get stalledMs(): number {
+    return this.#queue.stalledMs;
   }
 
   /** True if this Secret is the target of some ExternalSecret. */
@@ -436,6 +453,7 @@ export class Controller {
       refreshedAt: result.refreshedAt,
       now,
       interval: entry.cadence.interval,
+      refreshTime: this.#options.statusRefreshTime,
     });
     await this.#write(entry, es, status, signal);
   }

@@ -15,6 +15,7 @@ import { EventRecorder } from '../kube/events.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import { resourcePath } from '../kube/path.ts';
 import { Reflector } from '../kube/reflector.ts';
+import type { Loop } from '../runtime/health.ts';
 import type { Log } from '../runtime/log.ts';
 import type { ClusterExternalSecretMetrics, providerMetrics } from '../runtime/metrics.ts';
 import { Connections, type StoreState } from '../sync/connections.ts';
@@ -23,6 +24,7 @@ import { FreshReads } from '../sync/fresh-reads.ts';
 import { LiveCluster } from '../sync/live.ts';
 import { MarkerKeys } from '../sync/marker-keys.ts';
 import type { PolicyDefault } from '../sync/policies.ts';
+import type { RefreshTimeMode } from '../sync/status.ts';
 import type { StoreObject, StoreReader } from '../sync/stores.ts';
 import { ClusterExternalSecrets } from './cluster-external-secrets.ts';
 import { Controller } from './controller.ts';
@@ -43,6 +45,7 @@ export interface PollerOptions {
   readonly log: Log;
   readonly metrics: ReporterMetrics & { readonly provider: ReturnType<typeof providerMetrics> };
   readonly workers: number;
+  readonly statusRefreshTime: RefreshTimeMode;
   readonly sweepAfterMs: number;
   readonly unmanagedTarget: 'refuse' | 'adopt';
   readonly policyDefault: PolicyDefault;
@@ -63,11 +66,17 @@ const SHARE_MS = 1_000;
 const READ_TIMEOUT_MS = 10_000;
 /** The watch is a hint, this list the truth. */
 const RELIST_MS = 30 * 60_000;
+/** /healthz: a sync may take a minute; two more without anything beginning or ending is a defect. */
+const WORK_LIMIT_MS = 180_000;
+/** The same of a watch, which may be silent for 150 s, and waits as long as the API server asks for. */
+const WATCH_LIMIT_MS = 600_000;
 
 export class Poller {
   readonly #options: PollerOptions;
   #synced = false;
   #depth = (): number => 0;
+  #oldestMs = (): number => 0;
+  #loops: readonly Loop[] = [];
   #policies: PolicyWatch | undefined;
   #connections: Connections | undefined;
 
@@ -83,6 +92,16 @@ export class Poller {
   /** Objects that wait for a sync, or are in one. */
   get depth(): number {
     return this.#depth();
+  }
+
+  /** For how long the object that waits longest has been due, seconds. */
+  get oldestSeconds(): number {
+    return this.#oldestMs() / 1000;
+  }
+
+  /** What has to move for /healthz; nothing before run() and after it. */
+  get loops(): readonly Loop[] {
+    return this.#loops;
   }
 
   /** For how long the policies could not be followed, seconds. */
@@ -198,6 +217,7 @@ export class Poller {
       log,
       metrics,
       workers: this.#options.workers,
+      statusRefreshTime: this.#options.statusRefreshTime,
       isPending: (ns, name) => sweeper.isPending(ns, name),
       expectations: new Expectations({
         kube,
@@ -217,6 +237,7 @@ export class Poller {
       onSwept: () => metrics.swept.inc(),
     });
     this.#depth = () => controller.depth;
+    this.#oldestMs = () => controller.oldestMs;
 
     const storeReflectors = STORE_KINDS.map((kind) => this.#storeReflector(kind, stores));
     const objects = this.#reflector<ExternalSecret>('externalsecrets', {
@@ -242,6 +263,18 @@ export class Poller {
     const reflectors = [...storeReflectors, objects, secrets];
     // A reflector that is stopped says that it is not synced: nothing below waits for one that never will be.
     const followers = [...reflectors, policies, fleetReflector, watches].filter((one) => one !== undefined);
+    const loop = (name: string, one: { readonly stalledMs: number }, limitMs: number): Loop => ({
+      name,
+      stalledMs: () => one.stalledMs,
+      limitMs,
+    });
+    this.#loops = [
+      loop('the queue of ExternalSecrets', controller, WORK_LIMIT_MS),
+      loop('the queue of stores', stores, WORK_LIMIT_MS),
+      loop('the sweep', sweeper, WORK_LIMIT_MS),
+      ...(fleet ? [loop('the queue of ClusterExternalSecrets', fleet, WORK_LIMIT_MS)] : []),
+      ...followers.map((follower) => loop('a watch', follower, WATCH_LIMIT_MS)),
+    ];
     const stopped = aborted(stop).then(() => Promise.all(followers.map((follower) => follower.stop())));
     // Policies first: nothing may be read, and no store connected to, before all of them are known. Then stores:
     // an object whose store is not known yet would be looked for live.
@@ -261,6 +294,7 @@ export class Poller {
       await aborted(stop);
     }
     this.#synced = false;
+    this.#loops = [];
     await stopped;
     await Promise.all([controller.stop(), stores.stop(), sweeper.stop(), fleet?.stop()]);
     await events.stop();

@@ -48,13 +48,9 @@ export class SourceWatches {
     reflector.start();
   }
 
-  /** The kinds that are watched now. */
-  get kinds(): readonly WatchedKind[] {
-    return [...this.#reflectors.keys()];
-  }
-
-  get reflectors(): Iterable<Reflector<KubeObject>> {
-    return this.#reflectors.values();
+  /** See Reflector; the longest of all. */
+  get stalledMs(): number {
+    return Math.max(0, ...[...this.#reflectors.values()].map((reflector) => reflector.stalledMs));
   }
 
   async stop(): Promise<void> {

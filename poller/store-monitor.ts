@@ -178,6 +178,11 @@ export class StoreMonitor {
     return this.#validations.get(key, notBefore, () => this.#validate(key));
   }
 
+  /** See WorkQueue. */
+  get stalledMs(): number {
+    return this.#queue.stalledMs;
+  }
+
   async stop(): Promise<void> {
     await this.#queue.stop();
   }

@@ -23,15 +23,23 @@ import { findSecrets } from './find.ts';
 import type { AwsLogin, AwsSession } from './session.ts';
 import { versionOf } from './validate.ts';
 
+/** What was read, and its VersionId. */
+interface Read {
+  readonly value: SecretValue;
+  readonly version?: string | undefined;
+}
+
 /** A secret that was read: text or bytes, which may be a JSON object. */
 class AwsObject implements RemoteObject {
   readonly #value: SecretValue;
   readonly #key: string;
   readonly #what: string;
+  readonly version: string | undefined;
   #json: JsonText | undefined;
 
-  constructor(value: SecretValue, key: string, what: string) {
+  constructor({ value, version }: Read, key: string, what: string) {
     this.#value = value;
+    this.version = version;
     this.#key = key;
     this.#what = what;
   }
@@ -75,11 +83,11 @@ export class AwsConnection implements Connection {
   async read(ref: Omit<RemoteRef, 'property'>, signal: AbortSignal): Promise<RemoteObject> {
     const id = secretIdOf(this.#parts.config, ref.key);
     const asked = this.#asked(`${ref.metadata === true ? 'describe' : 'read'} ${id}`);
-    const value =
+    const read =
       ref.metadata === true
-        ? await this.#tags(id, asked, signal)
+        ? { value: await this.#tags(id, asked, signal) }
         : await this.#value(id, ref.version, asked, signal);
-    if (value !== undefined) return new AwsObject(value, ref.key, labelOf(asked));
+    if (read !== undefined) return new AwsObject(read, ref.key, labelOf(asked));
     throw awsError(asked, 'PROVIDER_INVALID_RESPONSE', 'the answer holds neither text nor bytes');
   }
 
@@ -89,15 +97,16 @@ export class AwsConnection implements Connection {
     version: string | undefined,
     asked: Asked,
     signal: AbortSignal,
-  ): Promise<SecretValue | undefined> {
+  ): Promise<Read | undefined> {
     const which = versionOf(version);
     if (which === undefined)
       throw awsError(asked, 'PROVIDER_INVALID_CONFIG', 'version "uuid/" names no version');
     const answer: GetSecretValueCommandOutput = await this.#send(asked, signal, (client) =>
       client.send(new GetSecretValueCommand({ SecretId: id, ...which }), { abortSignal: signal }),
     );
-    if (answer.SecretString !== undefined) return SecretValue.fromText(answer.SecretString);
-    return answer.SecretBinary === undefined ? undefined : SecretValue.fromBytes(answer.SecretBinary);
+    const { SecretString: text, SecretBinary: bytes, VersionId } = answer;
+    if (text !== undefined) return { value: SecretValue.fromText(text), version: VersionId };
+    return bytes === undefined ? undefined : { value: SecretValue.fromBytes(bytes), version: VersionId };
   }
 
   /** metadataPolicy Fetch: the tags, as the text of a JSON object. */
@@ -122,8 +131,8 @@ export class AwsConnection implements Connection {
       read: async (name) => {
         const asked = this.#asked(`read ${name}`);
         try {
-          const value = await this.#value(name, undefined, asked, signal);
-          return value === undefined ? undefined : new AwsObject(value, name, labelOf(asked));
+          const read = await this.#value(name, undefined, asked, signal);
+          return read === undefined ? undefined : new AwsObject(read, name, labelOf(asked));
         } catch (error) {
           // Gone since it was listed, or never given a value.
           if (error instanceof ProviderError && error.code === 'PROVIDER_NOT_FOUND') return undefined;
