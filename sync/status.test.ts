@@ -104,7 +104,7 @@ test('with --status-refresh-time=always it is written at each refresh, to the se
       refreshTime: 'always',
     })?.refreshTime;
   assert.equal(at(NOW + 10_000), '2026-01-02T03:04:15Z');
-  assert.equal(at(NOW + 400), undefined, 'the same second');
+  assert.equal(at(NOW + 300), undefined, 'the same second');
   // Where time alone brings no refresh, what looks like one is a look at the Secret.
   assert.equal(at(NOW + 10_000, 0), undefined);
 });

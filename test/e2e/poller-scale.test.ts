@@ -3,11 +3,15 @@
  * are in sync. Acceptance cases by their number.
  */
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { type Bed, startBed } from '../harness/bed.ts';
 import { always, eventually } from '../harness/eventually.ts';
 import { type OpenBao, startOpenBao } from '../harness/openbao.ts';
-import { Cluster, type Manifest } from './support/cluster.ts';
+import { requestsOf, writesOf } from './support/audit.ts';
+import { Cluster, type Manifest, valuesOf } from './support/cluster.ts';
+import { histogram, phasesOf, readsIn } from './support/timing.ts';
 import {
   externalSecret,
   passwordOf,
@@ -198,4 +202,327 @@ describe('what an object refers to is followed: nothing below is due within the 
     await cluster.holds(WHERE, 'forced', { password: 'two' }, WITHIN_MS);
     assert.equal(readsOf('forced'), before + 1);
   });
+});
+
+interface AuditLine {
+  readonly program: string;
+  readonly name: string;
+  readonly secret: string;
+  readonly action: string;
+  readonly time: string;
+  readonly keys?: readonly string[];
+  readonly user?: string;
+  readonly missing?: readonly string[];
+  readonly sources?: readonly unknown[];
+}
+
+describe('what is told', { concurrency: 8 }, () => {
+  /** The audit lines about one object, of both programs, in order. */
+  const auditOf = (name: string): readonly AuditLine[] =>
+    [bed.product.webhook.log, bed.product.poller.log]
+      .flatMap((file) => readFileSync(file, 'utf8').trim().split('\n'))
+      .filter((line) => line.includes('"Secret written"'))
+      .map((line) => JSON.parse(line) as AuditLine)
+      .filter((line) => line.name === name)
+      .toSorted((a, b) => Date.parse(a.time) - Date.parse(b.time));
+
+  test('S29 kubectl get shows store, interval, status and readiness', async () => {
+    await create(externalSecret(WHERE, 'columns', { refreshInterval: '1h' }));
+    await cluster.synced(WHERE, 'columns', WITHIN_MS);
+    const get = ['get', 'externalsecret.external-secrets.io', '-A', '--field-selector=metadata.name=columns'];
+    const [header = '', row = ''] = (await bed.cp.kubectlOutput(get)).split('\n');
+    assert.match(header, /^NAMESPACE +NAME +STORETYPE +STORE +REFRESH INTERVAL +STATUS +READY +LAST SYNC *$/);
+    assert.match(row, /^scale +columns +(SecretStore +)?vault +1h +SecretSynced +True +\d+s *$/);
+    await create(externalSecret(WHERE, 'columns-failing', passwordOf('nowhere')));
+    await cluster.failing(WHERE, 'columns-failing', /could not get secret data/, WITHIN_MS);
+    const all = await bed.cp.kubectlOutput(get.slice(0, 3));
+    assert.match(all, /columns-failing .* SecretSyncedError +False/);
+  });
+
+  test('S30 events: one of the create, one of the update, one of failures in a row; none of a refresh', async () => {
+    await openBao.write('eventful', { password: 'one' });
+    const spec = { ...passwordOf('eventful'), target: { deletionPolicy: 'Retain' } };
+    await create(externalSecret(WHERE, 'eventful', spec));
+    const refreshes = async (count: number): Promise<void> => {
+      const before = readsOf('eventful');
+      await eventually(() => readsOf('eventful') >= before + count, { timeout: 30_000 });
+    };
+    await refreshes(4);
+    await openBao.write('eventful', { password: 'two' });
+    await cluster.holds(WHERE, 'eventful', { password: 'two' }, WITHIN_MS);
+    await refreshes(4);
+    await openBao.request('DELETE', 'secret/metadata/eventful');
+    await cluster.failing(WHERE, 'eventful', /could not get secret data/, WITHIN_MS);
+    await refreshes(3);
+    const expected = [
+      ['Normal', 'Created', 'secret created', 1],
+      ['Normal', 'Updated', 'secret updated', 1],
+      ['Warning', 'UpdateFailed', 1],
+    ];
+    const events = async (): Promise<unknown[]> =>
+      (await cluster.events(WHERE))
+        .filter(({ involvedObject }) => involvedObject.name === 'eventful')
+        .map(({ type, reason, message, count }) =>
+          type === 'Warning' ? [type, reason, count] : [type, reason, message, count],
+        );
+    await eventually(async () => (await events()).length >= 3);
+    assert.deepEqual(await events(), expected);
+    const described = await bed.cp.kubectlOutput(['describe', 'externalsecret', 'eventful', '-n', WHERE]);
+    assert.match(
+      described,
+      /Events:(.|\n)*Created .*secret created\n.*Updated .*secret updated\n.*UpdateFailed /,
+    );
+  });
+
+  test('S40 an audit line for each change: who, what in which version, where to; never a value', async () => {
+    await openBao.write('audited', { password: 'SENTINEL-audit-1' });
+    const spec = { ...passwordOf('audited'), target: { deletionPolicy: 'Delete' } };
+    await create(externalSecret(WHERE, 'audited', spec));
+    await eventually(() => auditOf('audited').some(({ action }) => action === 'adopted'));
+    await openBao.write('audited', { password: 'SENTINEL-audit-2' });
+    await cluster.holds(WHERE, 'audited', { password: 'SENTINEL-audit-2' }, WITHIN_MS);
+    await openBao.request('DELETE', 'secret/metadata/audited');
+    await eventually(async () => (await cluster.values(WHERE, 'audited')) === undefined);
+    await eventually(() => auditOf('audited').length >= 4);
+    const said = auditOf('audited');
+    assert.deepEqual(
+      said.map(({ program, action, secret, keys }) => [program, action, secret, keys]),
+      [
+        ['webhook', 'created', 'audited', ['password']],
+        ['poller', 'adopted', 'audited', ['password']],
+        ['poller', 'updated', 'audited', ['password']],
+        ['poller', 'deleted', 'audited', []],
+      ],
+    );
+    const source = (version: string): object => ({
+      store: 'SecretStore scale/vault',
+      provider: 'vault',
+      server: openBao.address,
+      credentials: ['Secret scale/vault-token'],
+      objects: [{ key: 'secret/data/audited', version }],
+    });
+    const [created, adopted, updated, deleted] = said;
+    assert.deepEqual(
+      [created?.sources, adopted?.sources, updated?.sources],
+      [[source('1')], [], [source('2')]],
+    );
+    assert.ok(created?.user, 'who has created the object');
+    assert.deepEqual(deleted?.missing, ['spec.data[0] (key=audited)']);
+    for (const { log } of [bed.product.webhook, bed.product.poller])
+      assert.doesNotMatch(readFileSync(log, 'utf8'), /SENTINEL-audit/);
+  });
+
+  test('S95 values stand in the target Secret and nowhere else in the cluster, and in no file', async () => {
+    const value = 'SENTINEL-nowhere-else-5f3c';
+    await openBao.write('confined', { password: value });
+    const template = { data: { url: 'x://{{ .password }}' }, mergePolicy: 'Merge' };
+    await create(externalSecret(WHERE, 'confined', { ...passwordOf('confined'), target: { template } }));
+    await cluster.synced(WHERE, 'confined', WITHIN_MS);
+    const coded = Buffer.from(value).toString('base64');
+    interface Listed {
+      readonly items?: readonly { readonly metadata: { readonly name: string } }[];
+    }
+    const kinds = (await bed.cp.kubectlOutput(['api-resources', '--verbs=list', '-o', 'name']))
+      .trim()
+      .split('\n');
+    assert.ok(kinds.includes('configmaps') && kinds.includes('externalsecrets.external-secrets.io'));
+    const dump = await bed.cp.kubectlOutput([
+      'get',
+      kinds.join(),
+      '-A',
+      '-o',
+      'json',
+      '--show-managed-fields',
+    ]);
+    const holding = ((JSON.parse(dump) as Listed).items ?? []).filter((one) => {
+      const text = JSON.stringify(one);
+      return text.includes(value) || text.includes(coded);
+    });
+    assert.deepEqual(
+      holding.map((one) => `${(one as unknown as Manifest).kind} ${one.metadata.name}`),
+      ['Secret confined'],
+    );
+    for (const { pid, log } of [bed.product.webhook, bed.product.poller]) {
+      const files = readdirSync(`/proc/${pid}/fd`)
+        .map((fd) => {
+          try {
+            return readlinkSync(`/proc/${pid}/fd/${fd}`);
+          } catch {
+            return '';
+          }
+        })
+        .filter(
+          (target) => target.startsWith('/') && !target.startsWith('/dev/') && !target.startsWith('/proc/'),
+        );
+      assert.deepEqual(
+        files.filter((file) => file !== log),
+        [],
+        'files that are open',
+      );
+    }
+  });
+});
+
+test('S94 objects of three stores, one of which hangs: the others are Ready, and follow their provider', async (t) => {
+  const silent = createServer(() => {});
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  t.after(() => silent.close());
+  const { port } = silent.address() as { port: number };
+  const timeouts = { provider: vaultProvider(`http://127.0.0.1:${port}`) };
+  await cluster.create(secretStore(WHERE, 'hangs', timeouts));
+  await cluster.create(secretStore(WHERE, 'second', { provider: vaultProvider(openBao.address) }));
+  const stores = ['vault', 'second', 'hangs'];
+  const objects = stores.flatMap((store) =>
+    Array.from({ length: 33 }, (_, index) => ({ store, name: `many-${store}-${index}` })),
+  );
+  await openBao.write('shared', { password: 'one' });
+  await Promise.all(
+    objects.map(({ store, name }) =>
+      create(externalSecret(WHERE, name, { secretStoreRef: { name: store }, ...passwordOf('shared') })),
+    ),
+  );
+  const sound = objects.filter(({ store }) => store !== 'hangs');
+  for (const { name } of sound) await cluster.synced(WHERE, name, 30_000);
+  await cluster.failing(WHERE, 'many-hangs-0', /could not get secret data/, 30_000);
+  // While the third hangs: a change arrives everywhere else, and a new object has its Secret at return.
+  await openBao.write('shared', { password: 'two' });
+  for (const { name } of sound) await cluster.holds(WHERE, name, { password: 'two' }, WITHIN_MS);
+  await create(externalSecret(WHERE, 'many-new', passwordOf('shared')));
+  assert.deepEqual(await cluster.values(WHERE, 'many-new'), { password: 'two' });
+  for (const { name } of objects) await cluster.remove('ExternalSecret', WHERE, name);
+});
+
+describe('120 objects of five keys in sync', () => {
+  const COUNT = 120;
+  const INTERVAL_MS = 4_000;
+  const PARTS = 4;
+  const FOLDER = 'steady';
+  const KEYS = ['a', 'b', 'c', 'd', 'e'];
+  const names = Array.from({ length: COUNT }, (_, index) => `steady-${index}`);
+  let phases: ReadonlyMap<string, number>;
+
+  /** Three intervals and some from now on. */
+  async function watched(): Promise<{
+    since: Date;
+    until: Date;
+    reads: ReadonlyMap<string, readonly number[]>;
+  }> {
+    const since = new Date();
+    const until = new Date(since.getTime() + 3 * INTERVAL_MS);
+    await eventually(() => Date.now() >= until.getTime(), { timeout: 60_000, interval: 250 });
+    return { since, until, reads: readsIn(openBao, FOLDER, since, until) };
+  }
+
+  /** S61 */
+  function assertSpread(found: ReadonlyMap<string, number>): void {
+    const parts = histogram(found.values(), INTERVAL_MS, PARTS);
+    for (const part of parts) assert.ok(part <= (2 * COUNT) / PARTS, `reads by second: ${parts.join(', ')}`);
+  }
+
+  before(async () => {
+    // Whatever the tests before have left behind would be heard.
+    const others = (await bed.cp.kubectlOutput(['get', 'externalsecret', '-n', WHERE, '-o', 'name'])).trim();
+    const gone = others.split('\n').filter((name) => !name.endsWith('/columns'));
+    const stores = ['secure', 'account', 'hangs'].map((name) => `secretstore.external-secrets.io/${name}`);
+    await bed.cp.kubectlOutput(['delete', '-n', WHERE, ...gone, ...stores]);
+    await Promise.all(
+      names.map((name) =>
+        openBao.write(`${FOLDER}/${name}`, Object.fromEntries(KEYS.map((key) => [key, `${name}-${key}`]))),
+      ),
+    );
+    await Promise.all(
+      names.map((name) => {
+        const data = KEYS.map((key) => ({
+          secretKey: key,
+          remoteRef: { key: `${FOLDER}/${name}`, property: key },
+        }));
+        return create(externalSecret(WHERE, name, { refreshInterval: `${INTERVAL_MS / 1000}s`, data }));
+      }),
+    );
+    for (const name of names) await cluster.synced(WHERE, name, 60_000);
+    // The first refresh after an adoption compares the whole Secret once.
+    const began = new Date();
+    await eventually(
+      () => {
+        const reads = readsIn(openBao, FOLDER, began, new Date());
+        return names.every((name) => (reads.get(name)?.length ?? 0) >= 2);
+      },
+      { timeout: 60_000, interval: 500 },
+    );
+  });
+
+  test('S60 one read an object and interval, no login, no look at the token; none is forgotten', async () => {
+    const { since, until, reads } = await watched();
+    phases = phasesOf(reads, INTERVAL_MS);
+    assert.equal(reads.size, COUNT);
+    for (const [name, moments] of reads)
+      assert.ok(moments.length >= 2 && moments.length <= 4, `${moments.length} reads of ${name}`);
+    const sum = [...reads.values()].reduce((count, moments) => count + moments.length, 0);
+    assert.ok(sum <= 3 * COUNT * 1.1, `${sum} reads in three intervals`);
+    const others = openBao
+      .auditLines()
+      .filter(
+        ({ type, time }) =>
+          type === 'response' && Date.parse(time) >= since.getTime() && Date.parse(time) < until.getTime(),
+      )
+      .filter(({ request }) => /^auth\//.test(request.path));
+    assert.ok(others.length <= 1, others.map(({ request }) => request.path).join());
+    assertSpread(phases);
+
+    // S62, by the API server's own log.
+    const requests = requestsOf(bed, 'poller', since).filter(
+      ({ verb, objectRef, requestReceivedTimestamp: at }) =>
+        verb !== 'watch' && objectRef?.resource !== 'leases' && new Date(at) < until,
+    );
+    assert.deepEqual(
+      requests.map(({ verb, requestURI }) => `${verb} ${requestURI}`),
+      [],
+      'S62 no Secret, no status, no event, no read',
+    );
+  });
+
+  test('S61 after a restart of the poller each object is read when it would have been, and not before', async () => {
+    await bed.product.poller.kill();
+    const restarted = new Date();
+    await bed.product.poller.start();
+    await eventually(
+      () =>
+        names.every((name) => (readsIn(openBao, FOLDER, restarted, new Date()).get(name)?.length ?? 0) >= 1),
+      { timeout: 60_000, interval: 500 },
+    );
+    const { since, reads } = await watched();
+    const after = phasesOf(reads, INTERVAL_MS);
+    assertSpread(after);
+    const moved = names.filter((name) => {
+      const distance = Math.abs((after.get(name) ?? 0) - (phases.get(name) ?? 0));
+      return Math.min(distance, INTERVAL_MS - distance) > INTERVAL_MS / 8;
+    });
+    assert.ok(moved.length <= COUNT / 10, `${moved.length} objects are read at another moment`);
+    const writes = writesOf(bed, 'poller', restarted).filter((write) =>
+      / (secrets|externalsecrets\/status) .*steady-/.test(write),
+    );
+    assert.deepEqual(writes, [], `S62 written since ${since.toISOString()}`);
+  });
+});
+
+test('S7 with provider, webhook and poller down, the Secret is there for every consumer as before', async () => {
+  await cluster.create(configMap('unrelated', {}));
+  const before = await cluster.get('Secret', WHERE, 'columns');
+  const { webhook, poller } = bed.product;
+  await Promise.all([openBao.stop(), webhook.kill(), poller.kill()]);
+  const pod = (name: string): Manifest => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: WHERE },
+    spec: {
+      automountServiceAccountToken: false,
+      containers: [{ name: 'main', image: 'main', envFrom: [{ secretRef: { name: 'columns' } }] }],
+    },
+  });
+  // Nothing runs Pods here; what one would be started from is what counts.
+  await cluster.create(pod('consumer'));
+  assert.deepEqual(valuesOf(await cluster.get('Secret', WHERE, 'columns')), { password: 'hunter2' });
+  await bed.cp.kubectlOutput(['delete', 'pod', 'consumer', '-n', WHERE, '--force']);
+  await cluster.create(pod('consumer-again'));
+  assert.deepEqual(await cluster.get('Secret', WHERE, 'columns'), before);
 });
