@@ -23,6 +23,7 @@ import {
 } from './support/vault.ts';
 
 const WHERE = 'scale';
+const STEADY = 'steady';
 /** Beside what is asked for ("within a second") there is room for a machine that does much else. */
 const WITHIN_MS = 10_000;
 const QUIET_MS = 2_500;
@@ -373,7 +374,7 @@ test('S94 objects of three stores, one of which hangs: the others are Ready, and
   await cluster.create(secretStore(WHERE, 'second', { provider: vaultProvider(openBao.address) }));
   const stores = ['vault', 'second', 'hangs'];
   const objects = stores.flatMap((store) =>
-    Array.from({ length: 33 }, (_, index) => ({ store, name: `many-${store}-${index}` })),
+    Array.from({ length: 20 }, (_, index) => ({ store, name: `many-${store}-${index}` })),
   );
   await openBao.write('shared', { password: 'one' });
   await Promise.all(
@@ -389,13 +390,12 @@ test('S94 objects of three stores, one of which hangs: the others are Ready, and
   for (const { name } of sound) await cluster.holds(WHERE, name, { password: 'two' }, WITHIN_MS);
   await create(externalSecret(WHERE, 'many-new', passwordOf('shared')));
   assert.deepEqual(await cluster.values(WHERE, 'many-new'), { password: 'two' });
-  for (const { name } of objects) await cluster.remove('ExternalSecret', WHERE, name);
 });
 
 describe('120 objects of five keys in sync', () => {
   const COUNT = 120;
-  const INTERVAL_MS = 4_000;
-  const PARTS = 4;
+  const INTERVAL_MS = 3_000;
+  const PARTS = 3;
   const FOLDER = 'steady';
   const KEYS = ['a', 'b', 'c', 'd', 'e'];
   const names = Array.from({ length: COUNT }, (_, index) => `steady-${index}`);
@@ -421,10 +421,8 @@ describe('120 objects of five keys in sync', () => {
 
   before(async () => {
     // Whatever the tests before have left behind would be heard.
-    const others = (await bed.cp.kubectlOutput(['get', 'externalsecret', '-n', WHERE, '-o', 'name'])).trim();
-    const gone = others.split('\n').filter((name) => !name.endsWith('/columns'));
-    const stores = ['secure', 'account', 'hangs'].map((name) => `secretstore.external-secrets.io/${name}`);
-    await bed.cp.kubectlOutput(['delete', '-n', WHERE, ...gone, ...stores]);
+    await bed.cp.kubectlOutput(['delete', 'externalsecrets,secretstores', '--all', '-n', WHERE]);
+    await prepare(cluster, openBao, STEADY);
     await Promise.all(
       names.map((name) =>
         openBao.write(`${FOLDER}/${name}`, Object.fromEntries(KEYS.map((key) => [key, `${name}-${key}`]))),
@@ -436,10 +434,10 @@ describe('120 objects of five keys in sync', () => {
           secretKey: key,
           remoteRef: { key: `${FOLDER}/${name}`, property: key },
         }));
-        return create(externalSecret(WHERE, name, { refreshInterval: `${INTERVAL_MS / 1000}s`, data }));
+        return create(externalSecret(STEADY, name, { refreshInterval: `${INTERVAL_MS / 1000}s`, data }));
       }),
     );
-    for (const name of names) await cluster.synced(WHERE, name, 60_000);
+    for (const name of names) await cluster.synced(STEADY, name, 60_000);
     // The first refresh after an adoption compares the whole Secret once.
     const began = new Date();
     await eventually(
@@ -447,7 +445,7 @@ describe('120 objects of five keys in sync', () => {
         const reads = readsIn(openBao, FOLDER, began, new Date());
         return names.every((name) => (reads.get(name)?.length ?? 0) >= 2);
       },
-      { timeout: 60_000, interval: 500 },
+      { timeout: 60_000, interval: 1_000 },
     );
   });
 
@@ -482,16 +480,15 @@ describe('120 objects of five keys in sync', () => {
   });
 
   test('S61 after a restart of the poller each object is read when it would have been, and not before', async () => {
-    await bed.product.poller.kill();
     const restarted = new Date();
+    // It gives its lease back, so the next one need not wait for that to run out.
+    await bed.product.poller.stop();
     await bed.product.poller.start();
-    await eventually(
-      () =>
-        names.every((name) => (readsIn(openBao, FOLDER, restarted, new Date()).get(name)?.length ?? 0) >= 1),
-      { timeout: 60_000, interval: 500 },
-    );
-    const { since, reads } = await watched();
+    const began = (): boolean => readsIn(openBao, FOLDER, restarted, new Date()).size === COUNT;
+    await eventually(began, { timeout: 60_000, interval: 1_000 });
+    const { reads } = await watched();
     const after = phasesOf(reads, INTERVAL_MS);
+    assert.equal(reads.size, COUNT);
     assertSpread(after);
     const moved = names.filter((name) => {
       const distance = Math.abs((after.get(name) ?? 0) - (phases.get(name) ?? 0));
@@ -501,13 +498,15 @@ describe('120 objects of five keys in sync', () => {
     const writes = writesOf(bed, 'poller', restarted).filter((write) =>
       / (secrets|externalsecrets\/status) .*steady-/.test(write),
     );
-    assert.deepEqual(writes, [], `S62 written since ${since.toISOString()}`);
+    assert.deepEqual(writes, [], 'S62 no write');
   });
 });
 
 test('S7 with provider, webhook and poller down, the Secret is there for every consumer as before', async () => {
-  await cluster.create(configMap('unrelated', {}));
-  const before = await cluster.get('Secret', WHERE, 'columns');
+  await create(externalSecret(WHERE, 'consumed', { secretStoreRef: { name: 'consumed' } }));
+  await cluster.create(secretStore(WHERE, 'consumed', { provider: vaultProvider(openBao.address) }));
+  await cluster.synced(WHERE, 'consumed', 30_000);
+  const before = await cluster.get('Secret', WHERE, 'consumed');
   const { webhook, poller } = bed.product;
   await Promise.all([openBao.stop(), webhook.kill(), poller.kill()]);
   const pod = (name: string): Manifest => ({
@@ -516,13 +515,13 @@ test('S7 with provider, webhook and poller down, the Secret is there for every c
     metadata: { name, namespace: WHERE },
     spec: {
       automountServiceAccountToken: false,
-      containers: [{ name: 'main', image: 'main', envFrom: [{ secretRef: { name: 'columns' } }] }],
+      containers: [{ name: 'main', image: 'main', envFrom: [{ secretRef: { name: 'consumed' } }] }],
     },
   });
   // Nothing runs Pods here; what one would be started from is what counts.
   await cluster.create(pod('consumer'));
-  assert.deepEqual(valuesOf(await cluster.get('Secret', WHERE, 'columns')), { password: 'hunter2' });
+  assert.deepEqual(valuesOf(await cluster.get('Secret', WHERE, 'consumed')), { password: 'hunter2' });
   await bed.cp.kubectlOutput(['delete', 'pod', 'consumer', '-n', WHERE, '--force']);
   await cluster.create(pod('consumer-again'));
-  assert.deepEqual(await cluster.get('Secret', WHERE, 'columns'), before);
+  assert.deepEqual(await cluster.get('Secret', WHERE, 'consumed'), before);
 });
