@@ -66,6 +66,8 @@ export class CertificateManager {
   /** Since when a target is not as wanted (monotonic). */
   #inexactSince: number | undefined;
   #lastProblem: string | undefined;
+  /** When the loop last came round (monotonic); undefined before the start. */
+  #turnedAt: number | undefined;
 
   constructor(options: CertificateManagerOptions) {
     this.#options = options;
@@ -184,6 +186,11 @@ export class CertificateManager {
     return this.#injected && valid && !this.#distrusted;
   }
 
+  /** For how long the loop has not come round, milliseconds; it should each few seconds, whatever fails. */
+  get stalledMs(): number {
+    return this.#turnedAt === undefined ? 0 : this.#options.clock.monotonic() - this.#turnedAt;
+  }
+
   /** Ends all work and gives the lease back; the certificate stays as it is. May be called again. */
   stop(): Promise<void> {
     this.#stopped ??= this.#end();
@@ -208,6 +215,7 @@ export class CertificateManager {
     while (!signal.aborted) {
       this.#wake = Promise.withResolvers<void>();
       let waitMs = this.#times.tickMs;
+      this.#turnedAt = this.#options.clock.monotonic();
       try {
         await this.#reconcile(signal);
         this.#backoff.reset();

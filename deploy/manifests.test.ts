@@ -48,14 +48,17 @@ test('every kind of generator is validated, those of the cluster apart', () => {
   );
 });
 
-test('both programs may read the generators that can be used, and no others', () => {
-  for (const file of ['rbac-webhook.yaml', 'rbac-poller.yaml']) {
+test('both programs may read the generators that can be used, the poller watch them, and no others', () => {
+  for (const [file, verbsOfAll] of [
+    ['rbac-webhook.yaml', 'get'],
+    ['rbac-poller.yaml', 'get,list,watch'],
+  ] as const) {
     const rules = read(file)
       .filter(({ kind }) => kind === 'ClusterRole')
       .flatMap((document) => document.rules ?? []);
     const all = new Set(named(GENERATOR_REF_KINDS));
     const readable = rules.filter(
-      ({ verbs, ...rule }) => verbs?.join() === 'get' && resourcesOf([rule]).some((one) => all.has(one)),
+      ({ verbs, ...rule }) => verbs?.join() === verbsOfAll && resourcesOf([rule]).some((one) => all.has(one)),
     );
     assert.deepEqual(
       resourcesOf(readable).sort(),

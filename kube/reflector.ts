@@ -99,6 +99,8 @@ export class Reflector<T extends KubeObject> {
   #resourceVersion: string | undefined;
   #listedAt = 0;
   #brokenSince: number | undefined;
+  /** When something was last tried or came; undefined before the start. */
+  #movedAt: number | undefined;
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
@@ -122,6 +124,11 @@ export class Reflector<T extends KubeObject> {
     return this.#brokenSince === undefined ? 0 : this.#clock.monotonic() - this.#brokenSince;
   }
 
+  /** For how long nothing was tried and nothing came, milliseconds: more than the longest silence is a defect. */
+  get stalledMs(): number {
+    return this.#movedAt === undefined ? 0 : this.#clock.monotonic() - this.#movedAt;
+  }
+
   /** Begins to list and watch; returns at once. */
   start(): void {
     this.#running ??= this.#run();
@@ -137,6 +144,7 @@ export class Reflector<T extends KubeObject> {
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
+      this.#movedAt = this.#clock.monotonic();
       try {
         if (this.#resourceVersion === undefined || this.#relistDue()) await this.#list();
         await this.#watch();
@@ -180,6 +188,7 @@ export class Reflector<T extends KubeObject> {
         timeoutMs: PAGE_TIMEOUT_MS,
         what: `list ${path}`,
       });
+      this.#movedAt = this.#clock.monotonic();
       // Parsing a page and handling it are two turns of the event loop.
       await nextTurn();
       for (const [index, object] of (page.items ?? []).entries()) {
@@ -253,6 +262,7 @@ export class Reflector<T extends KubeObject> {
     try {
       for await (const chunk of body) {
         silence.refresh();
+        this.#movedAt = this.#clock.monotonic();
         this.#brokenSince = undefined;
         for (const line of lines.push(chunk)) {
           if (this.#stop.signal.aborted) return;

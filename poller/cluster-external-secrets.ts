@@ -112,6 +112,11 @@ export class ClusterExternalSecrets {
     for (const name of this.#entries.keys()) this.#passNow(name);
   }
 
+  /** See WorkQueue. */
+  get stalledMs(): number {
+    return this.#queue.stalledMs;
+  }
+
   async stop(): Promise<void> {
     await this.#queue.stop();
   }

@@ -6,8 +6,8 @@ import type { Clock } from '../api/clock.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import type { Interest } from '../kube/reflector.ts';
 import { specHash } from '../sync/marker.ts';
-import { targetName } from '../sync/plan.ts';
-import { currentVersion } from '../sync/status.ts';
+import { generates, targetName } from '../sync/plan.ts';
+import { currentVersion, readyCondition } from '../sync/status.ts';
 import { Agenda } from './agenda.ts';
 import { neverSynced, refreshedInFuture } from './cadence.ts';
 import { hasEsoFinalizer } from './finalizer.ts';
@@ -15,6 +15,7 @@ import { keyOf, ObjectIndex } from './object-index.ts';
 import { unpack } from './projection.ts';
 import { URGENCY, WorkQueue } from './queue.ts';
 import { BurstGauge } from './schedule.ts';
+import type { Change } from './source-watches.ts';
 import { observe, type Tracked, track } from './tracked.ts';
 import { type TurnOptions, Turns } from './turns.ts';
 
@@ -26,6 +27,8 @@ export interface ControllerOptions extends TurnOptions {
 
 /** Time between two of the objects that a changed policy brings. */
 const POLICY_PACE_MS = 20;
+/** So long after its creation an event may come that is older than the object. */
+const YOUNG_MS = 10_000;
 
 export class Controller {
   readonly #options: ControllerOptions;
@@ -60,6 +63,16 @@ export class Controller {
   /** What is kept of each object; it may change while somebody walks through it. */
   objects(): Iterable<Tracked> {
     return this.#objects.all();
+  }
+
+  /** For how long the object that waits longest has been due, milliseconds. */
+  get oldestMs(): number {
+    return this.#queue.oldestMs;
+  }
+
+  /** See WorkQueue. */
+  get stalledMs(): number {
+    return this.#queue.stalledMs;
   }
 
   /** True if this Secret is the target of some ExternalSecret. */
@@ -153,6 +166,37 @@ export class Controller {
       this.#agenda.syncAt(tracked, now + count * POLICY_PACE_MS, URGENCY.refresh);
       count += 1;
     }
+  }
+
+  /**
+   * Something that these objects read from the cluster, beside their stores, has changed or come. Who failed is tried
+   * again; the others are, too, if something has changed for them, but for those that read once. Many are tried at
+   * the pace of a changed policy.
+   * @param due when to begin, monotonic milliseconds
+   */
+  sourceChanged(keys: Iterable<string>, due: number, how: Change): void {
+    let count = 0;
+    for (const key of keys) {
+      const tracked = this.#objects.get(key);
+      if (tracked === undefined) continue;
+      const es = unpack(tracked.packed);
+      const failed = tracked.failures > 0 || readyCondition(es.status)?.status === 'False';
+      if (failed) tracked.failures = 0;
+      else if (tracked.cadence.interval <= 0 || !this.#concerns(tracked, es, how)) continue;
+      this.#agenda.syncAt(tracked, due + count * POLICY_PACE_MS, URGENCY.refresh);
+      count += 1;
+    }
+  }
+
+  /** True if a source that came or changed in this way may say something else than this object has read. */
+  #concerns({ key, memory }: Tracked, es: ExternalSecret, how: Change): boolean {
+    if (how === 'made') return false;
+    // What no sync of this process has read, the next one reads.
+    if (how === 'listed' && memory.digest === undefined && !this.#queue.isRunning(key)) return false;
+    // The event may be older than the object, since two watches keep no order. Where generated values were just
+    // handed out, others must not follow because of that.
+    const created = Date.parse(es.metadata.creationTimestamp ?? '');
+    return !(generates(es.spec) && this.#clock.now() - created < YOUNG_MS);
   }
 
   async stop(): Promise<void> {

@@ -11,6 +11,7 @@ import { takeAwsEnvironment } from '../providers/aws/environment.ts';
 import { configureOutbound } from '../providers/http.ts';
 import { scrubVaultEnvironment } from '../providers/vault/client.ts';
 import { COMMON_FLAGS, storeLimitFlags } from '../runtime/flags.ts';
+import { stalledLoop, timerLoop } from '../runtime/health.ts';
 import { serveOperational } from '../runtime/http.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import {
@@ -28,6 +29,7 @@ import {
   runProgram,
   wordFlag,
 } from '../runtime/program.ts';
+import { REFRESH_TIME_MODES } from '../sync/status.ts';
 import { ObjectMetrics } from './object-series.ts';
 import { Poller } from './poller.ts';
 
@@ -44,6 +46,10 @@ const FLAGS = {
   'lease-duration': {
     help: 'How long others wait for a silent leader; whole seconds.',
     default: '15s',
+  },
+  'status-refresh-time': {
+    help: 'When status.refreshTime is written: coarse (with other changes, or after the longer of interval and 10 minutes) or always (at each refresh).',
+    default: 'coarse',
   },
   workers: { help: 'How many ExternalSecrets are synced at a time.', default: '32' },
   'object-metrics': {
@@ -98,6 +104,11 @@ await runProgram(
       logger,
     );
     const limits = storeLimitFlags(flags);
+    const statusRefreshTime = wordFlag(
+      'status-refresh-time',
+      flags['status-refresh-time'],
+      REFRESH_TIME_MODES,
+    );
     const workers = integerFlag('workers', flags.workers, 1, 1024);
     const metricsPort = integerFlag('metrics-port', flags['metrics-port'], 0, 65_535);
     scrubVaultEnvironment();
@@ -114,11 +125,15 @@ await runProgram(
     const identity = `${hostname()}-${randomBytes(4).toString('hex')}`;
     let poller: Poller | undefined;
     const metrics = {
-      ...pollerMetrics(registry, () => poller?.depth ?? 0),
+      ...pollerMetrics(registry, {
+        depth: () => poller?.depth ?? 0,
+        oldestSeconds: () => poller?.oldestSeconds ?? 0,
+      }),
       provider: providerMetrics(registry, () => poller?.storeStates() ?? []),
       policy: policyMetrics(registry, () => poller?.policiesBrokenSeconds ?? 0),
     };
     let ended = false;
+    using timers = timerLoop(systemClock);
     const lost = new AbortController();
     const elector = new LeaderElector({
       kube,
@@ -140,6 +155,7 @@ await runProgram(
           metrics,
           workers,
           storeLimits: limits,
+          statusRefreshTime,
           sweepAfterMs,
           unmanagedTarget,
           policyDefault,
@@ -155,7 +171,7 @@ await runProgram(
       series: () => poller?.objectSeries(objectMetrics),
       port: metricsPort,
       address: flags['bind-address'],
-      healthz: () => (ended ? 'stopping' : undefined),
+      healthz: () => (ended ? 'stopping' : stalledLoop([timers, ...(poller?.loops ?? [])])),
       // A replica that waits for the lease is ready: it would take over.
       readyz: () =>
         ended ? 'stopping' : elector.isLeader() && poller?.synced !== true ? 'not synced yet' : undefined,

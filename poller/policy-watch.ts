@@ -87,6 +87,11 @@ export class PolicyWatch {
     return this.#policies.brokenMs;
   }
 
+  /** See Reflector; the longer of the two. */
+  get stalledMs(): number {
+    return Math.max(this.#policies.stalledMs, this.#namespaces.stalledMs);
+  }
+
   readonly gate: PolicyGate = (namespace, signal) =>
     this.#book.of(namespace, () => this.labels(namespace, signal));
 

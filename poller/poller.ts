@@ -16,6 +16,7 @@ import type { KubeObject } from '../kube/objects.ts';
 import { resourcePath } from '../kube/path.ts';
 import { Reflector } from '../kube/reflector.ts';
 import type { StoreLimits } from '../policy/store-limits.ts';
+import type { Loop } from '../runtime/health.ts';
 import type { Log } from '../runtime/log.ts';
 import { type ClusterExternalSecretMetrics, type providerMetrics, readCounts } from '../runtime/metrics.ts';
 import { BatchReads } from '../sync/batch-reads.ts';
@@ -25,14 +26,17 @@ import { FreshReads } from '../sync/fresh-reads.ts';
 import { LiveCluster } from '../sync/live.ts';
 import { MarkerKeys } from '../sync/marker-keys.ts';
 import type { PolicyDefault } from '../sync/policies.ts';
+import type { RefreshTimeMode } from '../sync/status.ts';
 import type { StoreObject, StoreReader } from '../sync/stores.ts';
 import { ClusterExternalSecrets } from './cluster-external-secrets.ts';
 import { Controller } from './controller.ts';
+import { Dependents, type Source } from './dependents.ts';
 import { Expectations } from './expectations.ts';
 import { keyOf } from './object-index.ts';
 import type { ObjectMetrics } from './object-series.ts';
 import { PolicyWatch } from './policy-watch.ts';
 import type { ReporterMetrics } from './report.ts';
+import { type Change, SourceWatches } from './source-watches.ts';
 import { StoreMonitor } from './store-monitor.ts';
 import { Sweeper } from './sweeper.ts';
 
@@ -46,6 +50,7 @@ export interface PollerOptions {
   readonly workers: number;
   /** What holds for stores that say nothing else. */
   readonly storeLimits: StoreLimits;
+  readonly statusRefreshTime: RefreshTimeMode;
   readonly sweepAfterMs: number;
   readonly unmanagedTarget: 'refuse' | 'adopt';
   readonly policyDefault: PolicyDefault;
@@ -69,11 +74,16 @@ const FIND_TIMEOUT_MS = 45_000;
 const WAIT_TIMEOUT_MS = 45_000;
 /** The watch is a hint, this list the truth. */
 const RELIST_MS = 30 * 60_000;
+/** /healthz: a sync may take a minute; two more without anything beginning or ending is a defect. */
+const WORK_LIMIT_MS = 180_000;
+/** The same of a watch, which may be silent for 150 s, and waits as long as the API server asks for. */
+const WATCH_LIMIT_MS = 600_000;
 
 export class Poller {
   readonly #options: PollerOptions;
   #synced = false;
   #controller: Controller | undefined;
+  #loops: readonly Loop[] = [];
   #policies: PolicyWatch | undefined;
   #connections: Connections | undefined;
 
@@ -95,6 +105,16 @@ export class Poller {
   objectSeries(metrics: ObjectMetrics): AsyncIterable<string> | undefined {
     const controller = this.#controller;
     return controller && metrics.text(controller.size, () => controller.objects());
+  }
+
+  /** For how long the object that waits longest has been due, seconds. */
+  get oldestSeconds(): number {
+    return (this.#controller?.oldestMs ?? 0) / 1000;
+  }
+
+  /** What has to move for /healthz; nothing before run() and after it. */
+  get loops(): readonly Loop[] {
+    return this.#loops;
   }
 
   /** For how long the policies could not be followed, seconds. */
@@ -166,6 +186,24 @@ export class Poller {
       controllerClass,
       stop,
       onUsable: (store, changed) => controller?.storeUsable(store, changed),
+      onDependency: (kind) => {
+        if (kind !== 'Secret') watches.need(kind);
+      },
+    });
+    const dependents = new Dependents(clock);
+    const sourceChanged = (source: Source, how: Change): void => {
+      const concerned = dependents.changed(source);
+      if (concerned !== undefined) controller?.sourceChanged(concerned.users, concerned.due, how);
+    };
+    const watches = new SourceWatches({
+      kube,
+      log,
+      relistMs: RELIST_MS,
+      onChange: ({ kind, namespace: ns, name }, how) => {
+        if (kind === 'ConfigMap' || kind === 'ServiceAccount')
+          stores.dependencyChanged({ kind, namespace: ns, name }, how === 'changed' ? 'changed' : 'listed');
+        if (kind !== 'ServiceAccount') sourceChanged({ kind, namespace: ns, name }, how);
+      },
     });
     controller = new Controller({
       deps: {
@@ -204,6 +242,7 @@ export class Poller {
       log,
       metrics,
       workers: this.#options.workers,
+      statusRefreshTime: this.#options.statusRefreshTime,
       isPending: (ns, name) => sweeper.isPending(ns, name),
       expectations: new Expectations({
         kube,
@@ -227,10 +266,13 @@ export class Poller {
     const storeReflectors = STORE_KINDS.map((kind) => this.#storeReflector(kind, stores));
     const objects = this.#reflector<ExternalSecret>('externalsecrets', {
       onUpsert: (object, key) => {
+        // Before anything is read of it, so that what changes from then on is noticed.
+        for (const kind of dependents.observe(object)) if (kind !== 'Secret') watches.need(kind);
         controller.upsert(object, key);
         fleet?.externalSecretChanged(object);
       },
       onDelete: (gone) => {
+        dependents.forget(gone.namespace, gone.name);
         controller.delete(gone.namespace, gone.name);
         fleet?.externalSecretDeleted(gone.namespace ?? '', gone.name);
       },
@@ -241,10 +283,22 @@ export class Poller {
         onUpsert: (object) => fleet.upsert(object),
         onDelete: (gone) => fleet.delete(gone.name),
       });
-    const secrets = this.#secretReflector(controller, stores, sweeper);
+    const secrets = this.#secretReflector(controller, stores, sweeper, dependents, sourceChanged);
     const reflectors = [...storeReflectors, objects, secrets];
     // A reflector that is stopped says that it is not synced: nothing below waits for one that never will be.
-    const followers = [...reflectors, policies, fleetReflector].filter((one) => one !== undefined);
+    const followers = [...reflectors, policies, fleetReflector, watches].filter((one) => one !== undefined);
+    const loop = (name: string, one: { readonly stalledMs: number }, limitMs: number): Loop => ({
+      name,
+      stalledMs: () => one.stalledMs,
+      limitMs,
+    });
+    this.#loops = [
+      loop('the queue of ExternalSecrets', controller, WORK_LIMIT_MS),
+      loop('the queue of stores', stores, WORK_LIMIT_MS),
+      loop('the sweep', sweeper, WORK_LIMIT_MS),
+      ...(fleet ? [loop('the queue of ClusterExternalSecrets', fleet, WORK_LIMIT_MS)] : []),
+      ...followers.map((follower) => loop('a watch', follower, WATCH_LIMIT_MS)),
+    ];
     const stopped = aborted(stop).then(() => Promise.all(followers.map((follower) => follower.stop())));
     // Policies first: nothing may be read, and no store connected to, before all of them are known. Then stores:
     // an object whose store is not known yet would be looked for live.
@@ -264,6 +318,7 @@ export class Poller {
       await aborted(stop);
     }
     this.#synced = false;
+    this.#loops = [];
     await stopped;
     await Promise.all([controller.stop(), stores.stop(), sweeper.stop(), fleet?.stop()]);
     await events.stop();
@@ -308,7 +363,13 @@ export class Poller {
   }
 
   /** Metadata of all Secrets; what no ExternalSecret, no store and no marker names is let go at once. */
-  #secretReflector(controller: Controller, stores: StoreMonitor, sweeper: Sweeper): Reflector<KubeObject> {
+  #secretReflector(
+    controller: Controller,
+    stores: StoreMonitor,
+    sweeper: Sweeper,
+    dependents: Dependents,
+    sourceChanged: (source: Source, how: Change) => void,
+  ): Reflector<KubeObject> {
     const { kube, log } = this.#options;
     let listed = false;
     return new Reflector<KubeObject>({
@@ -323,6 +384,8 @@ export class Poller {
           yield { namespace, name, resourceVersion: undefined };
         for (const { kind, namespace, name } of stores.dependencies())
           if (kind === 'Secret') yield { namespace, name, resourceVersion: undefined };
+        for (const { namespace, name } of dependents.secrets())
+          yield { namespace, name, resourceVersion: undefined };
       },
       handlers: {
         onUpsert: ({ metadata }) => {
@@ -332,14 +395,15 @@ export class Poller {
           else sweeper.track(namespace, name, uid, pending);
           if (controller.isTarget(namespace, name))
             controller.targetChanged(namespace, name, resourceVersion);
-          // What the first list shows is what everything was connected with, or will be.
-          const dependency = { kind: 'Secret', namespace, name } as const;
-          if (listed && stores.isDependency(dependency)) stores.dependencyChanged(dependency);
+          const how = listed ? 'changed' : 'listed';
+          stores.dependencyChanged({ kind: 'Secret', namespace, name }, how);
+          sourceChanged({ kind: 'Secret', namespace, name }, how);
         },
         onDelete: ({ namespace = '', name }) => {
           sweeper.untrack(namespace, name);
           controller.targetDeleted(namespace, name);
           stores.dependencyChanged({ kind: 'Secret', namespace, name });
+          sourceChanged({ kind: 'Secret', namespace, name }, 'changed');
         },
         onSynced: () => {
           listed = true;

@@ -99,3 +99,70 @@ test('an urgency with a limit leaves the other workers free', async () => {
   assert.equal(most(), 2);
   await queue.stop();
 });
+
+/** A queue by a clock that only the test moves; work lasts until it is told to end. */
+function held(workers: number) {
+  let time = 1_000;
+  const ends = new Map<string, () => void>();
+  const queue = new WorkQueue({
+    clock: { now: () => time, monotonic: () => time },
+    workers,
+    work: (key) => new Promise<void>((resolve) => ends.set(key, resolve)),
+  });
+  const pass = (ms: number): void => {
+    time += ms;
+  };
+  const end = async (key: string): Promise<void> => {
+    ends.get(key)?.();
+    await sleep(20);
+  };
+  return { queue, pass, end, at: (ms: number) => time + ms };
+}
+
+test('a queue without work never stands still, however long', async () => {
+  const { queue, pass, at } = held(1);
+  queue.add('far', at(1e9), URGENCY.refresh);
+  pass(1e8);
+  assert.deepEqual([queue.stalledMs, queue.oldestMs], [0, 0]);
+  await queue.stop();
+});
+
+test('work that never ends, and work that is never begun, are stalls; waiting in a queue that moves is none', async () => {
+  const { queue, pass, end, at } = held(1);
+  for (const key of ['a', 'b', 'c']) queue.add(key, at(0), URGENCY.refresh);
+  await sleep(20);
+  pass(30_000);
+  assert.deepEqual([queue.stalledMs, queue.oldestMs], [30_000, 30_000]);
+  await end('a');
+  pass(30_000);
+  assert.deepEqual([queue.stalledMs, queue.oldestMs], [30_000, 60_000], 'c waits long, but b has begun');
+  await end('b');
+  assert.deepEqual([queue.stalledMs, queue.oldestMs], [0, 0]);
+  pass(200_000);
+  assert.deepEqual([queue.stalledMs, queue.oldestMs], [200_000, 0], 'c hangs');
+  await end('c');
+  assert.equal(queue.stalledMs, 0);
+  await queue.stop();
+});
+
+test('one that hangs among others that go on is a stall', async () => {
+  const { queue, pass, end, at } = held(2);
+  queue.add('hangs', at(0), URGENCY.now);
+  for (let i = 0; i < 4; i++) {
+    queue.add(`goes-${i}`, at(0), URGENCY.refresh);
+    await sleep(20);
+    pass(60_000);
+    await end(`goes-${i}`);
+  }
+  assert.equal(queue.stalledMs, 240_000);
+  await end('hangs');
+  await queue.stop();
+});
+
+test('a timer that does not fire is a stall once the moment has passed', async () => {
+  const { queue, pass, at } = held(1);
+  queue.add('soon', at(20_000), URGENCY.refresh);
+  pass(20_000 + 185_000);
+  assert.deepEqual([queue.stalledMs, queue.oldestMs], [185_000, 185_000]);
+  await queue.stop();
+});

@@ -44,6 +44,10 @@ export class WorkQueue {
   }));
   readonly #valid = new Map<string, Ticket>();
   readonly #running = new Map<string, Promise<void>>();
+  /** When the work on each of those began, the oldest first. */
+  readonly #began = new Map<string, number>();
+  /** When work last began or ended. */
+  #movedAt = Number.NEGATIVE_INFINITY;
   #sequence = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #wakesAt = 0;
@@ -56,6 +60,19 @@ export class WorkQueue {
   /** Number of keys that are due and wait for a worker, or run. */
   get depth(): number {
     return this.#ready.reduce((sum, { tickets }) => sum + tickets.length, this.#running.size);
+  }
+
+  /** For how long the key that waits longest has been due, milliseconds; 0 if none waits. */
+  get oldestMs(): number {
+    const { clock } = this.#options;
+    return Math.max(0, clock.monotonic() - this.#oldestDue());
+  }
+
+  /** For how long nothing has begun or ended although a key was due, or one key was worked on; milliseconds. */
+  get stalledMs(): number {
+    const now = this.#options.clock.monotonic();
+    const [began = now] = this.#began.values();
+    return Math.max(0, now - began, now - Math.max(this.#movedAt, this.#oldestDue()));
   }
 
   isRunning(key: string): boolean {
@@ -104,6 +121,21 @@ export class WorkQueue {
     this.#schedule();
   }
 
+  /** When the key was due that waits longest; infinitely late if none waits. */
+  #oldestDue(): number {
+    let oldest = this.#later.peek()?.due ?? Number.POSITIVE_INFINITY;
+    for (const { tickets } of this.#ready) {
+      let first = tickets.peek();
+      // Those that were replaced tell nothing.
+      while (first !== undefined && this.#valid.get(first.key) !== first) {
+        tickets.pop();
+        first = tickets.peek();
+      }
+      oldest = Math.min(oldest, first?.due ?? oldest);
+    }
+    return oldest;
+  }
+
   #schedule(): void {
     const next = this.#later.peek();
     if (next === undefined || this.#stopped) return;
@@ -145,9 +177,13 @@ export class WorkQueue {
   #run(ticket: Ticket, lane: { running: number }): void {
     this.#valid.delete(ticket.key);
     lane.running += 1;
+    this.#movedAt = this.#options.clock.monotonic();
+    this.#began.set(ticket.key, this.#movedAt);
     const running = this.#options.work(ticket.key, ticket.due, ticket.urgency).finally(() => {
       lane.running -= 1;
       this.#running.delete(ticket.key);
+      this.#began.delete(ticket.key);
+      this.#movedAt = this.#options.clock.monotonic();
       this.#dispatch();
     });
     this.#running.set(ticket.key, running);

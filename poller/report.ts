@@ -1,15 +1,16 @@
 /** What a sync leaves behind for people: counters, events, and the log's line for each change. Never a value. */
+import type { Clock } from '../api/clock.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { Verdict } from '../policy/policy-subject.ts';
 import type { Log } from '../runtime/log.ts';
 import type { PollerMetrics, policyMetrics } from '../runtime/metrics.ts';
+import { AUDIT_MESSAGE, auditedSources } from '../sync/audit.ts';
 import type { SyncError } from '../sync/errors.ts';
 import { targetName } from '../sync/plan.ts';
 import { deniedIn, describeVerdict } from '../sync/policy-gate.ts';
 import type { Memory, Reconciled } from '../sync/reconcile.ts';
 import { readyCondition } from '../sync/status.ts';
-import { storeLabel } from '../sync/stores.ts';
 
 export type Synced = Extract<Reconciled, { result: 'synced' }>;
 
@@ -24,8 +25,10 @@ export class Reporter {
   readonly #metrics: ReporterMetrics;
   readonly #events: EventRecorder;
   readonly #log: Log;
+  readonly #clock: Clock;
 
-  constructor(options: { metrics: ReporterMetrics; events: EventRecorder; log: Log }) {
+  constructor(options: { clock: Clock; metrics: ReporterMetrics; events: EventRecorder; log: Log }) {
+    this.#clock = options.clock;
     this.#metrics = options.metrics;
     this.#events = options.events;
     this.#log = options.log;
@@ -59,17 +62,27 @@ export class Reporter {
     this.#violations(es, result.verdicts, before.verdicts ?? []);
     if (result.orphanDeleted) {
       this.#events.record(es, 'Normal', 'Deleted', 'secret deleted because it was orphaned');
+      this.#log.info({ ...labels, secret: es.status?.binding?.name, action: 'deleted' }, AUDIT_MESSAGE);
     }
-    if (action === 'adopted') this.#metrics.adopted.inc();
+    if (action === 'adopted') {
+      this.#metrics.adopted.inc();
+      // What was adopted was read when the Secret was created, says the API server's clock, in whole seconds.
+      this.#metrics.adoptionSeconds.observe(Math.max(0, this.#clock.now() - result.refreshedAt) / 1000);
+    }
     if (action === 'unchanged') return;
     this.#metrics.secretWrites.inc({ verb: action });
-    // The audit record of a change: through which store it was read, where it went.
-    const stores = result.stores.map(({ context }) =>
-      storeLabel(context.kind, context.namespace, context.name),
-    );
+    // The audit line of a change (docs/operating.md): who read what, where it went.
     this.#log.info(
-      { ...labels, secret: targetName(es), action, stores, milliseconds: Math.round(milliseconds) },
-      'Secret written',
+      {
+        ...labels,
+        secret: targetName(es),
+        action,
+        keys: result.keys.toSorted(),
+        sources: auditedSources(result.sources),
+        ...(result.missing.length === 0 ? {} : { missing: result.missing }),
+        milliseconds: Math.round(milliseconds),
+      },
+      AUDIT_MESSAGE,
     );
   }
 

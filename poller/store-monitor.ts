@@ -57,6 +57,8 @@ export interface StoreMonitorOptions {
   readonly stop: AbortSignal;
   /** The store is there for the first time, has changed, or works again: try what failed because of it. */
   readonly onUsable: (key: string, changed: boolean) => void;
+  /** Something that a store reads from the cluster is of this kind: it has to be watched. */
+  readonly onDependency: (kind: StoreDependency['kind']) => void;
 }
 
 export class StoreMonitor {
@@ -132,14 +134,19 @@ export class StoreMonitor {
       const users = this.#dependencies.get(name) ?? new Map<string, Set<string>>();
       const ids = users.get(key) ?? new Set<string>();
       this.#dependencies.set(name, users.set(key, ids.add(store.identity)));
+      this.#options.onDependency(dependency.kind);
     }
   }
 
-  /** A Secret that stores read their credentials or CA from has changed or come: use the new one. */
-  dependencyChanged(dependency: StoreDependency): void {
+  /**
+   * What stores read their credentials or CA from has changed or come: use the new one.
+   * @param how `listed`: it is there, and may be what they have read; only who fails is tried again
+   */
+  dependencyChanged(dependency: StoreDependency, how: 'listed' | 'changed' = 'changed'): void {
     for (const [key, identities] of this.#dependencies.get(dependencyKey(dependency)) ?? []) {
-      for (const identity of identities) this.#options.connections.forget(identity);
       const entry = this.#entries.get(key);
+      if (how === 'listed' && entry?.error === undefined) continue;
+      for (const identity of identities) this.#options.connections.forget(identity);
       if (entry === undefined) continue;
       entry.failures = 0;
       this.#queue.add(key, this.#options.clock.monotonic(), URGENCY.now);
@@ -178,6 +185,11 @@ export class StoreMonitor {
    */
   validate(key: string, notBefore: number): Promise<void> {
     return this.#validations.get(key, notBefore, () => this.#validate(key));
+  }
+
+  /** See WorkQueue. */
+  get stalledMs(): number {
+    return this.#queue.stalledMs;
   }
 
   async stop(): Promise<void> {

@@ -45,6 +45,8 @@ export class Sweeper {
   readonly #pending = new Map<string, Pending>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #round: Promise<void> = Promise.resolve();
+  /** When a round or a look at one Secret last began; undefined before the start. */
+  #movedAt: number | undefined;
 
   constructor(options: SweeperOptions) {
     this.#options = options;
@@ -59,7 +61,13 @@ export class Sweeper {
     return this.#pending.values();
   }
 
+  /** For how long it has done nothing, milliseconds; it should do something each second. */
+  get stalledMs(): number {
+    return this.#movedAt === undefined ? 0 : this.#options.clock.monotonic() - this.#movedAt;
+  }
+
   start(): void {
+    this.#movedAt = this.#options.clock.monotonic();
     this.#timer = setTimeout(() => {
       this.#round = this.#sweep().finally(() => {
         if (!this.#options.stop.aborted) this.start();
@@ -114,7 +122,8 @@ export class Sweeper {
   async #check(pending: Pending): Promise<void> {
     const { kube, keys, log, afterMs, clock, stop, onAlive, onSwept } = this.#options;
     const { namespace, name, externalSecret } = pending;
-    pending.checkAt = clock.monotonic() + afterMs;
+    this.#movedAt = clock.monotonic();
+    pending.checkAt = this.#movedAt + afterMs;
     try {
       const result = await sweepPending(kube, keys, { namespace, name }, () => this.#wanted(pending), stop);
       if (result === 'wanted') onAlive(namespace, externalSecret);

@@ -12,7 +12,7 @@ import { timeLimit } from '../sync/abort.ts';
 import { SyncError } from '../sync/errors.ts';
 import { plan, targetName } from '../sync/plan.ts';
 import { type ReconcileDeps, type Reconciled, reconcile, verifyTarget } from '../sync/reconcile.ts';
-import { failedStatus, readyCondition, syncedStatus } from '../sync/status.ts';
+import { failedStatus, type RefreshTimeMode, readyCondition, syncedStatus } from '../sync/status.ts';
 import { type ResolvedStore, storeLabel } from '../sync/stores.ts';
 import type { Agenda } from './agenda.ts';
 import { neverSynced } from './cadence.ts';
@@ -33,6 +33,7 @@ export interface TurnOptions {
   readonly events: EventRecorder;
   readonly log: Log;
   readonly metrics: ReporterMetrics;
+  readonly statusRefreshTime: RefreshTimeMode;
   /** Whether admission should have made the Secret of an object. */
   readonly expectations: Expectations;
   readonly stop: AbortSignal;
@@ -53,7 +54,7 @@ export class Turns {
     this.#clock = options.deps.clock;
     this.#objects = objects;
     this.#agenda = agenda;
-    this.#reporter = new Reporter(options);
+    this.#reporter = new Reporter({ ...options, clock: this.#clock });
   }
 
   /** @param due when the turn was (monotonic milliseconds): nothing that was read before is good enough */
@@ -187,6 +188,7 @@ export class Turns {
       refreshedAt: result.refreshedAt,
       now,
       interval,
+      refreshTime: this.#options.statusRefreshTime,
     });
     await this.#write(tracked, es, status, signal);
   }

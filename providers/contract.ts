@@ -110,6 +110,8 @@ export const FIND_LIMITS = {
  * store identity in one tick are answered from it. Both methods are pure and may be called repeatedly.
  */
 export interface RemoteObject {
+  /** How the provider names the version that was read, where it says so; for people, in the audit line. */
+  readonly version?: string | undefined;
   /**
    * The value for `property`, or the whole object when it is undefined.
    * @throws ProviderError PROVIDER_PROPERTY_NOT_FOUND
@@ -240,6 +242,9 @@ export interface Provider<Config> {
 
   /** The servers that a connection may talk to, logins included; policies judge them before it is made. */
   servers(config: Config): readonly URL[];
+
+  /** The role at the provider that the store asks for, if it names one; for people, in the audit line. */
+  role?(config: Config): string | undefined;
 
   /** The objects that a connection reads from the cluster, for watches and messages. */
   dependencies(config: Config, store: StoreContext): readonly NamedDependency[];

@@ -192,12 +192,21 @@ export function certificateMetrics(
   };
 }
 
-/** @param depth how many objects wait for a sync or run, asked at each scrape */
-export function pollerMetrics(registry: Registry, depth: () => number) {
+/** @param queue how many objects wait for a sync or run, and for how long the oldest has, asked at each scrape */
+export function pollerMetrics(
+  registry: Registry,
+  queue: { readonly depth: () => number; readonly oldestSeconds: () => number },
+) {
   return {
     adopted: new Counter({
       name: 'esa_adoptions_total',
       help: 'Secrets of admission that were adopted.',
+      registers: [registry],
+    }),
+    adoptionSeconds: new Histogram({
+      name: 'esa_adoption_lag_seconds',
+      help: 'From the creation of a Secret at admission to its adoption.',
+      buckets: [0.5, 1, 2, 5, 10, 30, 60, 300],
       registers: [registry],
     }),
     late: new Counter({
@@ -215,7 +224,15 @@ export function pollerMetrics(registry: Registry, depth: () => number) {
       help: 'Objects that wait for a sync, or are in one.',
       registers: [registry],
       collect() {
-        this.set(depth());
+        this.set(queue.depth());
+      },
+    }),
+    oldest: new Gauge({
+      name: 'esa_queue_oldest_seconds',
+      help: 'For how long the object that waits longest for a sync has been due.',
+      registers: [registry],
+      collect() {
+        this.set(queue.oldestSeconds());
       },
     }),
     secretWrites: new Counter({

@@ -23,7 +23,7 @@ const TIME_IS_UP = new DOMException('The operation was aborted due to timeout', 
 export interface TimeLimit {
   readonly signal: AbortSignal;
   /** The work is done: nothing of the limit is left behind. */
-  end(): void;
+  readonly end: () => void;
 }
 
 /**

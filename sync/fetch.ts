@@ -9,6 +9,7 @@ import {
   type RemoteObject,
 } from '../providers/contract.ts';
 import { orAbort, withTimeLimit } from './abort.ts';
+import type { Source } from './audit.ts';
 import type { BatchReads, RunRead } from './batch-reads.ts';
 import { SyncError } from './errors.ts';
 import type { FreshReads } from './fresh-reads.ts';
@@ -65,6 +66,8 @@ export interface Fetched {
   /** Keys of `data` whose value a generator has made for this very sync. */
   readonly generated: ReadonlySet<string>;
   readonly stores: readonly ResolvedStore[];
+  /** What the values are from, in the order of the entries. */
+  readonly sources: readonly Source[];
   /** Entries that were left out since their secret is gone, as the event about it names them. */
   readonly missing: readonly string[];
   /** What policies say about it without denying it. */
@@ -193,6 +196,7 @@ export async function fetchPlan(plan: Plan, context: FetchContext, signal: Abort
   const data = new Map<string, SecretValue>();
   const generated = new Set<string>();
   const used = new Set<ResolvedStore>();
+  const sources: Source[] = [];
   const missing: string[] = [];
   for (const [index, outcome] of settled.entries()) {
     const read = plan.reads[index];
@@ -209,6 +213,8 @@ export async function fetchPlan(plan: Plan, context: FetchContext, signal: Abort
         if ('store' in value) generated.delete(key);
         else generated.add(key);
       }
+      if (read.source.kind === 'generator') sources.push({ generator: read.source.ref });
+      else if ('store' in value) sources.push({ ...value, source: read.source });
     } catch (thrown) {
       const error = toEsaError(thrown);
       if (plan.skipsMissing && error.code === 'PROVIDER_NOT_FOUND' && read.source.kind !== 'generator') {
@@ -220,7 +226,7 @@ export async function fetchPlan(plan: Plan, context: FetchContext, signal: Abort
       throw new SyncError('fetch', error, { location: read.location, path: read.path });
     }
   }
-  return { data, generated, stores: [...used], missing, verdicts };
+  return { data, generated, stores: [...used], sources, missing, verdicts };
 }
 
 type Stores = ReadonlyMap<string, Outcome<ResolvedStore>>;

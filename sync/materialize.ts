@@ -20,6 +20,7 @@ import {
   type UserInfo,
 } from '../kube/objects.ts';
 import type { AccessReviews } from './access-reviews.ts';
+import type { Source } from './audit.ts';
 import type { Connections } from './connections.ts';
 import { desire } from './desire.ts';
 import { SyncError, toSyncError } from './errors.ts';
@@ -42,7 +43,12 @@ import { targetObstacle } from './target-obstacle.ts';
 
 export type Materialized =
   /** The Secret stands, with a pending marker. */
-  | { readonly outcome: 'created' | 'replaced' }
+  | {
+      readonly outcome: 'created' | 'replaced';
+      readonly keys: readonly string[];
+      /** What the values are from. */
+      readonly sources: readonly Source[];
+    }
   /** Nothing to do or to say: the request will end otherwise, or the poller is right for it. */
   | { readonly outcome: 'skipped'; readonly why: string }
   /** Not now; the poller goes on. */
@@ -216,6 +222,12 @@ async function fetchDesired(
   return { fetched, desired: await redo(fetched.data), redo };
 }
 
+const made = (outcome: 'created' | 'replaced', { fetched, desired }: Work): Materialized => ({
+  outcome,
+  keys: [...desired.data.keys()],
+  sources: fetched.sources,
+});
+
 function pendingSecret(es: ExternalSecret, desired: DesiredSecret, key: MarkerKey): SecretObject {
   const pending = signMarker(key, {
     namespace: desired.namespace,
@@ -246,7 +258,7 @@ async function write(
     signal.throwIfAborted();
     try {
       await createSecret(kube, body, options);
-      return { outcome: 'created' };
+      return made('created', work);
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
     }
@@ -322,7 +334,7 @@ async function replaceUnused(
       },
       { signal, fieldManager: fieldManager(name) },
     );
-    return { outcome: 'replaced' };
+    return made('replaced', work);
   } catch (error) {
     if (isConflict(error) || isNotFound(error)) return 'retry';
     throw toEsaError(error);

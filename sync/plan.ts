@@ -186,6 +186,28 @@ export function plan(es: ExternalSecret): Plan {
   return { target: targetName(es), reads, skipsMissing: deletionPolicyOf(spec) !== 'Retain' };
 }
 
+/** True if an entry has its values made by a generator. */
+export const generates = (spec: ExternalSecretSpec): boolean =>
+  spec.dataFrom?.some(({ sourceRef }) => sourceRef?.generatorRef !== undefined) === true;
+
+/** Kinds of objects of the cluster that a sync reads beside stores. */
+export type SourceKind = 'Secret' | 'ConfigMap' | GeneratorRefKind;
+
+/** What templateFrom and the entries of a spec read beside stores; robust as `storeReferences`, repetitions stay. */
+export function sourceReferences(
+  spec: ExternalSecretSpec | undefined,
+): readonly { readonly kind: SourceKind; readonly name: string }[] {
+  const templates = (spec?.target?.template?.templateFrom ?? []).flatMap(({ configMap, secret }) => [
+    ...(configMap === undefined ? [] : [{ kind: 'ConfigMap' as const, name: configMap.name }]),
+    ...(secret === undefined ? [] : [{ kind: 'Secret' as const, name: secret.name }]),
+  ]);
+  const generators = (spec?.dataFrom ?? []).flatMap(({ sourceRef }) => {
+    const ref = sourceRef?.generatorRef;
+    return ref === undefined ? [] : [{ kind: ref.kind, name: ref.name }];
+  });
+  return [...templates, ...generators];
+}
+
 /** Every store that the entries of a spec name, each once; robust against specs that were never validated. */
 export function storeReferences(spec: ExternalSecretSpec | undefined): readonly StoreReference[] {
   const seen = new Map<string, StoreReference>();

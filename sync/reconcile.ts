@@ -22,6 +22,7 @@ import {
   ownershipOf,
   readTarget,
 } from './apply.ts';
+import type { Source } from './audit.ts';
 import { desire } from './desire.ts';
 import { SyncError, toSyncError } from './errors.ts';
 import { type FetchContext, type Fetched, fetchPlan } from './fetch.ts';
@@ -73,6 +74,10 @@ export type Reconciled =
       readonly refreshedAt: number;
       /** The stores that were used; empty after an adoption. */
       readonly stores: readonly ResolvedStore[];
+      /** What the values are from; empty after an adoption, whose values admission has read. */
+      readonly sources: readonly Source[];
+      /** Keys of the Secret that are the object's; empty if there is none now. */
+      readonly keys: readonly string[];
       /** Entries that were left out since their secret is gone at the provider. */
       readonly missing: readonly string[];
       /** What policies say about it without denying it. */
@@ -135,16 +140,23 @@ async function sync(input: ReconcileInput, deps: ReconcileDeps, signal: AbortSig
   verdicts.push(...fetched.verdicts);
   const done = (
     outcome: SyncedOutcome,
-    rest: { action?: SecretAction; memory?: Memory; orphanDeleted?: boolean } = {},
+    rest: {
+      action?: SecretAction;
+      memory?: Memory;
+      orphanDeleted?: boolean;
+      keys?: readonly string[];
+    } = {},
   ): Synced => ({
     result: 'synced',
     outcome,
     action: 'unchanged',
     memory: {},
     orphanDeleted: false,
+    keys: [],
     ...rest,
     refreshedAt,
     stores: fetched.stores,
+    sources: fetched.sources,
     missing: fetched.missing,
     verdicts,
   });
@@ -173,6 +185,7 @@ async function sync(input: ReconcileInput, deps: ReconcileDeps, signal: AbortSig
   if (applied.action === 'missing') return done('missing', { orphanDeleted });
   return done('synced', {
     action: applied.action,
+    keys: [...desired.data.keys()],
     memory: {
       digest,
       dataHash: heldHash(applied.secret, name, desired.policy),
@@ -218,6 +231,8 @@ async function afterAdoption(
     },
     refreshedAt: Date.parse(secret.metadata.creationTimestamp ?? '') || deps.clock.now(),
     stores: [],
+    sources: [],
+    keys: Object.keys(secret.data ?? {}),
     missing: [],
     verdicts: [],
     orphanDeleted: await deleteOrphan(es, secret.metadata.name ?? '', deps, signal),

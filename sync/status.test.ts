@@ -90,3 +90,21 @@ test('a failure keeps what was synced and the time of the transition', () => {
     '2026-01-02T03:04:06Z',
   );
 });
+
+test('with --status-refresh-time=always it is written at each refresh, to the second', () => {
+  const before = synced();
+  const at = (now: number, interval = 10_000) =>
+    syncedStatus({
+      es: es(before),
+      outcome: 'synced',
+      target: 't',
+      refreshedAt: now,
+      now,
+      interval,
+      refreshTime: 'always',
+    })?.refreshTime;
+  assert.equal(at(NOW + 10_000), '2026-01-02T03:04:15Z');
+  assert.equal(at(NOW + 300), undefined, 'the same second');
+  // Where time alone brings no refresh, what looks like one is a look at the Secret.
+  assert.equal(at(NOW + 10_000, 0), undefined);
+});

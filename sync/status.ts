@@ -22,6 +22,10 @@ export const currentVersion = (es: Pick<ExternalSecret, 'metadata'>): string =>
 /** refreshTime is written no more often than this while nothing else changes. */
 export const COARSE_REFRESH_MS = 10 * 60_000;
 
+/** `coarse`: as rarely as that; `always`: at each refresh, as in ESO. */
+export const REFRESH_TIME_MODES = ['coarse', 'always'] as const;
+export type RefreshTimeMode = (typeof REFRESH_TIME_MODES)[number];
+
 /** The Ready condition that stands in a status, if any. */
 export function readyCondition(
   status: { conditions?: readonly { type: string }[] | undefined } | undefined,
@@ -70,6 +74,8 @@ export interface SyncedInput {
   readonly now: number;
   /** Milliseconds; 0 or less = no polling. */
   readonly interval: number;
+  /** `coarse` if absent. */
+  readonly refreshTime?: RefreshTimeMode;
 }
 
 /** The status after success, or undefined if what stands there says the same (then nothing is written). */
@@ -81,7 +87,9 @@ export function syncedStatus(input: SyncedInput): ExternalSecretStatus | undefin
   const bound = es.status?.binding?.name ?? '';
   const binding = outcome === 'synced' ? input.target : outcome === 'retained' ? bound : '';
   const recorded = Date.parse(es.status?.refreshTime ?? '') || 0;
-  const stale = interval > 0 && refreshedAt - recorded >= Math.max(interval, COARSE_REFRESH_MS);
+  // The API server keeps whole seconds.
+  const oldest = input.refreshTime === 'always' ? 1_000 : Math.max(interval, COARSE_REFRESH_MS);
+  const stale = interval > 0 && refreshedAt - recorded >= oldest;
   if (
     sameCondition(before, condition) &&
     es.status?.syncedResourceVersion === version &&

@@ -12,6 +12,7 @@ import { takeAwsEnvironment } from '../providers/aws/environment.ts';
 import { configureOutbound } from '../providers/http.ts';
 import { scrubVaultEnvironment } from '../providers/vault/client.ts';
 import { COMMON_FLAGS, storeLimitFlags } from '../runtime/flags.ts';
+import { stalledLoop, timerLoop } from '../runtime/health.ts';
 import { serveOperational } from '../runtime/http.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import {
@@ -87,6 +88,8 @@ const FLAGS = {
 
 const API_SERVER_PROBE_MS = 5_000;
 const API_SERVER_SILENCE_MS = 20_000;
+/** Longer than any loop waits for anything, outages of the API server included. */
+const LOOP_LIMIT_MS = 600_000;
 const CRDS = ['externalsecrets', 'secretstores', 'clustersecretstores'].map(
   (plural) => `${plural}.external-secrets.io`,
 );
@@ -196,11 +199,17 @@ await runProgram(
 
     let state: 'starting' | 'serving' | 'stopping' = 'starting';
     let apiServerSeen = systemClock.monotonic();
+    using timers = timerLoop(systemClock);
+    const loops = [
+      timers,
+      { name: 'the certificate loop', stalledMs: () => certificates.stalledMs, limitMs: LOOP_LIMIT_MS },
+      { name: 'the watch of policies', stalledMs: () => policies.stalledMs, limitMs: LOOP_LIMIT_MS },
+    ];
     const http = await serveOperational({
       registry,
       port: metricsPort,
       address: flags['bind-address'],
-      healthz: () => undefined,
+      healthz: () => stalledLoop(loops),
       readyz: () => {
         if (state !== 'serving') return state;
         if (!policies.listed) return 'the ClusterSecretPolicies are not listed yet (is their CRD installed?)';

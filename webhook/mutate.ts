@@ -10,6 +10,7 @@ import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { collector, type FieldPath } from '../api/problem.ts';
 import { checkExternalSecret } from '../policy/check-object.ts';
 import type { Log } from '../runtime/log.ts';
+import { AUDIT_MESSAGE, auditedSources } from '../sync/audit.ts';
 import { isTransient, type SyncError } from '../sync/errors.ts';
 import { type MaterializeDeps, type Materialized, materialize } from '../sync/materialize.ts';
 import { targetName } from '../sync/plan.ts';
@@ -99,6 +100,22 @@ async function decide(
   const signal = AbortSignal.any([call.signal, AbortSignal.timeout(Math.max(budget, 1))]);
   const result = await materialize(hub, request.userInfo, deps, signal);
   leaveNote(hub, result, deps.notes);
+  if ('sources' in result) {
+    const { outcome: action, keys, sources } = result;
+    const user = request.userInfo.username;
+    deps.log.info(
+      {
+        namespace,
+        name,
+        secret: targetName(hub),
+        action,
+        keys: keys.toSorted(),
+        sources: auditedSources(sources),
+        user,
+      },
+      AUDIT_MESSAGE,
+    );
+  }
   return judge(request, hub, result, deps);
 }
 

@@ -64,6 +64,11 @@ export class Policies {
     return this.#reflector.brokenMs;
   }
 
+  /** See Reflector. */
+  get stalledMs(): number {
+    return this.#reflector.stalledMs;
+  }
+
   start(): void {
     this.#reflector.start();
   }

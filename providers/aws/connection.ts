@@ -29,15 +29,23 @@ import { findSecrets } from './find.ts';
 import type { AwsLogin, AwsSession } from './session.ts';
 import { versionOf } from './validate.ts';
 
+/** What was read, and its VersionId. */
+interface Read {
+  readonly value: SecretValue;
+  readonly version?: string | undefined;
+}
+
 /** A secret that was read: text or bytes, which may be a JSON object. */
 class AwsObject implements RemoteObject {
   readonly #value: SecretValue;
   readonly #key: string;
   readonly #what: string;
+  readonly version: string | undefined;
   #json: JsonText | undefined;
 
-  constructor(value: SecretValue, key: string, what: string) {
+  constructor({ value, version }: Read, key: string, what: string) {
     this.#value = value;
+    this.version = version;
     this.#key = key;
     this.#what = what;
   }
@@ -73,14 +81,16 @@ const BATCH_REFUSED: ReadonlySet<string> = new Set(['PROVIDER_DENIED', 'PROVIDER
 function secretValueOf(answer: {
   readonly SecretString?: string | undefined;
   readonly SecretBinary?: Uint8Array | undefined;
-}): SecretValue | undefined {
-  if (answer.SecretString !== undefined) return SecretValue.fromText(answer.SecretString);
-  return answer.SecretBinary === undefined ? undefined : SecretValue.fromBytes(answer.SecretBinary);
+  readonly VersionId?: string | undefined;
+}): Read | undefined {
+  const { SecretString: text, SecretBinary: bytes, VersionId: version } = answer;
+  if (text !== undefined) return { value: SecretValue.fromText(text), version };
+  return bytes === undefined ? undefined : { value: SecretValue.fromBytes(bytes), version };
 }
 
 /** @throws ProviderError PROVIDER_INVALID_RESPONSE without a value */
-function objectOf(value: SecretValue | undefined, key: string, asked: Asked): RemoteObject {
-  if (value !== undefined) return new AwsObject(value, key, labelOf(asked));
+function objectOf(read: Read | undefined, key: string, asked: Asked): RemoteObject {
+  if (read !== undefined) return new AwsObject(read, key, labelOf(asked));
   throw awsError(asked, 'PROVIDER_INVALID_RESPONSE', 'the answer holds neither text nor bytes');
 }
 
@@ -111,11 +121,11 @@ export class AwsConnection implements Connection {
   async read(ref: Omit<RemoteRef, 'property'>, signal: AbortSignal): Promise<RemoteObject> {
     const id = secretIdOf(this.#parts.config, ref.key);
     const asked = this.#asked(`${ref.metadata === true ? 'describe' : 'read'} ${id}`);
-    const value =
+    const read =
       ref.metadata === true
-        ? await this.#tags(id, asked, signal)
+        ? { value: await this.#tags(id, asked, signal) }
         : await this.#value(id, ref.version, asked, signal);
-    return objectOf(value, ref.key, asked);
+    return objectOf(read, ref.key, asked);
   }
 
   async readMany(
@@ -151,7 +161,7 @@ export class AwsConnection implements Connection {
     version: string | undefined,
     asked: Asked,
     signal: AbortSignal,
-  ): Promise<SecretValue | undefined> {
+  ): Promise<Read | undefined> {
     const which = versionOf(version);
     if (which === undefined)
       throw awsError(asked, 'PROVIDER_INVALID_CONFIG', 'version "uuid/" names no version');
@@ -183,8 +193,8 @@ export class AwsConnection implements Connection {
       read: async (name) => {
         const asked = this.#asked(`read ${name}`);
         try {
-          const value = await this.#value(name, undefined, asked, signal);
-          return value === undefined ? undefined : new AwsObject(value, name, labelOf(asked));
+          const read = await this.#value(name, undefined, asked, signal);
+          return read === undefined ? undefined : new AwsObject(read, name, labelOf(asked));
         } catch (error) {
           // Gone since it was listed, or never given a value.
           if (error instanceof ProviderError && error.code === 'PROVIDER_NOT_FOUND') return undefined;

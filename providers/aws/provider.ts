@@ -127,6 +127,8 @@ export const awsProvider: Provider<AwsConfig> = {
 
   servers: (config) => serversOf(config.region, usesSts(config)),
 
+  role: ({ role }) => role,
+
   dependencies(config, store) {
     return followed(config, store).flatMap(
       ({ kind, path, namespace, reference: { name, key } }): NamedDependency[] =>

@@ -27,8 +27,10 @@ class VaultObject implements RemoteObject {
   readonly #text: string;
   readonly #what: string;
   readonly #json: JsonText;
+  readonly version: string | undefined;
 
-  constructor(data: unknown, what: string) {
+  constructor(data: unknown, what: string, version?: string) {
+    this.version = version;
     this.#text = marshalGo(data);
     this.#what = what;
     this.#json = new JsonText(this.#text, what, { numbers: 'source' });
@@ -53,6 +55,12 @@ class VaultObject implements RemoteObject {
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value);
+
+/** The version that an answer of a KV v2 engine is of. */
+function versionIn(body: unknown): string | undefined {
+  const version = member(member(member(body, 'data'), 'metadata'), 'version');
+  return isRawNumber(version) ? version.rawJSON : undefined;
+}
 
 /** A name as a list has it: one segment, with a slash behind that of a folder. */
 const isName = (name: string): boolean => /^[^/]+\/?$/.test(name) && !/^\.{1,2}\/?$/.test(name);
@@ -99,8 +107,8 @@ export class VaultConnection implements Connection {
       throw vaultError(this.#asked('read'), 'PROVIDER_INVALID_CONFIG', path);
     }
     if (ref.metadata === true) return this.#objectOf(await this.#metadata(path, signal), path, 'metadata');
-    const data = await this.#data(path, ref.version, signal);
-    return this.#objectOf(data, path, 'data');
+    const { data, version } = await this.#data(path, ref.version, signal);
+    return this.#objectOf(data, path, 'data', version);
   }
 
   find(request: FindRequest, signal: AbortSignal): Promise<readonly FoundObject[]> {
@@ -113,8 +121,8 @@ export class VaultConnection implements Connection {
       list: (folder) => this.#list(folder, signal),
       metadata: (path) => unlessAbsent(this.#metadata(path, signal)),
       read: async (path) => {
-        const data = await unlessAbsent(this.#data(path, undefined, signal));
-        return data === undefined ? undefined : this.#objectOf(data, path, 'data');
+        const found = await unlessAbsent(this.#data(path, undefined, signal));
+        return found === undefined ? undefined : this.#objectOf(found.data, path, 'data', found.version);
       },
     });
   }
@@ -123,13 +131,13 @@ export class VaultConnection implements Connection {
     path: SecretPath,
     version: string | undefined,
     signal: AbortSignal,
-  ): Promise<Record<string, unknown>> {
+  ): Promise<{ data: Record<string, unknown>; version: string | undefined }> {
     const query = version === undefined ? undefined : { version };
     const { answer, asked } = await this.#get({ path, part: 'data', query, version, signal });
     const data = this.#dataOf(answer);
     if (data === undefined) throw await this.#shapeless(path, asked, answer, signal);
     this.#parts.mounts.markGood(path.mount.join('/'), this.#parts.config.version);
-    return data;
+    return { data, version: versionIn(answer.body) };
   }
 
   async #metadata(path: SecretPath, signal: AbortSignal): Promise<Record<string, string>> {
@@ -177,10 +185,10 @@ export class VaultConnection implements Connection {
     return { answer, asked };
   }
 
-  #objectOf(data: unknown, path: SecretPath, part: 'data' | 'metadata'): VaultObject {
+  #objectOf(data: unknown, path: SecretPath, part: 'data' | 'metadata', version?: string): VaultObject {
     const segments = requestSegments(path, this.#parts.config.version, part).join('/');
     try {
-      return new VaultObject(data, labelOf(this.#asked(segments)));
+      return new VaultObject(data, labelOf(this.#asked(segments)), version);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       const asked = this.#asked(`read ${segments}`);

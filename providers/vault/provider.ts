@@ -159,6 +159,8 @@ export const vaultProvider: Provider<VaultConfig> = {
     return url instanceof URL ? [url] : [];
   },
 
+  role: ({ auth }) => auth?.kubernetes?.role,
+
   dependencies(config, store) {
     return followed(config, store).flatMap(
       ({ kind, path, namespace, reference: { name, key }, defaultKey }): NamedDependency[] =>

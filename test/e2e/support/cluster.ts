@@ -59,6 +59,7 @@ const RESOURCES: Readonly<Record<string, string>> = {
   Namespace: 'namespaces',
   ServiceAccount: 'serviceaccounts',
   ResourceQuota: 'resourcequotas',
+  Pod: 'pods',
   ExternalSecret: 'externalsecrets',
   SecretStore: 'secretstores',
   ClusterSecretStore: 'clustersecretstores',

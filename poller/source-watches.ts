@@ -1,0 +1,115 @@
+/**
+ * Watches of what ExternalSecrets and stores read beside Secrets: ConfigMaps, ServiceAccounts, generators. Metadata
+ * only, each begun when something names an object of the kind: a cluster that uses none of them is not asked.
+ */
+import { type GeneratorRefKind, generatorResource } from '../api/generators/names.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { KubeObject } from '../kube/objects.ts';
+import { resourcePath } from '../kube/path.ts';
+import { Reflector, type ReflectorHandlers } from '../kube/reflector.ts';
+import { supportsGenerator } from '../providers/generators/registry.ts';
+import type { Log } from '../runtime/log.ts';
+
+export type WatchedKind = 'ConfigMap' | 'ServiceAccount' | GeneratorRefKind;
+
+export interface WatchedObject {
+  readonly kind: WatchedKind;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/**
+ * `listed`: it was there when the watch began, so it may be what others have read. `made`: a generator is there that
+ * was not. `changed`: it says something else, or is gone.
+ */
+export type Change = 'listed' | 'made' | 'changed';
+
+export interface SourceWatchesOptions {
+  readonly kube: KubeClient;
+  readonly log: Log;
+  readonly relistMs: number;
+  readonly onChange: (object: WatchedObject, how: Change) => void;
+}
+
+export class SourceWatches {
+  readonly #options: SourceWatchesOptions;
+  readonly #reflectors = new Map<WatchedKind, Reflector<KubeObject>>();
+  #stopped = false;
+
+  constructor(options: SourceWatchesOptions) {
+    this.#options = options;
+  }
+
+  /** Begins to watch this kind, unless it is watched. It goes on until the end, whoever still names an object. */
+  need(kind: WatchedKind): void {
+    if (this.#stopped || this.#reflectors.has(kind) || !isWatched(kind)) return;
+    const reflector = isCore(kind) ? this.#followCore(kind) : this.#followGenerator(kind);
+    this.#reflectors.set(kind, reflector);
+    reflector.start();
+  }
+
+  /** See Reflector; the longest of all. */
+  get stalledMs(): number {
+    return Math.max(0, ...[...this.#reflectors.values()].map((reflector) => reflector.stalledMs));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all([...this.#reflectors.values()].map((reflector) => reflector.stop()));
+  }
+
+  #follow(kind: WatchedKind, handlers: ReflectorHandlers<KubeObject>): Reflector<KubeObject> {
+    const { kube, log, relistMs } = this.#options;
+    return new Reflector<KubeObject>({
+      kube,
+      log,
+      relistMs,
+      path: pathOf(kind),
+      metadataOnly: true,
+      handlers,
+    });
+  }
+
+  #followCore(kind: 'ConfigMap' | 'ServiceAccount'): Reflector<KubeObject> {
+    const { onChange } = this.#options;
+    let listed = false;
+    return this.#follow(kind, {
+      onUpsert: ({ metadata: { namespace = '', name = '' } }) =>
+        onChange({ kind, namespace, name }, listed ? 'changed' : 'listed'),
+      onDelete: ({ namespace = '', name }) => onChange({ kind, namespace, name }, 'changed'),
+      onSynced: () => {
+        listed = true;
+      },
+    });
+  }
+
+  /**
+   * New values are made when a generator says something else: not when somebody labels it, and not because the event
+   * of its creation is late. One that is deleted changes nothing before the next refresh.
+   */
+  #followGenerator(kind: GeneratorRefKind): Reflector<KubeObject> {
+    const generations = new Map<string, number | undefined>();
+    return this.#follow(kind, {
+      onUpsert: ({ metadata: { namespace = '', name = '', generation } }) => {
+        const key = `${namespace}/${name}`;
+        const known = generations.has(key);
+        const same = known && generations.get(key) === generation;
+        generations.set(key, generation);
+        if (!same) this.#options.onChange({ kind, namespace, name }, known ? 'changed' : 'made');
+      },
+      onDelete: ({ namespace = '', name }) => generations.delete(`${namespace}/${name}`),
+    });
+  }
+}
+
+const isCore = (kind: WatchedKind): kind is 'ConfigMap' | 'ServiceAccount' =>
+  kind === 'ConfigMap' || kind === 'ServiceAccount';
+
+const isWatched = (kind: WatchedKind): boolean => isCore(kind) || supportsGenerator(kind);
+
+function pathOf(kind: WatchedKind): string {
+  if (kind === 'ConfigMap') return '/api/v1/configmaps';
+  if (kind === 'ServiceAccount') return '/api/v1/serviceaccounts';
+  const { group, version, resource } = generatorResource(kind);
+  return resourcePath({ group, version, resource });
+}
