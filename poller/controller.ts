@@ -34,7 +34,7 @@ import { hasEsoFinalizer, removeEsoFinalizer } from './finalizer.ts';
 import { keyOf, ObjectIndex, storesOf } from './object-index.ts';
 import { URGENCY, type Urgency, WorkQueue } from './queue.ts';
 import { Reporter, type ReporterMetrics } from './report.ts';
-import { BurstGauge, nextSlot, phaseOf, retryDelay } from './schedule.ts';
+import { BurstGauge, phaseOf, retryDelay, WallSlots } from './schedule.ts';
 import { keyOfStore, type StoreMonitor, storeKey } from './store-monitor.ts';
 import { writeStatus } from './write-status.ts';
 
@@ -75,6 +75,8 @@ const SYNC_TIMEOUT_MS = 60_000;
 const CATCH_UP_MS = 60_000;
 /** How far over the moment at which a sync window opens the reads are spread that waited for it. */
 const WINDOW_SPREAD_MS = 10_000;
+/** Windows are looked at this often while they are closed: the clock that they go by may be put right. */
+const LONGEST_WINDOW_WAIT_MS = 60_000;
 /** Time between two of the objects that a changed policy brings. */
 const POLICY_PACE_MS = 20;
 const CREDENTIALS_REFUSED: ReadonlySet<ErrorCode> = new Set(['PROVIDER_UNAUTHENTICATED', 'PROVIDER_DENIED']);
@@ -87,14 +89,13 @@ export class Controller {
   readonly #creates = new BurstGauge();
   readonly #queue: WorkQueue;
   readonly #reporter: Reporter;
-  /** Slots are moments of the wall clock; the queue runs on the monotonic one. */
-  readonly #wallToMonotonic: number;
+  readonly #slots: WallSlots;
 
   constructor(options: ControllerOptions) {
     this.#options = options;
     this.#clock = options.deps.clock;
     this.#reporter = new Reporter(options);
-    this.#wallToMonotonic = this.#clock.monotonic() - this.#clock.now();
+    this.#slots = new WallSlots(this.#clock);
     this.#queue = new WorkQueue({
       clock: this.#clock,
       workers: options.workers,
@@ -421,8 +422,7 @@ export class Controller {
   #scheduleRefresh(key: string, entry: Entry): void {
     const { interval } = entry.cadence;
     if (interval <= 0) return;
-    const slot = nextSlot(this.#clock.now(), interval, entry.phase);
-    this.#schedule(key, entry, slot + this.#wallToMonotonic);
+    this.#schedule(key, entry, this.#slots.next(interval, entry.phase));
   }
 
   /** The first turn of an object that an earlier process synced: soon, if it was due while nobody was there. */
@@ -437,7 +437,9 @@ export class Controller {
     if (entry.wanted) return false;
     const opens = windowOpens(entry.es, entry.cadence, this.#clock.now());
     if (opens === undefined) return false;
-    this.#schedule(key, entry, opens + this.#wallToMonotonic + phaseOf(key, WINDOW_SPREAD_MS));
+    const opening = this.#slots.monotonicOf(opens) + phaseOf(key, WINDOW_SPREAD_MS);
+    // The wall clock may jump meanwhile.
+    this.#schedule(key, entry, Math.min(opening, this.#clock.monotonic() + LONGEST_WINDOW_WAIT_MS));
     return true;
   }
 
