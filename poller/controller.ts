@@ -231,8 +231,12 @@ export class Controller {
     }
   }
 
+  /** Ends the work, and the series of all objects: another term may follow in this process. */
   async stop(): Promise<void> {
     await this.#queue.stop();
+    for (const { es } of this.#entries.values()) {
+      this.#reporter.forget({ namespace: es.metadata.namespace ?? '', name: es.metadata.name ?? '' });
+    }
   }
 
   /** Decides, after an event of the object itself, when it is due. */
