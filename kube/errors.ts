@@ -132,6 +132,8 @@ function readRefusal(status: number, message: string, details: StatusDetails): R
   return QUOTA.test(message) ? 'QuotaExceeded' : undefined;
 }
 
+const LONGEST_RETRY_AFTER_MS = 5 * 60_000;
+
 /** Retry-After in milliseconds: the header (seconds or a date), else Status.details.retryAfterSeconds. */
 function readRetryAfter(
   header: string | undefined,
@@ -140,7 +142,8 @@ function readRetryAfter(
   if (header !== undefined) {
     if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000;
     const at = Date.parse(header);
-    if (!Number.isNaN(at)) return Math.max(0, at - Date.now());
+    // A date is by the clock of another machine.
+    if (!Number.isNaN(at)) return Math.min(Math.max(0, at - Date.now()), LONGEST_RETRY_AFTER_MS);
   }
   const seconds = isRecord(status?.['details']) ? status['details']['retryAfterSeconds'] : undefined;
   return typeof seconds === 'number' && seconds > 0 ? seconds * 1000 : undefined;

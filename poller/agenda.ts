@@ -3,24 +3,25 @@ import type { Clock } from '../api/clock.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { isOverdue, windowOpens } from './cadence.ts';
 import { URGENCY, type Urgency, type WorkQueue } from './queue.ts';
-import { nextSlot, phaseOf } from './schedule.ts';
+import { phaseOf, WallSlots } from './schedule.ts';
 import type { Tracked } from './tracked.ts';
 
 /** An object that was due while no poller ran is read within this time after the start, not after one more interval. */
 const CATCH_UP_MS = 60_000;
 /** How far over the moment at which a sync window opens the reads are spread that waited for it. */
 const WINDOW_SPREAD_MS = 10_000;
+/** Windows are looked at this often while they are closed: the clock that they go by may be put right. */
+const LONGEST_WINDOW_WAIT_MS = 60_000;
 
 export class Agenda {
   readonly #clock: Clock;
   readonly #queue: WorkQueue;
-  /** Slots are moments of the wall clock; the queue runs on the monotonic one. */
-  readonly #wallToMonotonic: number;
+  readonly #slots: WallSlots;
 
   constructor(clock: Clock, queue: WorkQueue) {
     this.#clock = clock;
     this.#queue = queue;
-    this.#wallToMonotonic = clock.monotonic() - clock.now();
+    this.#slots = new WallSlots(clock);
   }
 
   /** Syncs the object as soon as a worker is free. */
@@ -57,8 +58,7 @@ export class Agenda {
   scheduleRefresh(tracked: Tracked): void {
     const { interval } = tracked.cadence;
     if (interval <= 0) return;
-    const slot = nextSlot(this.#clock.now(), interval, tracked.phase);
-    this.schedule(tracked, slot + this.#wallToMonotonic);
+    this.schedule(tracked, this.#slots.next(interval, tracked.phase));
   }
 
   /** The first turn of an object that an earlier process synced: soon, if it was due while nobody was there. */
@@ -73,7 +73,9 @@ export class Agenda {
     if (tracked.wanted) return false;
     const opens = windowOpens(es, tracked.cadence, this.#clock.now());
     if (opens === undefined) return false;
-    this.schedule(tracked, opens + this.#wallToMonotonic + phaseOf(tracked.key, WINDOW_SPREAD_MS));
+    const opening = this.#slots.monotonicOf(opens) + phaseOf(tracked.key, WINDOW_SPREAD_MS);
+    // The wall clock may jump meanwhile.
+    this.schedule(tracked, Math.min(opening, this.#clock.monotonic() + LONGEST_WINDOW_WAIT_MS));
     return true;
   }
 }

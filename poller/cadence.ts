@@ -1,7 +1,7 @@
 /** When the values of an object are read again (eso.md 2.2). */
 import { parseGoDuration } from '../api/duration.ts';
 import type { ExternalSecret, ExternalSecretSpec } from '../api/external-secrets/v1/index.ts';
-import { COARSE_REFRESH_MS, currentVersion } from '../sync/status.ts';
+import { CLOCK_SKEW_MS, COARSE_REFRESH_MS, currentVersion } from '../sync/status.ts';
 import { syncPermitted } from '../sync/windows.ts';
 
 export interface Cadence {
@@ -37,9 +37,6 @@ export const neverSynced = ({ status }: Known): boolean =>
   !status?.syncedResourceVersion || !status.refreshTime;
 
 const recordedAt = ({ status }: Known): number => Date.parse(status?.refreshTime ?? '') || 0;
-
-/** Clocks of machines differ that much without anything being wrong. */
-const CLOCK_SKEW_MS = 60_000;
 
 /** A clock that was wrong when the status was written, or a status that somebody copied. @param now wall clock */
 export const refreshedInFuture = (es: Known, { interval }: Cadence, now: number): boolean =>

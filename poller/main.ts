@@ -134,7 +134,8 @@ await runProgram(
     };
     let ended = false;
     using timers = timerLoop(systemClock);
-    const lost = new AbortController();
+    /** A lease that was lost in an outage comes back: each term starts with nothing in memory, when the one before has ended. */
+    let term: Promise<void> = Promise.resolve();
     const elector = new LeaderElector({
       kube,
       namespace,
@@ -145,8 +146,8 @@ await runProgram(
       // client-go's proportions.
       renewDeadlineMs: (leaseDurationMs * 2) / 3,
       retryMs: (leaseDurationMs * 2) / 15,
-      onStarted: async (leading) => {
-        poller = new Poller({
+      onStarted: (leading) => {
+        const next = new Poller({
           kube,
           clock: systemClock,
           namespace,
@@ -161,10 +162,11 @@ await runProgram(
           policyDefault,
           clusterExternalSecrets,
         });
-        await poller.run(leading);
+        poller = next;
+        const before = term;
+        term = before.catch(() => {}).then(() => next.run(leading));
+        return term;
       },
-      // Another one leads now: start over with nothing in memory.
-      onLost: () => lost.abort(),
     });
     const http = await serveOperational({
       registry,
@@ -179,15 +181,13 @@ await runProgram(
     logger.info({ namespace, identity, metricsPort: http.port, server: kube.server }, 'started');
     elector.start();
     await new Promise<void>((resolve) => {
-      for (const signal of [stop, lost.signal]) {
-        if (signal.aborted) resolve();
-        else signal.addEventListener('abort', () => resolve(), { once: true });
-      }
+      if (stop.aborted) resolve();
+      else stop.addEventListener('abort', () => resolve(), { once: true });
     });
     ended = true;
     await elector.stop();
+    await term.catch(() => {});
     await http.close();
     await Promise.all([kube.close(), clusterExternalSecrets?.kube.close()]);
-    if (!stop.aborted) throw new EsaError('KUBE_API', 'the lease was lost to another poller');
   },
 );

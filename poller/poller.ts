@@ -321,6 +321,8 @@ export class Poller {
     this.#loops = [];
     await stopped;
     await Promise.all([controller.stop(), stores.stop(), sweeper.stop(), fleet?.stop()]);
+    // The series of its objects end with it: another term may follow in this process.
+    this.#controller = undefined;
     await events.stop();
     connections.close();
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BurstGauge, nextSlot, phaseOf, retryDelay } from './schedule.ts';
+import { BurstGauge, nextSlot, phaseOf, retryDelay, WallSlots } from './schedule.ts';
 
 test('slots are an interval apart and do not depend on when one asks', () => {
   const phase = phaseOf('store|secret/app', 10_000);
@@ -9,6 +9,82 @@ test('slots are an interval apart and do not depend on when one asks', () => {
   assert.ok(first > 1_000_000 && first <= 1_010_000);
   assert.equal(nextSlot(first - 1, 10_000, phase), first);
   assert.equal(nextSlot(first, 10_000, phase), first + 10_000);
+});
+
+const HOUR_MS = 3_600_000;
+
+/** A monotonic clock and a wall clock that is off from it by what can be changed. */
+function twoClocks() {
+  let monotonic = 5_000.25;
+  let wall = 1_800_000_000_000;
+  return {
+    monotonic: () => monotonic,
+    now: () => Math.floor(wall),
+    pass: (ms: number) => {
+      monotonic += ms;
+      wall += ms;
+    },
+    jump: (ms: number) => {
+      wall += ms;
+    },
+  };
+}
+
+for (const jump of [HOUR_MS, -HOUR_MS, 1_234, -1_234, -777_777, 40, -40]) {
+  test(`the wall clock moves by ${jump} ms: no turn is past, none more than an interval away, none comes twice`, () => {
+    const clock = twoClocks();
+    const slots = new WallSlots(clock);
+    const turns: number[] = [];
+    for (let turn = 0; turn < 8; turn += 1) {
+      if (turn === 4) clock.jump(jump);
+      const due = slots.next(10_000, 3_000);
+      const wait = due - clock.monotonic();
+      assert.ok(wait > 0 && wait <= 10_000, `${wait} ms`);
+      clock.pass(wait + 2.5);
+      turns.push(due);
+    }
+    const gaps = turns.slice(1).map((due, index) => due - (turns[index] ?? 0));
+    // The one turn around the jump may come early, so that slots are again where those of other replicas are.
+    assert.ok(gaps.filter((gap) => gap !== 10_000).length <= 1, gaps.join());
+    assert.ok(Math.abs((clock.now() % 10_000) - 3_000) <= 100);
+  });
+}
+
+test('corrections of the clock that add up are followed', () => {
+  const clock = twoClocks();
+  const slots = new WallSlots(clock);
+  let last = slots.next(10_000, 0);
+  let turns = 0;
+  // 0.5 ms a second backwards for an hour, as NTP does it.
+  for (let second = 0; second < 3_600; second += 1) {
+    clock.pass(1_000);
+    clock.jump(-0.5);
+    if (clock.monotonic() < last) continue;
+    last = slots.next(10_000, 0);
+    turns += 1;
+  }
+  assert.ok(turns >= 359 && turns <= 360 + 18, `${turns} turns in an hour`);
+  const shown = last - clock.monotonic() + clock.now();
+  assert.ok(Math.abs(shown - Math.round(shown / 10_000) * 10_000) <= 110, `the slot is at ${shown}`);
+});
+
+test('equal slots are one moment, whenever they are asked for', () => {
+  const clock = twoClocks();
+  const slots = new WallSlots(clock);
+  const first = slots.next(10_000, 9_000);
+  clock.pass(3.7);
+  assert.equal(slots.next(10_000, 9_000), first);
+  clock.jump(60);
+  assert.equal(slots.next(10_000, 9_000), first);
+});
+
+test('a moment of the wall clock is told by the clock as it goes now', () => {
+  const clock = twoClocks();
+  const slots = new WallSlots(clock);
+  const opens = clock.now() + 2 * HOUR_MS;
+  assert.equal(Math.round(slots.monotonicOf(opens) - clock.monotonic()), 2 * HOUR_MS);
+  clock.jump(HOUR_MS);
+  assert.equal(Math.round(slots.monotonicOf(opens) - clock.monotonic()), HOUR_MS);
 });
 
 test('phases spread', () => {
@@ -59,6 +135,11 @@ test('those who were refused during a pause do not come all at its end', () => {
   assert.deepEqual([0, 0.5, 1].map(after), [60_000, 65_000, 70_000]);
   const short = { interval: 3_600_000, synced: true, retryAfterMs: 60_000, random: 1 };
   assert.equal(retryDelay(1, short), 120_000);
+});
+
+test('a Retry-After that is a date of another clock does not keep an object waiting for an hour', () => {
+  const options = { interval: 10_000, synced: true, retryAfterMs: 3_600_000, random: 0 };
+  assert.equal(retryDelay(1, options), 300_000);
 });
 
 test('without polling an error is still retried', () => {

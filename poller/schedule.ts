@@ -4,12 +4,15 @@
  * share the read.
  */
 import { hash } from 'node:crypto';
+import type { Clock } from '../api/clock.ts';
 
 /** Failures of objects that were synced before are not retried sooner than this, or than their interval. */
 const RETRY_FLOOR_MS = 10_000;
 const RETRY_FIRST_MS = 1_000;
 /** ESO's ceiling. */
 const RETRY_CEILING_MS = 7 * 60_000;
+/** A Retry-After may be a date of a clock that is not ours; whoever wants more time may ask for it again. */
+const LONGEST_RETRY_AFTER_MS = 5 * 60_000;
 
 /**
  * Turns fall on multiples of this. A process that wakes up for each object by itself does its work with cold caches: 573
@@ -32,6 +35,48 @@ export function nextSlot(now: number, interval: number, phase: number): number {
   return Math.floor((now - phase) / interval + 1) * interval + phase;
 }
 
+/** A wall clock that has moved less than this is taken for one that has not: two clocks are never read at one moment. */
+const CLOCK_MOVED_MS = 100;
+
+/**
+ * Slots are moments of the wall clock, so that they are the same after a restart; the queue runs on the monotonic one.
+ * How far the two are apart is measured once and kept, so that equal slots are one moment, and anew when the wall clock
+ * has moved against it: it has jumped, or corrections have added up. What is queued keeps its turn then. The next one
+ * is never more than an interval away and never past, whichever way the clock has gone.
+ */
+export class WallSlots {
+  readonly #clock: Clock;
+  /** What a moment of the wall clock has to be moved by, whole milliseconds. */
+  #offset: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#offset = this.#measure();
+  }
+
+  /** The next slot of this phase, monotonic milliseconds. */
+  next(interval: number, phase: number): number {
+    const offset = this.#follow();
+    // Not by the wall clock itself: a slot that is just over must not come again since the two differ a little.
+    return nextSlot(this.#clock.monotonic() - offset, interval, phase) + offset;
+  }
+
+  /** The monotonic moment at which the wall clock, as it goes now, will show `wall`. */
+  monotonicOf(wall: number): number {
+    return wall + this.#follow();
+  }
+
+  #follow(): number {
+    const measured = this.#measure();
+    if (Math.abs(measured - this.#offset) >= CLOCK_MOVED_MS) this.#offset = measured;
+    return this.#offset;
+  }
+
+  #measure(): number {
+    return Math.round(this.#clock.monotonic() - this.#clock.now());
+  }
+}
+
 /**
  * Milliseconds to wait after the nth failure in a row: doubling with jitter, never longer than the object's
  * interval. One that has been synced before is never tried more often than it would be refreshed (or than each
@@ -46,8 +91,9 @@ export function retryDelay(
   const ceiling = interval > 0 ? Math.min(interval, RETRY_CEILING_MS) : RETRY_CEILING_MS;
   const floor = synced ? Math.min(RETRY_FLOOR_MS, ceiling) : 0;
   const doubled = RETRY_FIRST_MS * 2 ** Math.min(failures - 1, 20) * (0.8 + 0.4 * random);
+  const asked = Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS);
   // All that were refused during a pause would come at its end: as they came in the course of it, so they go.
-  const pause = retryAfterMs + random * Math.min(retryAfterMs, ceiling);
+  const pause = asked + random * Math.min(asked, ceiling);
   return Math.max(pause, floor, Math.min(doubled, ceiling));
 }
 

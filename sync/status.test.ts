@@ -68,6 +68,12 @@ test('while nothing changes refreshTime is written each interval or ten minutes,
   assert.equal(synced(NOW + 24 * HOUR, first, 0), undefined);
 });
 
+test('a refreshTime in the future, from a clock that was wrong, is put right by the next refresh', () => {
+  const first = synced(NOW + HOUR);
+  assert.equal(synced(NOW, first, 10_000)?.refreshTime, '2026-01-02T03:04:05Z');
+  assert.equal(synced(NOW + HOUR - 30_000, first, 10_000), undefined);
+});
+
 test('a failure keeps what was synced and the time of the transition', () => {
   const error = new SyncError(
     'fetch',

@@ -15,6 +15,9 @@ export interface Condition {
 /** Kubernetes times have seconds. */
 const kubeTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
+/** Clocks of machines differ that much without anything being wrong. */
+export const CLOCK_SKEW_MS = 60_000;
+
 /** What identifies the version of the object that was synced: generation, labels and annotations. */
 export const currentVersion = (es: Pick<ExternalSecret, 'metadata'>): string =>
   syncedResourceVersion(es.metadata.generation ?? 0, es.metadata.annotations ?? {}, es.metadata.labels ?? {});
@@ -87,9 +90,11 @@ export function syncedStatus(input: SyncedInput): ExternalSecretStatus | undefin
   const bound = es.status?.binding?.name ?? '';
   const binding = outcome === 'synced' ? input.target : outcome === 'retained' ? bound : '';
   const recorded = Date.parse(es.status?.refreshTime ?? '') || 0;
+  const age = refreshedAt - recorded;
   // The API server keeps whole seconds.
   const oldest = input.refreshTime === 'always' ? 1_000 : Math.max(interval, COARSE_REFRESH_MS);
-  const stale = interval > 0 && refreshedAt - recorded >= oldest;
+  // A time in the future was written by a clock that was wrong, and would stand there for as long as it was off.
+  const stale = interval > 0 && (age >= oldest || age < -CLOCK_SKEW_MS);
   if (
     sameCondition(before, condition) &&
     es.status?.syncedResourceVersion === version &&

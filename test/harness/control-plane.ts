@@ -30,6 +30,8 @@ export interface ControlPlaneOptions {
   readonly apiServerArgs?: readonly string[];
   /** Writes an audit log (level Metadata) for auditEvents(). */
   readonly audit?: boolean;
+  /** More flags of etcd. */
+  readonly etcdArgs?: readonly string[];
   /** Lets etcd write to the disk for good, as a production cluster does; for benches. False by default. */
   readonly fsync?: boolean;
 }
@@ -64,6 +66,10 @@ export interface ControlPlane extends Cluster {
   auditEvents(): readonly AuditEvent[];
   /** Starts etcd again after kill('etcd'): same ports, same data. */
   startEtcd(): Promise<void>;
+  /** A call of etcd's own API as JSON; `path` comes after /v3/, e.g. `maintenance/defragment`. @throws Error on a refusal */
+  etcd<T = unknown>(path: string, body: object): Promise<T>;
+  /** Forgets all revisions but the last. What the API server holds in memory it goes on to serve until it is restarted. */
+  compactEtcd(): Promise<void>;
   stopApiServer(): Promise<void>;
   /** Starts it again: same port, same certificates, same data. */
   startApiServer(): Promise<void>;
@@ -124,7 +130,7 @@ function writeServiceAccountKeys(directory: string): {
 function startEtcd(
   directory: string,
   { url, peer }: { readonly url: string; readonly peer: string },
-  fsync: boolean,
+  { fsync = false, etcdArgs = [] }: ControlPlaneOptions,
 ): Promise<RunningProcess> {
   return startProcess({
     name: 'etcd',
@@ -140,6 +146,7 @@ function startEtcd(
       `--initial-cluster=local=${peer}`,
       '--log-level=warn',
       ...(fsync ? [] : ['--unsafe-no-fsync']),
+      ...etcdArgs,
     ],
     ready: async () => (await httpRequest('GET', `${url}/health`)).status === 200,
   });
@@ -188,7 +195,19 @@ class LocalControlPlane implements ControlPlane {
   }
 
   async startEtcd(): Promise<void> {
-    this.processes.etcd = await startEtcd(this.directory, this.#etcd, this.#options.fsync ?? false);
+    this.processes.etcd = await startEtcd(this.directory, this.#etcd, this.#options);
+  }
+
+  async etcd<T>(path: string, body: object): Promise<T> {
+    const answer = await httpRequest<T>('POST', `${this.#etcd.url}/v3/${path}`, { body });
+    if (answer.status === 200) return answer.body;
+    throw new Error(`etcd refused ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+  }
+
+  async compactEtcd(): Promise<void> {
+    const key = Buffer.from('any').toString('base64');
+    const { header } = await this.etcd<{ header: { revision: string } }>('kv/range', { key });
+    await this.etcd('kv/compaction', { revision: header.revision, physical: true });
   }
 
   async startApiServer(): Promise<void> {
@@ -255,6 +274,9 @@ class LocalControlPlane implements ControlPlane {
         `--service-account-private-key-file=${this.#keys.privateKey}`,
         '--use-service-account-credentials=true',
         '--profiling=false',
+        // The default of 20 a second would have tests wait for the collection of what they delete.
+        '--kube-api-qps=200',
+        '--kube-api-burst=400',
         `--controllers=${CONTROLLERS.join(',')}`,
       ],
       ready: async () => {

@@ -3,7 +3,7 @@
  * nonsense, refusals. Stands before OpenBao or an API server; streams (watches) pass as they come.
  */
 import { createServer, type IncomingMessage, request as overHttp, type ServerResponse } from 'node:http';
-import { Agent, request as overHttps } from 'node:https';
+import { Agent, createServer as createSecureServer, request as overHttps } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 export type Fault =
@@ -19,6 +19,8 @@ export type Fault =
       readonly headers?: Readonly<Record<string, string>>;
       readonly body: string;
     }
+  /** A good head that promises more than comes before the connection is closed. */
+  | { readonly kind: 'truncate'; readonly body: string }
   /** Closes the connection without an answer. */
   | { readonly kind: 'reset' }
   /** Passes the request on, later. */
@@ -28,6 +30,14 @@ export interface ProxiedCall {
   readonly method: string;
   /** Path and query. */
   readonly url: string;
+  /** When it came, by performance.now(). */
+  readonly at: number;
+}
+
+/** PEM of a server's key and certificate. */
+export interface ServerCertificate {
+  readonly key: string;
+  readonly cert: string;
 }
 
 export interface FaultProxy {
@@ -38,6 +48,16 @@ export interface FaultProxy {
   readonly calls: readonly ProxiedCall[];
   /** Bytes of floods that clients have taken. */
   readonly floodedBytes: number;
+  /** The most calls that were under way at a time since somebody set it. */
+  mostInFlight: number;
+  /** Closes all connections; new ones are taken. */
+  cut(): void;
+  /** Closes all connections and takes no new ones, until listen(). */
+  refuse(): Promise<void>;
+  /** Takes connections again, on the same port. */
+  listen(): Promise<void>;
+  /** Shows this certificate from now on, on new connections; there are no others. */
+  replaceCertificate(certificate: ServerCertificate): void;
   stop(): Promise<void>;
 }
 
@@ -45,11 +65,16 @@ const JSON_HEAD = { 'content-type': 'application/json' };
 const FLOOD_CHUNK = Buffer.alloc(64 * 1024, 'x');
 
 /**
- * Listens on a free port of 127.0.0.1, without TLS.
+ * Listens on a free port of 127.0.0.1.
  * @param target URL of the server
  * @param ca PEM, for a target with https
+ * @param certificate with one it speaks TLS; its address is then that of `localhost`
  */
-export async function startFaultProxy(target: string, ca?: string): Promise<FaultProxy> {
+export async function startFaultProxy(
+  target: string,
+  ca?: string,
+  certificate?: ServerCertificate,
+): Promise<FaultProxy> {
   const calls: ProxiedCall[] = [];
   const timers = new Set<NodeJS.Timeout>();
   let floodedBytes = 0;
@@ -101,9 +126,15 @@ export async function startFaultProxy(target: string, ca?: string): Promise<Faul
     request.pipe(upstream);
   };
 
-  const server = createServer((request, response) => {
-    const call = { method: request.method ?? '', url: request.url ?? '' };
+  let inFlight = 0;
+  const handle = (request: IncomingMessage, response: ServerResponse): void => {
+    const call = { method: request.method ?? '', url: request.url ?? '', at: performance.now() };
     calls.push(call);
+    inFlight += 1;
+    proxy.mostInFlight = Math.max(proxy.mostInFlight, inFlight);
+    response.once('close', () => {
+      inFlight -= 1;
+    });
     const fault = proxy.fault?.(call);
     switch (fault?.kind) {
       case 'hang':
@@ -118,6 +149,13 @@ export async function startFaultProxy(target: string, ca?: string): Promise<Faul
       case 'answer':
         response.writeHead(fault.status, { ...JSON_HEAD, ...fault.headers }).end(fault.body);
         break;
+      case 'truncate':
+        response.writeHead(200, {
+          ...JSON_HEAD,
+          'content-length': String(Buffer.byteLength(fault.body) + 1_000),
+        });
+        response.write(fault.body, () => response.destroy());
+        break;
       case 'reset':
         request.socket.resetAndDestroy();
         break;
@@ -127,13 +165,28 @@ export async function startFaultProxy(target: string, ca?: string): Promise<Faul
       case undefined:
         forward(request, response);
     }
-  });
+  };
+  const secureServer = certificate === undefined ? undefined : createSecureServer(certificate, handle);
+  const server = secureServer ?? createServer(handle);
   // A watch may be silent for as long as it likes.
   server.requestTimeout = 0;
   server.timeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
   const proxy: FaultProxy = {
-    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    address: secureServer === undefined ? `http://127.0.0.1:${port}` : `https://localhost:${port}`,
+    mostInFlight: 0,
+    cut: () => server.closeAllConnections(),
+    refuse: () =>
+      new Promise((done) => {
+        server.close(() => done());
+        server.closeAllConnections();
+      }),
+    listen: () => new Promise((resolve) => server.listen(port, '127.0.0.1', resolve)),
+    replaceCertificate: (next) => {
+      secureServer?.setSecureContext(next);
+      server.closeAllConnections();
+    },
     fault: undefined,
     calls,
     get floodedBytes() {
