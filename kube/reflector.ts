@@ -58,7 +58,7 @@ export interface ReflectorOptions<T extends KubeObject> {
 
 interface Known {
   readonly uid: string;
-  readonly resourceVersion: string;
+  resourceVersion: string;
   /** Number of the list that named the object last. */
   list: number;
 }
@@ -86,6 +86,9 @@ export class Reflector<T extends KubeObject> {
   #lists = 0;
   #listedAt = 0;
   #brokenSince: number | undefined;
+  /** Aborts the watch, or the pause after a failure. */
+  #interrupt = new AbortController();
+  #redeliver = false;
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
@@ -113,6 +116,12 @@ export class Reflector<T extends KubeObject> {
     this.#running ??= this.#run();
   }
 
+  /** Lists again at once and delivers every object, also those that were delivered before. */
+  redeliver(): void {
+    this.#redeliver = true;
+    this.#interrupt.abort();
+  }
+
   /** Ends the watch; no handler is called any more. Resolves when everything has ended. */
   async stop(): Promise<void> {
     this.#stop.abort();
@@ -124,11 +133,13 @@ export class Reflector<T extends KubeObject> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
-        if (this.#resourceVersion === undefined || this.#relistDue()) await this.#list();
+        // Before the list: what is asked for while it runs takes another one.
+        if (this.#interrupt.signal.aborted) this.#interrupt = new AbortController();
+        if (this.#resourceVersion === undefined || this.#relistDue() || this.#redeliver) await this.#list();
         await this.#watch();
       } catch (error) {
         if (signal.aborted) return;
-        await this.#recover(error);
+        if (!this.#interrupt.signal.aborted) await this.#recover(error);
       }
     }
   }
@@ -140,7 +151,8 @@ export class Reflector<T extends KubeObject> {
     if (isGone(error)) log.info({ path }, 'resource version is too old, listing again');
     else log.warn({ path, err: toKubeError(error, `watch ${path}`) }, 'list or watch failed, trying again');
     const retryAfterMs = error instanceof KubeError ? error.retryAfterMs : undefined;
-    await pause(this.#backoff.next(retryAfterMs), this.#stop.signal);
+    const wake = AbortSignal.any([this.#stop.signal, this.#interrupt.signal]);
+    await pause(this.#backoff.next(retryAfterMs), wake);
   }
 
   #untilRelist(): number {
@@ -156,6 +168,12 @@ export class Reflector<T extends KubeObject> {
   async #list(): Promise<void> {
     const { kube, path, query, metadataOnly, pageSize, handlers } = this.#options;
     const number = ++this.#lists;
+    if (this.#redeliver) {
+      for (const known of this.#known.values()) known.resourceVersion = '';
+      // If this list fails, there has to be another.
+      this.#resourceVersion = undefined;
+      this.#redeliver = false;
+    }
     let token: string | undefined;
     let resourceVersion: string | undefined;
     do {
@@ -202,7 +220,7 @@ export class Reflector<T extends KubeObject> {
         timeoutSeconds,
       },
       accept: metadataOnly ? METADATA_ONLY.object : undefined,
-      signal: this.#stop.signal,
+      signal: AbortSignal.any([this.#stop.signal, this.#interrupt.signal]),
       what: `watch ${path}`,
     });
     const silenceMs = this.#options.silenceMs ?? 150_000;

@@ -3,6 +3,7 @@
  * the engine, and reports. What a sync does is the engine's (sync/reconcile.ts); here is only when and whose.
  */
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../api/clock.ts';
 import { type ErrorCode, EsaError, toEsaError } from '../api/errors.ts';
 import type { ExternalSecret, ExternalSecretStatus } from '../api/external-secrets/v1/index.ts';
@@ -11,7 +12,7 @@ import type { EventRecorder } from '../kube/events.ts';
 import type { Log } from '../runtime/log.ts';
 import { SyncError } from '../sync/errors.ts';
 import { specHash } from '../sync/marker.ts';
-import { creationPolicyOf, plan, targetName } from '../sync/plan.ts';
+import { creationPolicyOf, plan, storeReferences, targetName } from '../sync/plan.ts';
 import {
   type Memory,
   type ReconcileDeps,
@@ -20,7 +21,7 @@ import {
   verifyTarget,
 } from '../sync/reconcile.ts';
 import { currentVersion, failedStatus, readyCondition, syncedStatus } from '../sync/status.ts';
-import { type ResolvedStore, storeLabel } from '../sync/stores.ts';
+import { type ResolvedStore, resolveStore, storeLabel } from '../sync/stores.ts';
 import {
   type Cadence,
   cadenceOf,
@@ -67,6 +68,10 @@ export interface ControllerOptions {
   readonly isPending: (namespace: string, name: string) => boolean;
   /** Whether admission should have made the Secret of an object. */
   readonly expectations: Expectations;
+  /** False once an object is another replica's: nothing is begun for it. */
+  readonly mine: (key: string) => boolean;
+  /** How long an object that comes in may have been without anybody who refreshes it, milliseconds. */
+  readonly unattendedMs: number;
   readonly stop: AbortSignal;
 }
 
@@ -75,6 +80,8 @@ const SYNC_TIMEOUT_MS = 60_000;
 const CATCH_UP_MS = 60_000;
 /** How far over the moment at which a sync window opens the reads are spread that waited for it. */
 const WINDOW_SPREAD_MS = 10_000;
+/** So many objects are let go in one turn of the event loop. */
+const RELEASE_CHUNK = 200;
 /** Time between two of the objects that a changed policy brings. */
 const POLICY_PACE_MS = 20;
 const CREDENTIALS_REFUSED: ReadonlySet<ErrorCode> = new Set(['PROVIDER_UNAUTHENTICATED', 'PROVIDER_DENIED']);
@@ -87,6 +94,8 @@ export class Controller {
   readonly #creates = new BurstGauge();
   readonly #queue: WorkQueue;
   readonly #reporter: Reporter;
+  /** Syncs that run. */
+  readonly #syncs = new Map<string, AbortController>();
   /** Slots are moments of the wall clock; the queue runs on the monotonic one. */
   readonly #wallToMonotonic: number;
 
@@ -115,6 +124,11 @@ export class Controller {
   /** True if this Secret is the target of some ExternalSecret. */
   isTarget(namespace: string, name: string): boolean {
     return this.#index.isTarget(namespace, name);
+  }
+
+  /** True if an object reads from this store. */
+  usesStore(store: string): boolean {
+    return this.#index.isUsed(store);
   }
 
   /** The object as it was seen last. */
@@ -164,6 +178,28 @@ export class Controller {
     this.#queue.remove(key);
     const labels = { namespace: namespace ?? '', name: name ?? '' };
     this.#reporter.forget(labels);
+  }
+
+  /**
+   * Lets go of what is another replica's now. Nothing more is begun for it; what is under way may end within `graceMs`
+   * and is given up then. Resolves when it has ended.
+   */
+  async releaseOthers(graceMs: number): Promise<void> {
+    const { mine } = this.#options;
+    const running = [...this.#syncs].filter(([key]) => !mine(key));
+    const timer = setTimeout(() => {
+      for (const [, sync] of running) sync.abort();
+    }, graceMs);
+    if (graceMs <= 0) for (const [, sync] of running) sync.abort();
+    await Promise.all(running.map(([key]) => this.#queue.ended(key)));
+    clearTimeout(timer);
+    let count = 0;
+    for (const [key, { es }] of this.#entries) {
+      if (mine(key)) continue;
+      this.delete(es.metadata.namespace, es.metadata.name);
+      count += 1;
+      if (count % RELEASE_CHUNK === 0) await nextTurn();
+    }
   }
 
   /** The metadata of a target changed: look at it, unless it is what we wrote ourselves. */
@@ -280,9 +316,11 @@ export class Controller {
 
   async #work(key: string, due: number, urgency: Urgency): Promise<void> {
     const entry = this.#entries.get(key);
-    if (entry === undefined) return;
-    const { log, stop } = this.#options;
-    const signal = AbortSignal.any([stop, AbortSignal.timeout(SYNC_TIMEOUT_MS)]);
+    const { log, stop, mine } = this.#options;
+    if (entry === undefined || !mine(key)) return;
+    const sync = new AbortController();
+    this.#syncs.set(key, sync);
+    const signal = AbortSignal.any([stop, sync.signal, AbortSignal.timeout(SYNC_TIMEOUT_MS)]);
     entry.seenVersion = undefined;
     try {
       if (entry.es.metadata.deletionTimestamp !== undefined) {
@@ -299,6 +337,8 @@ export class Controller {
           this.#clock.monotonic() + retryDelay(1, { interval: 5_000, synced: false, random: Math.random() }),
           URGENCY.now,
         );
+    } finally {
+      this.#syncs.delete(key);
     }
     this.#afterwards(key, entry);
   }
@@ -323,7 +363,10 @@ export class Controller {
     const { digest: _, ...rest } = entry.memory;
     entry.memory = { ...rest, secretVersion: verified.version };
     if (Number.isFinite(entry.dueAt)) this.#schedule(key, entry, entry.dueAt);
-    else this.#scheduleFirst(key, entry);
+    else {
+      entry.phase = await this.#knownPhase(entry, signal);
+      this.#scheduleFirst(key, entry);
+    }
   }
 
   async #sync(key: string, entry: Entry, due: number, signal: AbortSignal): Promise<void> {
@@ -344,7 +387,7 @@ export class Controller {
     } catch (error) {
       result = { result: 'failed', error: new SyncError('fetch', notReady(gated, toEsaError(error))) };
     }
-    if (signal.aborted && this.#options.stop.aborted) return;
+    if (signal.aborted && (this.#options.stop.aborted || !this.#options.mine(key))) return;
     if (this.#entries.get(key) !== entry) return;
     await this.#report(key, entry, es, result, this.#clock.monotonic() - started, signal);
   }
@@ -427,9 +470,33 @@ export class Controller {
 
   /** The first turn of an object that an earlier process synced: soon, if it was due while nobody was there. */
   #scheduleFirst(key: string, entry: Entry): void {
-    if (isOverdue(entry.es, entry.cadence, this.#clock.now()))
+    const { interval } = entry.cadence;
+    const now = this.#clock.now();
+    const missed = interval > 0 && nextSlot(now - this.#options.unattendedMs, interval, entry.phase) <= now;
+    if (missed) this.#schedule(key, entry, this.#clock.monotonic());
+    else if (isOverdue(entry.es, entry.cadence, now))
       this.#schedule(key, entry, this.#clock.monotonic() + (entry.phase % CATCH_UP_MS));
     else this.#scheduleRefresh(key, entry);
+  }
+
+  /** The phase that whoever had the object before gave it. */
+  async #knownPhase(entry: Entry, signal: AbortSignal): Promise<number> {
+    const { es, cadence } = entry;
+    const { policies, fetch } = this.#options.deps;
+    const namespace = es.metadata.namespace ?? '';
+    try {
+      const { guard } = await policies(namespace, signal);
+      const { reader, controllerClass } = fetch;
+      const stores = await Promise.all(
+        storeReferences(es.spec).map((reference) =>
+          resolveStore(reference, namespace, reader, controllerClass, signal, guard),
+        ),
+      );
+      return this.#phase(es, stores, cadence.interval);
+    } catch {
+      // The sync says what is wrong with the store.
+      return entry.phase;
+    }
   }
 
   /** True if the turn was put off until its sync windows open. */

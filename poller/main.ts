@@ -19,6 +19,7 @@ import {
   policyMetrics,
   pollerMetrics,
   providerMetrics,
+  shardMetrics,
 } from '../runtime/metrics.ts';
 import {
   integerFlag,
@@ -28,7 +29,8 @@ import {
   runProgram,
   wordFlag,
 } from '../runtime/program.ts';
-import { Poller } from './poller.ts';
+import { Membership, type ShardHost } from './membership.ts';
+import { Poller, type PollerOptions } from './poller.ts';
 
 const FLAGS = {
   ...COMMON_FLAGS,
@@ -41,8 +43,12 @@ const FLAGS = {
     default: 'refuse',
   },
   'lease-duration': {
-    help: 'How long others wait for a silent leader; whole seconds.',
+    help: 'How long others wait for a silent replica; whole seconds.',
     default: '15s',
+  },
+  shards: {
+    help: 'Whether all replicas share the objects, instead of one having them all: true or false.',
+    default: 'false',
   },
   workers: { help: 'How many ExternalSecrets are synced at a time.', default: '32' },
   'cluster-external-secrets': {
@@ -51,6 +57,9 @@ const FLAGS = {
   },
 } as const;
 
+const LEASE = 'external-secrets-admission-poller';
+/** How long replicas need, at most, to agree on who has what when one is gone. */
+const HANDOVER_MS = 2_000;
 /** The API server gives a request up to 34 s: a Secret may be that much older than its ExternalSecret. */
 const SHORTEST_SWEEP_MS = 40_000;
 
@@ -88,6 +97,7 @@ await runProgram(
       'true',
       'false',
     ]);
+    const shares = wordFlag('shards', flags.shards, ['true', 'false']) === 'true';
     const workers = integerFlag('workers', flags.workers, 1, 1024);
     const metricsPort = integerFlag('metrics-port', flags['metrics-port'], 0, 65_535);
     scrubVaultEnvironment();
@@ -101,7 +111,11 @@ await runProgram(
       carriesOut === 'true'
         ? { kube: new KubeClient(config), metrics: clusterExternalSecretMetrics(registry) }
         : undefined;
-    const identity = `${hostname()}-${randomBytes(4).toString('hex')}`;
+    // It becomes part of a name, too.
+    const pod = hostname()
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9-]/g, '-');
+    const identity = `${pod}-${randomBytes(4).toString('hex')}`;
     let poller: Poller | undefined;
     const metrics = {
       ...pollerMetrics(registry, () => poller?.depth ?? 0),
@@ -110,10 +124,36 @@ await runProgram(
     };
     let ended = false;
     const lost = new AbortController();
-    const elector = new LeaderElector({
+    const parts: Omit<PollerOptions, 'shard' | 'mayWrite'> = {
+      kube,
+      clock: systemClock,
+      namespace,
+      controllerClass: flags['controller-class'],
+      log: logger,
+      metrics,
+      workers,
+      sweepAfterMs,
+      unmanagedTarget,
+      policyDefault,
+      clusterExternalSecrets,
+    };
+    const membership = shares
+      ? new Membership({
+          kube,
+          clock: systemClock,
+          namespace,
+          prefix: LEASE,
+          identity,
+          leaseDurationMs,
+          log: logger,
+          newRound: () => randomBytes(8).toString('base64url'),
+          leader: () => elector.holder,
+        })
+      : undefined;
+    const elector: LeaderElector = new LeaderElector({
       kube,
       namespace,
-      name: 'external-secrets-admission-poller',
+      name: LEASE,
       identity,
       log: logger,
       leaseDurationMs,
@@ -121,35 +161,48 @@ await runProgram(
       renewDeadlineMs: (leaseDurationMs * 2) / 3,
       retryMs: (leaseDurationMs * 2) / 15,
       onStarted: async (leading) => {
-        poller = new Poller({
-          kube,
-          clock: systemClock,
-          namespace,
-          controllerClass: flags['controller-class'],
-          log: logger,
-          metrics,
-          workers,
-          sweepAfterMs,
-          unmanagedTarget,
-          policyDefault,
-          clusterExternalSecrets,
-        });
+        if (membership !== undefined) {
+          await Promise.all([poller?.lead(leading), membership.tidy(leading)]);
+          return;
+        }
+        poller = new Poller({ ...parts, shard: undefined, mayWrite: () => elector.isLeader() });
         await poller.run(leading);
       },
-      // Another one leads now: start over with nothing in memory.
-      onLost: () => lost.abort(),
+      // Another one leads now: who has all objects starts over with nothing in memory.
+      onLost: () => {
+        if (membership === undefined) lost.abort();
+      },
     });
+    if (membership !== undefined) {
+      const { owns, valid } = membership;
+      const shard = {
+        owns,
+        unattendedMs: leaseDurationMs + HANDOVER_MS,
+        start: (host: ShardHost) => membership.start(host),
+      };
+      poller = new Poller({ ...parts, shard, mayWrite: valid });
+      shardMetrics(registry, () => ({
+        members: membership.members,
+        objects: poller?.size ?? 0,
+        settled: membership.settled,
+      }));
+    }
     const http = await serveOperational({
       registry,
       port: metricsPort,
       address: flags['bind-address'],
       healthz: () => (ended ? 'stopping' : undefined),
       // A replica that waits for the lease is ready: it would take over.
-      readyz: () =>
-        ended ? 'stopping' : elector.isLeader() && poller?.synced !== true ? 'not synced yet' : undefined,
+      readyz: () => {
+        if (ended) return 'stopping';
+        return (shares || elector.isLeader()) && poller?.synced !== true ? 'not synced yet' : undefined;
+      },
     });
     logger.info({ namespace, identity, metricsPort: http.port, server: kube.server }, 'started');
     elector.start();
+    const shared = membership === undefined ? undefined : poller?.run(stop);
+    // What it failed with is thrown below.
+    shared?.catch(() => lost.abort());
     await new Promise<void>((resolve) => {
       for (const signal of [stop, lost.signal]) {
         if (signal.aborted) resolve();
@@ -157,7 +210,9 @@ await runProgram(
       }
     });
     ended = true;
-    await elector.stop();
+    // Others follow when nothing is under way here any more.
+    await shared;
+    await Promise.all([membership?.stop(), elector.stop()]);
     await http.close();
     await Promise.all([kube.close(), clusterExternalSecrets?.kube.close()]);
     if (!stop.aborted) throw new EsaError('KUBE_API', 'the lease was lost to another poller');

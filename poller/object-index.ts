@@ -38,6 +38,10 @@ export class ObjectIndex {
     return this.#byTarget.has(keyOf(namespace, name));
   }
 
+  isUsed(store: string): boolean {
+    return this.#byStore.has(store);
+  }
+
   /** Keys of the objects that read from a store. */
   ofStore(store: string): Iterable<string> {
     return this.#byStore.get(store) ?? [];

@@ -23,10 +23,12 @@ import { FreshReads } from '../sync/fresh-reads.ts';
 import { LiveCluster } from '../sync/live.ts';
 import { MarkerKeys } from '../sync/marker-keys.ts';
 import type { PolicyDefault } from '../sync/policies.ts';
+import { findExternalSecret } from '../sync/provision.ts';
 import type { StoreObject, StoreReader } from '../sync/stores.ts';
 import { ClusterExternalSecrets } from './cluster-external-secrets.ts';
 import { Controller } from './controller.ts';
 import { Expectations } from './expectations.ts';
+import type { ShardHost } from './membership.ts';
 import { keyOf } from './object-index.ts';
 import { PolicyWatch } from './policy-watch.ts';
 import type { ReporterMetrics } from './report.ts';
@@ -44,6 +46,10 @@ export interface PollerOptions {
   readonly sweepAfterMs: number;
   readonly unmanagedTarget: 'refuse' | 'adopt';
   readonly policyDefault: PolicyDefault;
+  /** False once others may work on what this process had. Asked before each write. */
+  readonly mayWrite: () => boolean;
+  /** undefined: this process has all objects, and leads from the start. */
+  readonly shard: Shard | undefined;
   /** undefined: ClusterExternalSecrets are left alone. */
   readonly clusterExternalSecrets:
     | {
@@ -54,11 +60,22 @@ export interface PollerOptions {
     | undefined;
 }
 
+/** The share of the objects that this process has; see poller/membership.ts. */
+export interface Shard {
+  /** True if the object (`namespace/name`) may be worked on now. */
+  readonly owns: (key: string) => boolean;
+  /** How long an object may have been without anybody when it comes in, milliseconds. */
+  readonly unattendedMs: number;
+  start(host: ShardHost): void;
+}
+
 /** Requests in flight to one store. */
 const PER_STORE = 32;
 /** How long a value may be shared after it was read: objects that are due at one moment begin within it. */
 const SHARE_MS = 1_000;
 const READ_TIMEOUT_MS = 10_000;
+/** What is under way on an object that goes to another replica may take so long; nobody may begin with it meanwhile. */
+const RELEASE_GRACE_MS = 1_000;
 /** The watch is a hint, this list the truth. */
 const RELIST_MS = 30 * 60_000;
 
@@ -66,6 +83,9 @@ export class Poller {
   readonly #options: PollerOptions;
   #synced = false;
   #depth = (): number => 0;
+  #size = (): number => 0;
+  /** What only a leader does, once it can. */
+  readonly #duties = Promise.withResolvers<(leading: AbortSignal) => Promise<void>>();
   #policies: PolicyWatch | undefined;
   #connections: Connections | undefined;
 
@@ -83,6 +103,11 @@ export class Poller {
     return this.#depth();
   }
 
+  /** Objects that this process has. */
+  get size(): number {
+    return this.#size();
+  }
+
   /** For how long the policies could not be followed, seconds. */
   get policiesBrokenSeconds(): number {
     return (this.#policies?.brokenMs ?? 0) / 1000;
@@ -93,12 +118,23 @@ export class Poller {
     return this.#connections?.states() ?? [];
   }
 
+  /** Does what only one process does, sweeping for one, until the signal aborts. Only with `shard`. */
+  async lead(leading: AbortSignal): Promise<void> {
+    const duties = await Promise.race([this.#duties.promise, aborted(leading)]);
+    await duties?.(leading);
+  }
+
   /** Works until the signal aborts. */
   async run(stop: AbortSignal): Promise<void> {
-    const { kube, clock, namespace, log, metrics, controllerClass } = this.#options;
-    const keys = new MarkerKeys(kube, namespace);
+    const { clock, namespace, log, metrics, controllerClass, shard } = this.#options;
+    const kube = this.#options.kube.fenced(this.#options.mayWrite);
+    let leads = shard === undefined;
+    const owns = shard?.owns ?? (() => true);
+    // Made by whoever comes first, a member or not.
+    const keys = new MarkerKeys(this.#options.kube, namespace);
     await this.#loadKeys(keys, stop);
-    const events = new EventRecorder({ kube, log });
+    // What was done may be told afterwards.
+    const events = new EventRecorder({ kube: this.#options.kube, log });
     const connections = new Connections({
       clock,
       perStore: PER_STORE,
@@ -120,7 +156,10 @@ export class Poller {
         clock,
         log,
         events,
-        find: (ns, name) => controller?.find(ns, name),
+        find: async (ns, name) =>
+          shard === undefined || shard.owns(keyOf(ns, name))
+            ? controller?.find(ns, name)
+            : await findExternalSecret(ns, name, { kube, signal: stop }),
         stop,
       });
     const policies = new PolicyWatch({
@@ -150,6 +189,8 @@ export class Poller {
       policies: policies.gate,
       controllerClass,
       stop,
+      leads: () => leads,
+      isUsed: (store) => controller?.usesStore(store) ?? false,
       onUsable: (store, changed) => controller?.storeUsable(store, changed),
     });
     controller = new Controller({
@@ -184,6 +225,8 @@ export class Poller {
         clock,
         labels: (name, signal) => policies.labels(name, signal),
       }),
+      mine: owns,
+      unattendedMs: shard?.unattendedMs ?? 0,
       stop,
     });
     const sweeper = new Sweeper({
@@ -197,11 +240,12 @@ export class Poller {
       onSwept: () => metrics.swept.inc(),
     });
     this.#depth = () => controller.depth;
+    this.#size = () => controller.size;
 
     const storeReflectors = STORE_KINDS.map((kind) => this.#storeReflector(kind, stores));
     const objects = this.#reflector<ExternalSecret>('externalsecrets', {
       onUpsert: (object) => {
-        controller.upsert(object);
+        if (owns(keyOf(object.metadata.namespace, object.metadata.name))) controller.upsert(object);
         fleet?.externalSecretChanged(object);
       },
       onDelete: (gone) => {
@@ -220,6 +264,10 @@ export class Poller {
     // A reflector that is stopped says that it is not synced: nothing below waits for one that never will be.
     const followers = [...reflectors, policies, fleetReflector].filter((one) => one !== undefined);
     const stopped = aborted(stop).then(() => Promise.all(followers.map((follower) => follower.stop())));
+    shard?.start({
+      release: (now) => controller.releaseOthers(now ? 0 : RELEASE_GRACE_MS),
+      gained: () => objects.redeliver(),
+    });
     // Policies first: nothing may be read, and no store connected to, before all of them are known. Then stores:
     // an object whose store is not known yet would be looked for live.
     const policiesSynced = await policies.start();
@@ -231,15 +279,27 @@ export class Poller {
       const rest = await Promise.all([objects.synced, secrets.synced]);
       this.#synced = rest.every(Boolean);
       if (this.#synced) log.info({ externalSecrets: controller.size }, 'synced');
-      sweeper.start();
-      // Where its CRD is missing nothing else waits for it.
       fleetReflector?.start();
-      void fleetReflector?.synced.then((synced) => synced && fleet?.start());
-      await aborted(stop);
+      const duties = async (leading: AbortSignal): Promise<void> => {
+        const until = AbortSignal.any([leading, stop]);
+        leads = true;
+        if (shard !== undefined) stores.lead();
+        fleet?.lead();
+        // Where its CRD is missing nothing else waits for it.
+        void fleetReflector?.synced.then((synced) => synced && !until.aborted && fleet?.start());
+        await sweeper.run(until);
+        leads = false;
+        await fleet?.pause();
+      };
+      if (shard === undefined) await duties(stop);
+      else {
+        this.#duties.resolve(duties);
+        await aborted(stop);
+      }
     }
     this.#synced = false;
     await stopped;
-    await Promise.all([controller.stop(), stores.stop(), sweeper.stop(), fleet?.stop()]);
+    await Promise.all([controller.stop(), stores.stop(), fleet?.stop()]);
     await events.stop();
     connections.close();
   }

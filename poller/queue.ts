@@ -59,6 +59,11 @@ export class WorkQueue {
     return this.#running.has(key);
   }
 
+  /** Resolves when what runs for the key has ended. */
+  async ended(key: string): Promise<void> {
+    await this.#running.get(key);
+  }
+
   /**
    * Puts the key in for `due` (monotonic milliseconds; the past means now). One that is in already keeps the
    * sooner moment and the higher urgency. While it is worked on, it waits for the end of that.
@@ -83,6 +88,12 @@ export class WorkQueue {
   /** Takes the key out; what runs goes on. */
   remove(key: string): void {
     this.#valid.delete(key);
+  }
+
+  /** Takes all keys out; resolves when what runs has ended. What is put in meanwhile stays. */
+  async clear(): Promise<void> {
+    this.#valid.clear();
+    await Promise.all(this.#running.values());
   }
 
   /** No more work is begun; resolves when what runs has ended. */

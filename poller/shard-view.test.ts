@@ -214,7 +214,7 @@ const RENEW = 3_000;
 
 /**
  * Members in one cluster, step by step: requests take their time, each watch lags behind by its own, processes are
- * paused, killed, started and cut off, work takes up to a second, and all clocks show something else.
+ * paused, killed, started and cut off, work takes up to four seconds, and all clocks show something else.
  */
 class World {
   readonly #random: () => number;
@@ -410,7 +410,7 @@ class Node {
     for (const [key, end] of this.#work) if (end <= world.now) this.#work.delete(key);
     for (const key of KEYS) {
       if (!this.leaving && !this.#work.has(key) && this.view.owns(key) && world.chance(0.3))
-        this.#work.set(key, world.now + world.between(0, 1_000));
+        this.#work.set(key, world.now + world.between(0, 4_000));
     }
     if (this.#draining !== undefined && [...this.#work.keys()].every((key) => this.view.owns(key))) {
       const round = this.#draining;
@@ -451,7 +451,7 @@ function disturb(world: World): void {
 
 test('whatever goes wrong, no object is with two members, and afterwards each is with one', () => {
   let handovers = 0;
-  for (let seed = 1; seed <= 60; seed += 1) {
+  for (let seed = 1; seed <= 20; seed += 1) {
     const world = new World(seed);
     for (let count = 0; count < 3; count += 1) world.start();
     for (let step = 0; step < 1_500; step += 1) {
@@ -472,5 +472,5 @@ test('whatever goes wrong, no object is with two members, and afterwards each is
       assert.equal(owners.length, 1, `seed ${seed}: ${key} is with ${owners.length} members`);
     }
   }
-  assert.ok(handovers > 300, `${handovers} members in all`);
+  assert.ok(handovers > 100, `${handovers} members in all`);
 });

@@ -151,11 +151,12 @@ export class ShardView {
   }
 
   /**
-   * The watch says that this Lease is gone. Of who has left that is no news; somebody may have deleted the Lease of who
+   * The watch says that this Lease is gone. Of who has left or died that is no news; somebody may have deleted the Lease of who
    * still works, so that one keeps its time.
    */
   gone(id: string): void {
-    if (this.#others.get(id)?.state.released === true) this.#others.delete(id);
+    const other = this.#others.get(id);
+    if (other !== undefined && !isLive(other)) this.#others.delete(id);
   }
 
   /** Members whose time is over: read their Leases live, then tell seen(), silent() or missing(). */
