@@ -41,6 +41,13 @@ export interface MembershipOptions {
   readonly leader: () => string | undefined;
 }
 
+/**
+ * Parts of the lease duration: a member that could not renew for so long has nothing, and one that was silent for so
+ * long is taken for dead. What is between leaves time for a request on its way; what is left after both, for agreeing on who
+ * follows and for the first reads, so that all of it takes one lease duration.
+ */
+const DEADLINE = 0.6;
+const SILENCE = 0.8;
 const LIST_TIMEOUT_MS = 5_000;
 const LEAVE_TIMEOUT_MS = 2_000;
 /** A Lease of who has died is deleted by the leader after so many of its durations. */
@@ -73,8 +80,7 @@ export class Membership {
       id: identity,
       clock,
       newRound,
-      // client-go's proportion of deadline and duration.
-      renewDeadlineMs: (leaseDurationMs * 2) / 3,
+      renewDeadlineMs: leaseDurationMs * DEADLINE,
       mayGain: () => {
         // A poller that does not share leads: it works on everything. Nobody does if there is no leader.
         const holder = leader();
@@ -244,8 +250,9 @@ export class Membership {
     if (isNotFound(error)) this.#taken();
     if (!isConflict(error) && !isAlreadyExists(error)) return;
     try {
-      // A write whose answer was lost, or somebody's annotation. The name is this process's alone.
+      // A write whose answer was lost, or somebody's annotation; or others have taken this member for dead.
       this.#own = await this.#read(this.#options.identity);
+      if (this.#own !== undefined && isReleased(this.#own)) this.#view.lost();
     } catch {
       // Found out next time.
     }
@@ -316,8 +323,10 @@ export class Membership {
       if (lease === undefined) this.#view.missing(id);
       else {
         const state = this.#state(lease);
-        if (state.stamp === suspect.stamp) this.#view.silent(suspect);
-        else this.#view.seen(state);
+        if (state.stamp === suspect.stamp) {
+          this.#view.silent(suspect);
+          await this.#bury(lease);
+        } else this.#view.seen(state);
       }
     } catch (error) {
       this.#options.log.warn(
@@ -331,13 +340,24 @@ export class Membership {
     this.#check();
   }
 
+  /** Says for everybody that this member is gone: who has come since it fell silent would wait for it anew. */
+  async #bury(lease: LeaseObject): Promise<void> {
+    try {
+      // In the version that was read: if it lives after all, its renewal was first.
+      await this.#write('PUT', { ...lease, spec: { ...lease.spec, holderIdentity: '' } }, LIST_TIMEOUT_MS);
+    } catch (error) {
+      // Somebody else did it, or will.
+      if (!isConflict(error) && !isNotFound(error)) throw error;
+    }
+  }
+
   #state({ metadata, spec = {} }: LeaseObject): MemberState {
     const annotations = metadata.annotations ?? {};
     return {
       id: this.#idOf(metadata.name),
       stamp: JSON.stringify([metadata.uid, spec]),
-      durationMs: (spec.leaseDurationSeconds ?? 0) * 1000 || this.#options.leaseDurationMs,
-      released: (spec.holderIdentity ?? '') === '',
+      silenceMs: ((spec.leaseDurationSeconds ?? 0) * 1000 || this.#options.leaseDurationMs) * SILENCE,
+      released: isReleased({ metadata, spec }),
       round: annotations[ANNOTATION_ROUND] ?? '',
       view: annotations[ANNOTATION_VIEW] ?? '',
     };
@@ -415,3 +435,5 @@ export class Membership {
     }
   }
 }
+
+const isReleased = ({ spec }: LeaseObject): boolean => (spec?.holderIdentity ?? '') === '';

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type MemberState, ShardView } from './shard-view.ts';
 
-const DURATION = 15_000;
-const DEADLINE = 10_000;
+const DURATION = 12_000;
+const DEADLINE = 9_000;
 const KEYS = Array.from({ length: 24 }, (_, index) => `ns-${index % 5}/app-${index}`);
 
 let rounds = 0;
@@ -54,7 +54,7 @@ function member(id: string, more: { mayGain?: () => boolean } = {}) {
     state: (): MemberState => ({
       id,
       stamp: `${id} ${renewals}`,
-      durationMs: DURATION,
+      silenceMs: DURATION,
       released: false,
       ...view.publication,
     }),
@@ -282,6 +282,8 @@ class Node {
   #renewAt = 0;
   #renewing = false;
   #stamp = 0;
+  /** Stamp of the last own write that is known to have succeeded, or of what was found instead. */
+  #written: string | undefined;
   #draining: string | undefined;
   #reading = new Set<string>();
   pausedUntil = 0;
@@ -362,18 +364,32 @@ class Node {
     this.#renewAt = this.#world.now + RENEW;
     const sentAt = this.#clock;
     const released = this.leaving && this.#work.size === 0;
+    const before = this.#written;
     this.#stamp += 1;
     const state: MemberState = {
       id: this.id,
       stamp: String(this.#stamp),
-      durationMs: DURATION,
+      silenceMs: DURATION,
       released,
       ...this.view.publication,
     };
     this.#request(
-      () => this.#world.write(this.id, state),
       () => {
+        const current = this.#world.leases.get(this.id);
+        if (current?.stamp !== before) return current;
+        this.#world.write(this.id, state);
+        return undefined;
+      },
+      (conflict) => {
         this.#renewing = false;
+        if (conflict !== undefined) {
+          // A write whose answer was lost, or others have found this one dead.
+          this.#written = conflict.stamp;
+          this.#renewAt = 0;
+          if (conflict.released) this.view.lost();
+          return;
+        }
+        this.#written = state.stamp;
         if (released) this.dead = true;
         const term = this.view.renewed(sentAt);
         if (term !== undefined) this.#list(term);
@@ -422,7 +438,13 @@ class Node {
       if (this.#reading.has(id)) continue;
       this.#reading.add(id);
       this.#request(
-        () => world.leases.get(id),
+        () => {
+          const state = world.leases.get(id);
+          // In one step here, in two on the wire: what changes between them is a conflict.
+          if (state?.stamp === suspect.stamp && world.chance(0.5))
+            world.write(id, { ...state, stamp: `${state.stamp} buried by ${this.id}`, released: true });
+          return state;
+        },
         (state) => {
           this.#reading.delete(id);
           if (state === undefined) this.view.missing(id);

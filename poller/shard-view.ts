@@ -11,7 +11,7 @@
  * last agreement gives them to it.
  *
  * Liveness is judged by the own monotonic clock: another member is gone when its Lease was not seen to change for its
- * whole duration and a live read confirms that; a member itself stops, by its own clock, well before.
+ * `silenceMs` and a live read confirms that; a member itself stops, by its own clock, well before.
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../api/clock.ts';
@@ -22,8 +22,9 @@ export interface MemberState {
   readonly id: string;
   /** Changes with each renewal; what is in it is not looked at. */
   readonly stamp: string;
-  readonly durationMs: number;
-  /** It has stopped working and leaves. */
+  /** For how long it may say nothing new before it is taken for dead; longer than it works without renewing. */
+  readonly silenceMs: number;
+  /** It has stopped working and leaves, or somebody has found it dead. */
   readonly released: boolean;
   /** Empty until it has published one. */
   readonly round: string;
@@ -285,4 +286,4 @@ export class ShardView {
 }
 
 const isLive = ({ state, dead }: Other): boolean => !dead && !state.released;
-const endOf = ({ state, seenAt }: Other): number => seenAt + state.durationMs;
+const endOf = ({ state, seenAt }: Other): number => seenAt + state.silenceMs;
