@@ -49,6 +49,24 @@ describe('requests', () => {
     await kube.close();
   });
 
+  test('behind a fence reads go through, and writes while they may', async () => {
+    await using server = await startWireServer((_request, response) => sendJson(response, 200, {}));
+    const kube = clientOf(server);
+    let may = true;
+    const fenced = kube.fenced(() => may);
+    await fenced.request('PATCH', '/api/v1/x', { body: {} });
+    may = false;
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE'] as const)
+      await assert.rejects(fenced.request(method, '/api/v1/x'), kubeError({ status: 0, reason: 'Fenced' }));
+    await fenced.request('GET', '/api/v1/x');
+    await kube.request('DELETE', '/api/v1/x');
+    assert.deepEqual(
+      server.received.map(({ method }) => method),
+      ['PATCH', 'GET', 'DELETE'],
+    );
+    await kube.close();
+  });
+
   test('a read is sent again once when its connection is lost, a write never', async () => {
     await using server = await startWireServer((_request, response) => {
       response.socket?.resetAndDestroy();

@@ -23,7 +23,7 @@ import {
 import type { Clock } from '../api/clock.ts';
 import { parseObject } from '../api/json.ts';
 import type { ClusterConfig } from './config.ts';
-import { toKubeError } from './errors.ts';
+import { KubeError, toKubeError } from './errors.ts';
 import { type HttpRequest, type Method, Transport } from './transport.ts';
 
 /** How a patch is meant; the value of Content-Type. */
@@ -65,19 +65,29 @@ interface ClientOptions {
   readonly clock?: Clock | undefined;
 }
 
+/** See KubeClient.fenced. */
+interface Fence {
+  readonly transport: Transport;
+  readonly mayWrite: () => boolean;
+}
+
 const DEFAULT_TIMEOUT_MS = 10_000;
 const SECRETS = /^\/api\/v1\/namespaces\/[^/]+\/secrets(?:[/?]|$)/;
 
 export class KubeClient {
+  readonly #config: ClusterConfig;
   readonly #transport: Transport;
+  readonly #mayWrite: () => boolean;
   /** Generated APIs. Use them through `call`, which adds deadline, signal and a name for errors. */
   readonly core: CoreV1Api;
   readonly authorization: AuthorizationV1Api;
   /** Base URL of the API server, for messages. */
   readonly server: string;
 
-  constructor(config: ClusterConfig, options: ClientOptions = {}) {
-    this.#transport = new Transport(config, options);
+  constructor(config: ClusterConfig, options: ClientOptions = {}, fence?: Fence) {
+    this.#config = config;
+    this.#transport = fence?.transport ?? new Transport(config, options);
+    this.#mayWrite = fence?.mayWrite ?? (() => true);
     this.server = config.server;
     const configuration = createConfiguration({
       baseServer: new ServerConfiguration(BASE, {}),
@@ -93,6 +103,12 @@ export class KubeClient {
    */
   async request<T>(method: Method, path: string, options: RequestOptions = {}): Promise<T> {
     const request = toHttpRequest(method, path, options);
+    if (method !== 'GET' && !this.#mayWrite()) {
+      throw new KubeError(`${request.what}: not sent, since this process must not write now`, {
+        status: 0,
+        reason: 'Fenced',
+      });
+    }
     const { text } = await this.#transport.send(request);
     try {
       return parseObject(text) as T;
@@ -124,6 +140,14 @@ export class KubeClient {
     } catch (error) {
       throw toKubeError(error, what);
     }
+  }
+
+  /**
+   * A client over the same connections whose `request` sends no write while `mayWrite` says no. It is asked right
+   * before, so a process that was paused, and is not the leader any more without knowing, is told from its clock.
+   */
+  fenced(mayWrite: () => boolean): KubeClient {
+    return new KubeClient(this.#config, {}, { transport: this.#transport, mayWrite });
   }
 
   /** Cuts every connection. Stop reflectors, leases and work before. */

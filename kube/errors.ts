@@ -40,7 +40,7 @@ export class KubeError extends EsaError {
   readonly status: number;
   /**
    * metav1.StatusReason (`NotFound`, `Conflict`, `Invalid` ...). With status 0: `Timeout`, `Aborted`,
-   * `InvalidResponse`, or the code of the network error (`ECONNREFUSED`, `CERT_HAS_EXPIRED` ...).
+   * `Fenced`, `InvalidResponse`, or the code of the network error (`ECONNREFUSED`, `CERT_HAS_EXPIRED` ...).
    */
   readonly reason: string;
   /** With 429, 500, 503: milliseconds the API server asked us to wait. */

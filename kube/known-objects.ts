@@ -18,6 +18,8 @@ export interface KnownObjects {
   readonly size: number;
   /** A list begins, from which everything comes that exists. */
   beginList(): void;
+  /** Everything counts as new when it is seen again. */
+  forgetVersions(): void;
   /** The object was shown. */
   see(key: string, uid: string, resourceVersion: string): Seen;
   /** @param resourceVersion '' = none, so that it counts as new when it is seen again */
@@ -53,6 +55,10 @@ export class KnownNames implements KnownObjects {
 
   beginList(): void {
     this.#listed = new Set();
+  }
+
+  forgetVersions(): void {
+    for (const [key, known] of this.#versions) this.#versions.set(key, versionAndUid('', uidIn(known)));
   }
 
   see(key: string, uid: string, resourceVersion: string): Seen {
@@ -105,6 +111,10 @@ export class KnownHashes implements KnownObjects {
 
   beginList(): void {
     this.#listed = new Set();
+  }
+
+  forgetVersions(): void {
+    for (const id of this.#versions.keys()) this.#versions.set(id, '');
   }
 
   see(key: string, _uid: string, resourceVersion: string): Seen {

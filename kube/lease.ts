@@ -35,7 +35,7 @@ export interface LeaseOptions {
   readonly onLost?: (() => void) | undefined;
 }
 
-interface LeaseSpec {
+export interface LeaseSpec {
   readonly holderIdentity?: string;
   readonly leaseDurationSeconds?: number;
   readonly acquireTime?: string;
@@ -43,7 +43,7 @@ interface LeaseSpec {
   readonly leaseTransitions?: number;
 }
 
-interface LeaseObject {
+export interface LeaseObject {
   readonly metadata: ObjectMeta;
   readonly spec?: LeaseSpec;
 }
@@ -70,6 +70,7 @@ export class LeaderElector {
   /** Monotonic time at which the last successful renewal was sent. */
   #renewedAt = Number.NEGATIVE_INFINITY;
   #leadership: Leadership | undefined;
+  #holder: string | undefined;
 
   constructor(options: LeaseOptions) {
     this.#options = options;
@@ -93,6 +94,11 @@ export class LeaderElector {
   /** True while the lease is ours and was renewed within the deadline. */
   isLeader(): boolean {
     return this.#leadership !== undefined && this.#untilDeadline() > 0;
+  }
+
+  /** Who had the lease when it was last seen: `''` if nobody, undefined if it was not seen yet. */
+  get holder(): string | undefined {
+    return this.#holder;
   }
 
   /** Gives up leadership, waits for the leader's work, and gives the lease back. May be called again. */
@@ -212,6 +218,7 @@ export class LeaderElector {
     const spec = JSON.stringify(lease.spec ?? {});
     if (spec !== this.#observedSpec) this.#observedAt = this.#clock.monotonic();
     this.#observedSpec = spec;
+    this.#holder = lease.spec?.holderIdentity ?? '';
     this.#observed = lease;
   }
 
@@ -309,5 +316,5 @@ export class LeaderElector {
   }
 }
 
-/** metav1.MicroTime wants exactly six digits. */
-const microTime = (ms: number): string => new Date(ms).toISOString().replace('Z', '000Z');
+/** metav1.MicroTime wants exactly six digits. @param ms since the epoch */
+export const microTime = (ms: number): string => new Date(ms).toISOString().replace('Z', '000Z');

@@ -367,3 +367,23 @@ test('a large page is handled in pieces, and others have their turn between them
   assert.equal(delivered, 500);
   assert.ok(most <= 130, `${most} objects in one turn`);
 });
+
+test('redeliver lists at once and brings every object again, in a watch, in a pause, and after a list that failed', async () => {
+  const script = new Script();
+  script.onList = (response) => sendJson(response, 200, list('10', [object('a', '1'), object('b', '2')]));
+  await using server = await script.serve();
+  await using run = follow(server, { backoffMs: { min: 60_000, max: 60_000 } });
+  await until(() => script.watches.length === 1, 'a watch');
+  run.reflector.redeliver();
+  await until(() => script.watches.length === 2, 'the watch after the second list');
+  assert.deepEqual(run.log, ['+a@1', '+b@2', 'synced', '+a@1', '+b@2']);
+  assert.deepEqual(run.problems, []);
+
+  script.onList = (response) => sendJson(response, 500, failure(500, 'InternalError', 'no'));
+  run.reflector.redeliver();
+  await until(() => run.problems.length === 1, 'the pause after a failure');
+  script.onList = (response) => sendJson(response, 200, list('10', [object('a', '3')]));
+  run.reflector.redeliver();
+  await until(() => script.watches.length === 3, 'the watch after the pause');
+  assert.deepEqual(run.log.slice(5), ['+a@3', '-b/uid-b']);
+});

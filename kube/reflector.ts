@@ -101,6 +101,9 @@ export class Reflector<T extends KubeObject> {
   #brokenSince: number | undefined;
   /** When something was last tried or came; undefined before the start. */
   #movedAt: number | undefined;
+  /** Aborts the watch, or the pause after a failure. */
+  #interrupt = new AbortController();
+  #redeliver = false;
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
@@ -134,6 +137,12 @@ export class Reflector<T extends KubeObject> {
     this.#running ??= this.#run();
   }
 
+  /** Lists again at once and delivers every object, also those that were delivered before. */
+  redeliver(): void {
+    this.#redeliver = true;
+    this.#interrupt.abort();
+  }
+
   /** Ends the watch; no handler is called any more. Resolves when everything has ended. */
   async stop(): Promise<void> {
     this.#stop.abort();
@@ -146,11 +155,13 @@ export class Reflector<T extends KubeObject> {
     while (!signal.aborted) {
       this.#movedAt = this.#clock.monotonic();
       try {
-        if (this.#resourceVersion === undefined || this.#relistDue()) await this.#list();
+        // Before the list: what is asked for while it runs takes another one.
+        if (this.#interrupt.signal.aborted) this.#interrupt = new AbortController();
+        if (this.#resourceVersion === undefined || this.#relistDue() || this.#redeliver) await this.#list();
         await this.#watch();
       } catch (error) {
         if (signal.aborted) return;
-        await this.#recover(error);
+        if (!this.#interrupt.signal.aborted) await this.#recover(error);
       }
     }
   }
@@ -162,7 +173,8 @@ export class Reflector<T extends KubeObject> {
     if (isGone(error)) log.info({ path }, 'resource version is too old, listing again');
     else log.warn({ path, err: toKubeError(error, `watch ${path}`) }, 'list or watch failed, trying again');
     const retryAfterMs = error instanceof KubeError ? error.retryAfterMs : undefined;
-    await pause(this.#backoff.next(retryAfterMs), this.#stop.signal);
+    const wake = AbortSignal.any([this.#stop.signal, this.#interrupt.signal]);
+    await pause(this.#backoff.next(retryAfterMs), wake);
   }
 
   #untilRelist(): number {
@@ -177,6 +189,12 @@ export class Reflector<T extends KubeObject> {
 
   async #list(): Promise<void> {
     const { kube, path, query, metadataOnly, pageSize, handlers } = this.#options;
+    if (this.#redeliver) {
+      this.#known.forgetVersions();
+      // If this list fails, there has to be another.
+      this.#resourceVersion = undefined;
+      this.#redeliver = false;
+    }
     this.#known.beginList();
     let token: string | undefined;
     let resourceVersion: string | undefined;
@@ -243,7 +261,7 @@ export class Reflector<T extends KubeObject> {
         timeoutSeconds,
       },
       accept: metadataOnly ? METADATA_ONLY.object : undefined,
-      signal: this.#stop.signal,
+      signal: AbortSignal.any([this.#stop.signal, this.#interrupt.signal]),
       what: `watch ${path}`,
     });
     const silenceMs = this.#options.silenceMs ?? 150_000;

@@ -17,11 +17,14 @@ export class Agenda {
   readonly #clock: Clock;
   readonly #queue: WorkQueue;
   readonly #slots: WallSlots;
+  readonly #unattendedMs: number;
 
-  constructor(clock: Clock, queue: WorkQueue) {
+  /** @param unattendedMs how long an object that comes in may have been without anybody who refreshes it */
+  constructor(clock: Clock, queue: WorkQueue, unattendedMs: number) {
     this.#clock = clock;
     this.#queue = queue;
     this.#slots = new WallSlots(clock);
+    this.#unattendedMs = unattendedMs;
   }
 
   /** Syncs the object as soon as a worker is free. */
@@ -63,7 +66,13 @@ export class Agenda {
 
   /** The first turn of an object that an earlier process synced: soon, if it was due while nobody was there. */
   scheduleFirst(tracked: Tracked, es: ExternalSecret): void {
-    if (isOverdue(es, tracked.cadence, this.#clock.now()))
+    const { interval } = tracked.cadence;
+    const now = this.#clock.monotonic();
+    // Its last turn may have fallen into the time in which nobody had it.
+    const missed =
+      interval > 0 && this.#slots.next(interval, tracked.phase) - interval > now - this.#unattendedMs;
+    if (missed) this.schedule(tracked, now);
+    else if (isOverdue(es, tracked.cadence, this.#clock.now()))
       this.schedule(tracked, this.#clock.monotonic() + (tracked.phase % CATCH_UP_MS));
     else this.scheduleRefresh(tracked);
   }

@@ -70,6 +70,7 @@ async function setUp(answers: Readonly<Record<string, Answer>> = {}) {
     find: (namespace, name) => known.get(`${namespace}/${name}`),
     stop: stop.signal,
   });
+  fleet.lead();
   return {
     fleet,
     known,

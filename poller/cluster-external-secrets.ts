@@ -41,8 +41,11 @@ export interface ClusterExternalSecretsOptions {
   readonly log: Log;
   readonly events: EventRecorder;
   readonly metrics: ClusterExternalSecretMetrics;
-  /** The ExternalSecret of that name as the watch has shown it. */
-  readonly find: (namespace: string, name: string) => ExternalSecret | undefined;
+  /** The ExternalSecret of that name as the watch has shown it, or as it is. */
+  readonly find: (
+    namespace: string,
+    name: string,
+  ) => ExternalSecret | undefined | Promise<ExternalSecret | undefined>;
   readonly stop: AbortSignal;
 }
 
@@ -93,6 +96,7 @@ export class ClusterExternalSecrets {
   readonly #owned = new OwnedObjects();
   readonly #queue: WorkQueue;
   readonly #reporter: ClusterReporter;
+  #leads = false;
   #started = false;
 
   constructor(options: ClusterExternalSecretsOptions) {
@@ -106,10 +110,34 @@ export class ClusterExternalSecrets {
     });
   }
 
+  /** This process carries them out from now on: first whatever ESO's finalizers hold up. */
+  lead(): void {
+    this.#leads = true;
+    for (const [name, { ces }] of this.#entries) {
+      if (ces.metadata.deletionTimestamp !== undefined && hasEsoClusterFinalizer(ces))
+        this.#add(`release:${name}`);
+    }
+    for (const [name, { held }] of this.#namespaces) if (held !== undefined) this.#add(`namespace:${name}`);
+  }
+
   /** Everything that exists was seen: begin. */
   start(): void {
     this.#started = true;
     for (const name of this.#entries.keys()) this.#passNow(name);
+  }
+
+  /** Another process carries them out; what was found is its to find. Resolves when nothing is under way. */
+  async pause(): Promise<void> {
+    this.#leads = false;
+    this.#started = false;
+    await this.#queue.clear();
+    for (const [name, entry] of this.#entries) {
+      entry.outcomes.clear();
+      entry.failures.clear();
+      entry.due.clear();
+      entry.startedAt = undefined;
+      this.#reporter.forget(name);
+    }
   }
 
   /** See WorkQueue. */
@@ -129,7 +157,7 @@ export class ClusterExternalSecrets {
     this.#entries.set(name, entry);
     entry.ces = ces;
     if (metadata.deletionTimestamp !== undefined) {
-      if (hasEsoClusterFinalizer(ces)) this.#queue.add(`release:${name}`, this.#now(), URGENCY.now);
+      if (this.#leads && hasEsoClusterFinalizer(ces)) this.#add(`release:${name}`);
       return;
     }
     const handled = JSON.stringify([ces.spec, metadata.annotations?.[ANNOTATION_FORCE_SYNC]]);
@@ -154,7 +182,7 @@ export class ClusterExternalSecrets {
     const held = terminating && hasEsoNamespaceFinalizer(metadata) ? metadata : undefined;
     const before = this.#namespaces.get(name);
     this.#namespaces.set(name, { labels, terminating, held });
-    if (held !== undefined) this.#queue.add(`namespace:${name}`, this.#now(), URGENCY.now);
+    if (this.#leads && held !== undefined) this.#add(`namespace:${name}`);
     if (before?.terminating === terminating && sameLabels(before.labels, labels)) return;
     this.#look(name);
   }
@@ -176,6 +204,7 @@ export class ClusterExternalSecrets {
 
   /** What is allowed in these namespaces has changed: what was refused there is tried again. */
   policiesChanged(concerns: (namespace: string) => boolean): void {
+    if (!this.#started) return;
     const soon = this.#now() + POLICY_DELAY_MS;
     for (const [name, { outcomes, failures }] of this.#entries) {
       for (const [namespace, { ok }] of outcomes) {
@@ -223,13 +252,18 @@ export class ClusterExternalSecrets {
     return selectsNamespace(ces.spec, namespace, state.labels);
   }
 
+  #add(key: string): void {
+    this.#queue.add(key, this.#now(), URGENCY.now);
+  }
+
   #passNow(name: string): void {
-    this.#queue.add(`pass:${name}`, this.#now(), URGENCY.now);
+    this.#add(`pass:${name}`);
   }
 
   async #work(key: string): Promise<void> {
     // What is in order is known without waiting for anything; thousands of those must leave room for others.
     await nextTurn();
+    if (!this.#leads) return;
     const [kind, rest = ''] = split(key, ':');
     const [name, namespace = ''] = split(rest, '/');
     try {
@@ -286,7 +320,7 @@ export class ClusterExternalSecrets {
     const selected = this.#selects(entry, namespace);
     try {
       if (selected) {
-        const done = await provision(ces, namespace, find(namespace, wanted), deps);
+        const done = await provision(ces, namespace, await find(namespace, wanted), deps);
         if (done.result === 'gone') entry.outcomes.delete(namespace);
         else if (done.result === 'refused') entry.outcomes.set(namespace, { ok: false, reason: done.reason });
         else entry.outcomes.set(namespace, { ok: true });
@@ -294,7 +328,7 @@ export class ClusterExternalSecrets {
       // Under another name it goes when the new one is there; a namespace on its way out takes it along.
       const keep = selected ? entry.outcomes.get(namespace)?.ok !== true : this.#isGoing(namespace);
       for (const other of keep ? [] : this.#owned.names(name, namespace)) {
-        const es = selected && other === wanted ? undefined : find(namespace, other);
+        const es = selected && other === wanted ? undefined : await find(namespace, other);
         if (es !== undefined) await withdraw(ces, es, deps);
       }
       entry.failures.delete(namespace);

@@ -2,6 +2,7 @@
  * Keeps every ExternalSecret in sync: takes in what the reflectors see, and decides whose turn that brings. What a turn
  * does is in turns.ts, when it comes in agenda.ts; kept is a projection of each object (tracked.ts).
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../api/clock.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import type { Interest } from '../kube/reflector.ts';
@@ -25,6 +26,8 @@ export interface ControllerOptions extends TurnOptions {
   readonly isPending: (namespace: string, name: string) => boolean;
 }
 
+/** So many objects are let go in one turn of the event loop. */
+const RELEASE_CHUNK = 200;
 /** Time between two of the objects that a changed policy brings. */
 const POLICY_PACE_MS = 20;
 /** So long after its creation an event may come that is older than the object. */
@@ -37,6 +40,7 @@ export class Controller {
   readonly #creates = new BurstGauge();
   readonly #queue: WorkQueue;
   readonly #agenda: Agenda;
+  readonly #turns: Turns;
 
   constructor(options: ControllerOptions) {
     this.#options = options;
@@ -46,10 +50,10 @@ export class Controller {
       workers: options.workers,
       // Adoptions follow a burst of creates at a pace that leaves the API server to those who create.
       limits: { [URGENCY.check]: 8, [URGENCY.adopt]: 2 },
-      work: (key, due, urgency) => turns.work(key, due, urgency),
+      work: (key, due, urgency) => this.#turns.work(key, due, urgency),
     });
-    this.#agenda = new Agenda(this.#clock, this.#queue);
-    const turns = new Turns(options, this.#objects, this.#agenda);
+    this.#agenda = new Agenda(this.#clock, this.#queue, options.unattendedMs);
+    this.#turns = new Turns(options, this.#objects, this.#agenda);
   }
 
   get size(): number {
@@ -110,9 +114,39 @@ export class Controller {
 
   delete(namespace: string | undefined, name: string | undefined): void {
     const tracked = this.#objects.get(keyOf(namespace, name));
-    if (tracked === undefined) return;
+    if (tracked !== undefined) this.#remove(tracked);
+  }
+
+  #remove(tracked: Tracked): void {
     this.#objects.remove(tracked);
     this.#queue.remove(tracked.key);
+  }
+
+  /** True if an object reads from this store. */
+  usesStore(store: string): boolean {
+    return this.#objects.isUsed(store);
+  }
+
+  /**
+   * Lets go of what is another replica's now. Nothing more is begun for it; what is under way may end within `graceMs`
+   * and is given up then. Resolves when it has ended.
+   * @param released called with the key of each
+   */
+  async releaseOthers(graceMs: number, released: (key: string) => void): Promise<void> {
+    const { mine } = this.#options;
+    await this.#turns.endOf(
+      (key) => !mine(key),
+      graceMs,
+      (key) => this.#queue.ended(key),
+    );
+    let count = 0;
+    for (const tracked of this.#objects.all()) {
+      if (mine(tracked.key)) continue;
+      this.#remove(tracked);
+      released(tracked.key);
+      count += 1;
+      if (count % RELEASE_CHUNK === 0) await nextTurn();
+    }
   }
 
   /** The metadata of a target changed: look at it, unless it is what we wrote ourselves. */

@@ -54,7 +54,12 @@ export class Dependents {
   }
 
   forget(namespace: string | undefined, name: string): void {
-    this.#forget(keyOf(namespace, name));
+    this.forgetKey(keyOf(namespace, name));
+  }
+
+  /** @param key `namespace/name` of an ExternalSecret */
+  forgetKey(key: string): void {
+    this.#forget(key);
   }
 
   /**

@@ -20,6 +20,7 @@ import {
   policyMetrics,
   pollerMetrics,
   providerMetrics,
+  shardMetrics,
 } from '../runtime/metrics.ts';
 import {
   integerFlag,
@@ -30,8 +31,9 @@ import {
   wordFlag,
 } from '../runtime/program.ts';
 import { REFRESH_TIME_MODES } from '../sync/status.ts';
+import { Membership, type ShardHost } from './membership.ts';
 import { ObjectMetrics } from './object-series.ts';
-import { Poller } from './poller.ts';
+import { Poller, type PollerOptions } from './poller.ts';
 
 const FLAGS = {
   ...COMMON_FLAGS,
@@ -44,12 +46,16 @@ const FLAGS = {
     default: 'refuse',
   },
   'lease-duration': {
-    help: 'How long others wait for a silent leader; whole seconds.',
+    help: 'How long others wait for a silent replica; whole seconds.',
     default: '15s',
   },
   'status-refresh-time': {
     help: 'When status.refreshTime is written: coarse (with other changes, or after the longer of interval and 10 minutes) or always (at each refresh).',
     default: 'coarse',
+  },
+  shards: {
+    help: 'Whether all replicas share the objects, instead of one having them all: true or false.',
+    default: 'false',
   },
   workers: { help: 'How many ExternalSecrets are synced at a time.', default: '32' },
   'object-metrics': {
@@ -62,6 +68,9 @@ const FLAGS = {
   },
 } as const;
 
+const LEASE = 'external-secrets-admission-poller';
+/** How long replicas need, at most, to agree on who has what when one is gone. */
+const HANDOVER_MS = 2_000;
 /** The API server gives a request up to 34 s: a Secret may be that much older than its ExternalSecret. */
 const SHORTEST_SWEEP_MS = 40_000;
 
@@ -103,6 +112,7 @@ await runProgram(
       wordFlag('object-metrics', flags['object-metrics'], ['auto', 'on', 'off']),
       logger,
     );
+    const shares = wordFlag('shards', flags.shards, ['true', 'false']) === 'true';
     const limits = storeLimitFlags(flags);
     const statusRefreshTime = wordFlag(
       'status-refresh-time',
@@ -122,7 +132,11 @@ await runProgram(
       carriesOut === 'true'
         ? { kube: new KubeClient(config), metrics: clusterExternalSecretMetrics(registry) }
         : undefined;
-    const identity = `${hostname()}-${randomBytes(4).toString('hex')}`;
+    // It becomes part of a name, too.
+    const pod = hostname()
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9-]/g, '-');
+    const identity = `${pod}-${randomBytes(4).toString('hex')}`;
     let poller: Poller | undefined;
     const metrics = {
       ...pollerMetrics(registry, {
@@ -136,38 +150,71 @@ await runProgram(
     using timers = timerLoop(systemClock);
     /** A lease that was lost in an outage comes back: each term starts with nothing in memory, when the one before has ended. */
     let term: Promise<void> = Promise.resolve();
-    const elector = new LeaderElector({
+    const failed = new AbortController();
+    const parts: Omit<PollerOptions, 'shard' | 'mayWrite'> = {
+      kube,
+      clock: systemClock,
+      namespace,
+      controllerClass: flags['controller-class'],
+      log: logger,
+      metrics,
+      workers,
+      storeLimits: limits,
+      statusRefreshTime,
+      sweepAfterMs,
+      unmanagedTarget,
+      policyDefault,
+      clusterExternalSecrets,
+    };
+    const membership = shares
+      ? new Membership({
+          kube,
+          clock: systemClock,
+          namespace,
+          prefix: LEASE,
+          identity,
+          leaseDurationMs,
+          log: logger,
+          newRound: () => randomBytes(8).toString('base64url'),
+          leader: () => elector.holder,
+        })
+      : undefined;
+    const elector: LeaderElector = new LeaderElector({
       kube,
       namespace,
-      name: 'external-secrets-admission-poller',
+      name: LEASE,
       identity,
       log: logger,
       leaseDurationMs,
       // client-go's proportions.
       renewDeadlineMs: (leaseDurationMs * 2) / 3,
       retryMs: (leaseDurationMs * 2) / 15,
-      onStarted: (leading) => {
-        const next = new Poller({
-          kube,
-          clock: systemClock,
-          namespace,
-          controllerClass: flags['controller-class'],
-          log: logger,
-          metrics,
-          workers,
-          storeLimits: limits,
-          statusRefreshTime,
-          sweepAfterMs,
-          unmanagedTarget,
-          policyDefault,
-          clusterExternalSecrets,
-        });
+      onStarted: async (leading) => {
+        if (membership !== undefined) {
+          await Promise.all([poller?.lead(leading), membership.tidy(leading)]);
+          return;
+        }
+        const next = new Poller({ ...parts, shard: undefined, mayWrite: () => elector.isLeader() });
         poller = next;
         const before = term;
         term = before.catch(() => {}).then(() => next.run(leading));
-        return term;
+        await term;
       },
     });
+    if (membership !== undefined) {
+      const { owns, valid } = membership;
+      const shard = {
+        owns,
+        unattendedMs: leaseDurationMs + HANDOVER_MS,
+        start: (host: ShardHost) => membership.start(host),
+      };
+      poller = new Poller({ ...parts, shard, mayWrite: valid });
+      shardMetrics(registry, () => ({
+        members: membership.members,
+        objects: poller?.size ?? 0,
+        settled: membership.settled,
+      }));
+    }
     const http = await serveOperational({
       registry,
       series: () => poller?.objectSeries(objectMetrics),
@@ -175,17 +222,26 @@ await runProgram(
       address: flags['bind-address'],
       healthz: () => (ended ? 'stopping' : stalledLoop([timers, ...(poller?.loops ?? [])])),
       // A replica that waits for the lease is ready: it would take over.
-      readyz: () =>
-        ended ? 'stopping' : elector.isLeader() && poller?.synced !== true ? 'not synced yet' : undefined,
+      readyz: () => {
+        if (ended) return 'stopping';
+        return (shares || elector.isLeader()) && poller?.synced !== true ? 'not synced yet' : undefined;
+      },
     });
     logger.info({ namespace, identity, metricsPort: http.port, server: kube.server }, 'started');
     elector.start();
+    const shared = membership === undefined ? undefined : poller?.run(stop);
+    // What it failed with is thrown below.
+    shared?.catch(() => failed.abort());
     await new Promise<void>((resolve) => {
-      if (stop.aborted) resolve();
-      else stop.addEventListener('abort', () => resolve(), { once: true });
+      for (const signal of [stop, failed.signal]) {
+        if (signal.aborted) resolve();
+        else signal.addEventListener('abort', () => resolve(), { once: true });
+      }
     });
     ended = true;
-    await elector.stop();
+    // Others follow when nothing is under way here any more.
+    await shared;
+    await Promise.all([membership?.stop(), elector.stop()]);
     await term.catch(() => {});
     await http.close();
     await Promise.all([kube.close(), clusterExternalSecrets?.kube.close()]);

@@ -99,6 +99,10 @@ export class ObjectIndex<T extends Indexed> {
     return this.#byTarget.has(key) || this.#objects.get(key)?.target === key;
   }
 
+  isUsed(store: string): boolean {
+    return this.#byStore.has(store);
+  }
+
   /** The objects that read from a store. */
   ofStore(store: string): Iterable<T> {
     return this.#byStore.get(store)?.users ?? [];

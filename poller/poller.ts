@@ -26,12 +26,14 @@ import { FreshReads } from '../sync/fresh-reads.ts';
 import { LiveCluster } from '../sync/live.ts';
 import { MarkerKeys } from '../sync/marker-keys.ts';
 import type { PolicyDefault } from '../sync/policies.ts';
+import { findExternalSecret } from '../sync/provision.ts';
 import type { RefreshTimeMode } from '../sync/status.ts';
 import type { StoreObject, StoreReader } from '../sync/stores.ts';
 import { ClusterExternalSecrets } from './cluster-external-secrets.ts';
 import { Controller } from './controller.ts';
 import { Dependents, type Source } from './dependents.ts';
 import { Expectations } from './expectations.ts';
+import type { ShardHost } from './membership.ts';
 import { keyOf } from './object-index.ts';
 import type { ObjectMetrics } from './object-series.ts';
 import { PolicyWatch } from './policy-watch.ts';
@@ -54,6 +56,10 @@ export interface PollerOptions {
   readonly sweepAfterMs: number;
   readonly unmanagedTarget: 'refuse' | 'adopt';
   readonly policyDefault: PolicyDefault;
+  /** False once others may work on what this process had. Asked before each write. */
+  readonly mayWrite: () => boolean;
+  /** undefined: this process has all objects, and leads from the start. */
+  readonly shard: Shard | undefined;
   /** undefined: ClusterExternalSecrets are left alone. */
   readonly clusterExternalSecrets:
     | {
@@ -64,6 +70,15 @@ export interface PollerOptions {
     | undefined;
 }
 
+/** The share of the objects that this process has; see poller/membership.ts. */
+export interface Shard {
+  /** True if the object (`namespace/name`) may be worked on now. */
+  readonly owns: (key: string) => boolean;
+  /** How long an object may have been without anybody when it comes in, milliseconds. */
+  readonly unattendedMs: number;
+  start(host: ShardHost): void;
+}
+
 /** How long a value may be shared after it was read: objects that are due at one moment begin within it. */
 const SHARE_MS = 1_000;
 const READ_TIMEOUT_MS = 10_000;
@@ -72,6 +87,8 @@ const PAGE_SIZE = 200;
 /** Within the time of a sync; a place before it is waited for as long. */
 const FIND_TIMEOUT_MS = 45_000;
 const WAIT_TIMEOUT_MS = 45_000;
+/** What is under way on an object that goes to another replica may take so long; nobody may begin with it meanwhile. */
+const RELEASE_GRACE_MS = 1_000;
 /** The watch is a hint, this list the truth. */
 const RELIST_MS = 30 * 60_000;
 /** /healthz: a sync may take a minute; two more without anything beginning or ending is a defect. */
@@ -84,6 +101,8 @@ export class Poller {
   #synced = false;
   #controller: Controller | undefined;
   #loops: readonly Loop[] = [];
+  /** What only a leader does, once it can. */
+  readonly #duties = Promise.withResolvers<(leading: AbortSignal) => Promise<void>>();
   #policies: PolicyWatch | undefined;
   #connections: Connections | undefined;
 
@@ -99,6 +118,11 @@ export class Poller {
   /** Objects that wait for a sync, or are in one. */
   get depth(): number {
     return this.#controller?.depth ?? 0;
+  }
+
+  /** Objects that this process has. */
+  get size(): number {
+    return this.#controller?.size ?? 0;
   }
 
   /** The metrics of single objects; undefined if they are not wanted. */
@@ -127,12 +151,23 @@ export class Poller {
     return this.#connections?.states() ?? [];
   }
 
+  /** Does what only one process does, sweeping for one, until the signal aborts. Only with `shard`. */
+  async lead(leading: AbortSignal): Promise<void> {
+    const duties = await Promise.race([this.#duties.promise, aborted(leading)]);
+    await duties?.(leading);
+  }
+
   /** Works until the signal aborts. */
   async run(stop: AbortSignal): Promise<void> {
-    const { kube, clock, namespace, log, metrics, controllerClass } = this.#options;
-    const keys = new MarkerKeys(kube, namespace);
+    const { clock, namespace, log, metrics, controllerClass, shard } = this.#options;
+    const kube = this.#options.kube.fenced(this.#options.mayWrite);
+    let leads = shard === undefined;
+    const owns = shard?.owns ?? (() => true);
+    // Made by whoever comes first, a member or not.
+    const keys = new MarkerKeys(this.#options.kube, namespace);
     await this.#loadKeys(keys, stop);
-    const events = new EventRecorder({ kube, log });
+    // What was done may be told afterwards.
+    const events = new EventRecorder({ kube: this.#options.kube, log });
     const connections = new Connections({
       clock,
       limits: this.#options.storeLimits,
@@ -155,7 +190,10 @@ export class Poller {
         clock,
         log,
         events,
-        find: (ns, name) => controller?.find(ns, name),
+        find: async (ns, name) =>
+          shard === undefined || shard.owns(keyOf(ns, name))
+            ? controller?.find(ns, name)
+            : await findExternalSecret(ns, name, { kube, signal: stop }),
         stop,
       });
     const policies = new PolicyWatch({
@@ -185,6 +223,8 @@ export class Poller {
       policies: policies.gate,
       controllerClass,
       stop,
+      leads: () => leads,
+      isUsed: (store) => controller?.usesStore(store) ?? false,
       onUsable: (store, changed) => controller?.storeUsable(store, changed),
       onDependency: (kind) => {
         if (kind !== 'Secret') watches.need(kind);
@@ -249,6 +289,8 @@ export class Poller {
         clock,
         labels: (name, signal) => policies.labels(name, signal),
       }),
+      mine: owns,
+      unattendedMs: shard?.unattendedMs ?? 0,
       stop,
     });
     const sweeper = new Sweeper({
@@ -266,9 +308,11 @@ export class Poller {
     const storeReflectors = STORE_KINDS.map((kind) => this.#storeReflector(kind, stores));
     const objects = this.#reflector<ExternalSecret>('externalsecrets', {
       onUpsert: (object, key) => {
-        // Before anything is read of it, so that what changes from then on is noticed.
-        for (const kind of dependents.observe(object)) if (kind !== 'Secret') watches.need(kind);
-        controller.upsert(object, key);
+        if (owns(key)) {
+          // Before anything is read of it, so that what changes from then on is noticed.
+          for (const kind of dependents.observe(object)) if (kind !== 'Secret') watches.need(kind);
+          controller.upsert(object, key);
+        }
         fleet?.externalSecretChanged(object);
       },
       onDelete: (gone) => {
@@ -300,6 +344,11 @@ export class Poller {
       ...followers.map((follower) => loop('a watch', follower, WATCH_LIMIT_MS)),
     ];
     const stopped = aborted(stop).then(() => Promise.all(followers.map((follower) => follower.stop())));
+    shard?.start({
+      release: (now) =>
+        controller.releaseOthers(now ? 0 : RELEASE_GRACE_MS, (key) => dependents.forgetKey(key)),
+      gained: () => objects.redeliver(),
+    });
     // Policies first: nothing may be read, and no store connected to, before all of them are known. Then stores:
     // an object whose store is not known yet would be looked for live.
     const policiesSynced = await policies.start();
@@ -311,16 +360,28 @@ export class Poller {
       const rest = await Promise.all([objects.synced, secrets.synced]);
       this.#synced = rest.every(Boolean);
       if (this.#synced) log.info({ externalSecrets: controller.size }, 'synced');
-      sweeper.start();
-      // Where its CRD is missing nothing else waits for it.
       fleetReflector?.start();
-      void fleetReflector?.synced.then((synced) => synced && fleet?.start());
-      await aborted(stop);
+      const duties = async (leading: AbortSignal): Promise<void> => {
+        const until = AbortSignal.any([leading, stop]);
+        leads = true;
+        if (shard !== undefined) stores.lead();
+        fleet?.lead();
+        // Where its CRD is missing nothing else waits for it.
+        void fleetReflector?.synced.then((synced) => synced && !until.aborted && fleet?.start());
+        await sweeper.run(until);
+        leads = false;
+        await fleet?.pause();
+      };
+      if (shard === undefined) await duties(stop);
+      else {
+        this.#duties.resolve(duties);
+        await aborted(stop);
+      }
     }
     this.#synced = false;
     this.#loops = [];
     await stopped;
-    await Promise.all([controller.stop(), stores.stop(), sweeper.stop(), fleet?.stop()]);
+    await Promise.all([controller.stop(), stores.stop(), fleet?.stop()]);
     // The series of its objects end with it: another term may follow in this process.
     this.#controller = undefined;
     await events.stop();

@@ -79,6 +79,11 @@ export class WorkQueue {
     return this.#running.has(key);
   }
 
+  /** Resolves when what runs for the key has ended. */
+  async ended(key: string): Promise<void> {
+    await this.#running.get(key);
+  }
+
   /**
    * Puts the key in for `due` (monotonic milliseconds; the past means now). One that is in already keeps the
    * sooner moment and the higher urgency. While it is worked on, it waits for the end of that.
@@ -102,6 +107,12 @@ export class WorkQueue {
     if (ticket === undefined) return;
     this.#valid.delete(key);
     this.#later.remove(ticket);
+  }
+
+  /** Takes all keys out; resolves when what runs has ended. What is put in meanwhile stays. */
+  async clear(): Promise<void> {
+    this.#valid.clear();
+    await Promise.all(this.#running.values());
   }
 
   /** No more work is begun; resolves when what runs has ended. */

@@ -27,6 +27,8 @@ import { phaseOf, retryDelay } from './schedule.ts';
 /** ESO's --store-requeue-interval. */
 const DEFAULT_INTERVAL_MS = 5 * 60_000;
 const VALIDATE_TIMEOUT_MS = 10_000;
+/** How far the validations are spread that a new leader makes. */
+const LEAD_SPREAD_MS = 60_000;
 /** How far the validations are spread that a changed policy brings. */
 const POLICY_SPREAD_MS = 5_000;
 
@@ -55,6 +57,10 @@ export interface StoreMonitorOptions {
   readonly policies: PolicyGate;
   readonly controllerClass: string;
   readonly stop: AbortSignal;
+  /** True if this process tells how stores are; another one validates only what it uses, for itself. */
+  readonly leads: () => boolean;
+  /** True if an object that this process syncs reads from the store. */
+  readonly isUsed: (key: string) => boolean;
   /** The store is there for the first time, has changed, or works again: try what failed because of it. */
   readonly onUsable: (key: string, changed: boolean) => void;
   /** Something that a store reads from the cluster is of this kind: it has to be watched. */
@@ -76,11 +82,7 @@ export class StoreMonitor {
     this.#queue = new WorkQueue({
       clock: options.clock,
       workers: 8,
-      work: (key, due) =>
-        this.validate(key, due).then(
-          () => {},
-          () => {},
-        ),
+      work: (key, due) => this.#turn(key, due),
     });
   }
 
@@ -192,6 +194,16 @@ export class StoreMonitor {
     return this.#queue.stalledMs;
   }
 
+  /** This process tells how stores are from now on: those first of which nobody has said anything. */
+  lead(): void {
+    const now = this.#options.clock.monotonic();
+    for (const [key, { object }] of this.#entries) {
+      if (!this.#isOurs(object)) continue;
+      const unknown = readyCondition(object.status) === undefined;
+      this.#queue.add(key, unknown ? now : now + phaseOf(key, LEAD_SPREAD_MS), URGENCY.refresh);
+    }
+  }
+
   async stop(): Promise<void> {
     await this.#queue.stop();
   }
@@ -199,6 +211,14 @@ export class StoreMonitor {
   #isOurs(object: StoreObject): boolean {
     const storeClass = object.spec?.controller ?? '';
     return storeClass === '' || storeClass === this.#options.controllerClass;
+  }
+
+  async #turn(key: string, due: number): Promise<void> {
+    const { clock, leads, isUsed } = this.#options;
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    if (leads() || isUsed(key)) await this.validate(key, due).catch(() => {});
+    else this.#queue.set(key, clock.monotonic() + intervalOf(entry.object), URGENCY.refresh);
   }
 
   async #validate(key: string): Promise<void> {
@@ -238,7 +258,7 @@ export class StoreMonitor {
         ? interval
         : retryDelay(entry.failures, { interval, synced: !isTransient(failure.code), random: Math.random() });
     this.#queue.set(key, clock.monotonic() + wait, URGENCY.refresh);
-    await this.#report(entry, failure, step, capabilities);
+    if (this.#options.leads()) await this.#report(entry, failure, step, capabilities);
     if (recovered) this.#options.onUsable(key, false);
     if (failure !== undefined) throw failure;
   }

@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../api/clock.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import { pause } from '../kube/backoff.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isNotFound } from '../kube/errors.ts';
 import { getExternalSecret } from '../kube/objects.ts';
@@ -43,8 +44,6 @@ const ROUND_MS = 1_000;
 export class Sweeper {
   readonly #options: SweeperOptions;
   readonly #pending = new Map<string, Pending>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #round: Promise<void> = Promise.resolve();
   /** When a round or a look at one Secret last began; undefined before the start. */
   #movedAt: number | undefined;
 
@@ -66,18 +65,14 @@ export class Sweeper {
     return this.#movedAt === undefined ? 0 : this.#options.clock.monotonic() - this.#movedAt;
   }
 
-  start(): void {
-    this.#movedAt = this.#options.clock.monotonic();
-    this.#timer = setTimeout(() => {
-      this.#round = this.#sweep().finally(() => {
-        if (!this.#options.stop.aborted) this.start();
-      });
-    }, ROUND_MS);
-  }
-
-  async stop(): Promise<void> {
-    clearTimeout(this.#timer);
-    await this.#round;
+  /** Sweeps for as long as this process leads. */
+  async run(leading: AbortSignal): Promise<void> {
+    while (!leading.aborted) {
+      this.#movedAt = this.#options.clock.monotonic();
+      await pause(ROUND_MS, leading);
+      if (!leading.aborted) await this.#sweep(leading);
+    }
+    this.#movedAt = undefined;
   }
 
   /** A Secret with a marker was seen. @returns the ExternalSecret that the marker names; undefined if it is no marker */
@@ -111,10 +106,10 @@ export class Sweeper {
     this.#pending.delete(`${namespace}/${name}`);
   }
 
-  async #sweep(): Promise<void> {
+  async #sweep(leading: AbortSignal): Promise<void> {
     const now = this.#options.clock.monotonic();
     for (const pending of [...this.#pending.values()]) {
-      if (this.#options.stop.aborted) return;
+      if (leading.aborted) return;
       if (pending.checkAt <= now) await this.#check(pending);
     }
   }

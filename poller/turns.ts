@@ -10,10 +10,10 @@ import type { EventRecorder } from '../kube/events.ts';
 import type { Log } from '../runtime/log.ts';
 import { timeLimit } from '../sync/abort.ts';
 import { SyncError } from '../sync/errors.ts';
-import { plan, targetName } from '../sync/plan.ts';
+import { plan, storeReferences, targetName } from '../sync/plan.ts';
 import { type ReconcileDeps, type Reconciled, reconcile, verifyTarget } from '../sync/reconcile.ts';
 import { failedStatus, type RefreshTimeMode, readyCondition, syncedStatus } from '../sync/status.ts';
-import { type ResolvedStore, storeLabel } from '../sync/stores.ts';
+import { type ResolvedStore, resolveStore, storeLabel } from '../sync/stores.ts';
 import type { Agenda } from './agenda.ts';
 import { neverSynced } from './cadence.ts';
 import type { Expectations } from './expectations.ts';
@@ -34,6 +34,10 @@ export interface TurnOptions {
   readonly log: Log;
   readonly metrics: ReporterMetrics;
   readonly statusRefreshTime: RefreshTimeMode;
+  /** False once an object is another replica's: nothing is begun for it. */
+  readonly mine: (key: string) => boolean;
+  /** How long an object that comes in may have been without anybody who refreshes it, milliseconds. */
+  readonly unattendedMs: number;
   /** Whether admission should have made the Secret of an object. */
   readonly expectations: Expectations;
   readonly stop: AbortSignal;
@@ -48,6 +52,8 @@ export class Turns {
   readonly #objects: ObjectIndex<Tracked>;
   readonly #agenda: Agenda;
   readonly #reporter: Reporter;
+  /** How to give up each turn that is under way. */
+  readonly #running = new Map<string, AbortController>();
 
   constructor(options: TurnOptions, objects: ObjectIndex<Tracked>, agenda: Agenda) {
     this.#options = options;
@@ -60,9 +66,14 @@ export class Turns {
   /** @param due when the turn was (monotonic milliseconds): nothing that was read before is good enough */
   async work(key: string, due: number, urgency: Urgency): Promise<void> {
     const tracked = this.#objects.get(key);
-    if (tracked === undefined) return;
-    const { deps, log, stop } = this.#options;
-    const { signal, end } = timeLimit(SYNC_TIMEOUT_MS, stop);
+    const { deps, log, stop, mine } = this.#options;
+    if (tracked === undefined || !mine(key)) return;
+    const giveUp = new AbortController();
+    const abort = (): void => giveUp.abort(stop.reason);
+    stop.addEventListener('abort', abort, { once: true });
+    if (stop.aborted) abort();
+    this.#running.set(key, giveUp);
+    const { signal, end } = timeLimit(SYNC_TIMEOUT_MS, giveUp.signal);
     tracked.seenVersion = undefined;
     const es = unpack(tracked.packed);
     try {
@@ -78,8 +89,29 @@ export class Turns {
       }
     } finally {
       end();
+      stop.removeEventListener('abort', abort);
+      this.#running.delete(key);
     }
     this.#afterwards(tracked);
+  }
+
+  /**
+   * Resolves when the turns that are under way for these keys have ended; those that take longer than `graceMs` are
+   * given up.
+   */
+  async endOf(
+    concerns: (key: string) => boolean,
+    graceMs: number,
+    ended: (key: string) => Promise<void>,
+  ): Promise<void> {
+    const running = [...this.#running].filter(([key]) => concerns(key));
+    const giveUp = (): void => {
+      for (const [, turn] of running) turn.abort();
+    };
+    const timer = setTimeout(giveUp, graceMs);
+    if (graceMs <= 0) giveUp();
+    await Promise.all(running.map(([key]) => ended(key)));
+    clearTimeout(timer);
   }
 
   #isKnown(tracked: Tracked): boolean {
@@ -108,7 +140,10 @@ export class Turns {
     const condition = readyCondition(es.status);
     if (condition !== undefined) tracked.condition ??= condition.status;
     if (tracked.dueAt !== undefined) this.#agenda.schedule(tracked, tracked.dueAt);
-    else this.#agenda.scheduleFirst(tracked, es);
+    else {
+      tracked.phase = await this.#knownPhase(tracked, es, signal);
+      this.#agenda.scheduleFirst(tracked, es);
+    }
   }
 
   async #sync(tracked: Tracked, es: ExternalSecret, due: number, signal: AbortSignal): Promise<void> {
@@ -130,13 +165,32 @@ export class Turns {
     } catch (error) {
       result = { result: 'failed', error: new SyncError('fetch', notReady(gated, toEsaError(error))) };
     }
-    if (signal.aborted && this.#options.stop.aborted) return;
+    if (signal.aborted && (this.#options.stop.aborted || !this.#options.mine(tracked.key))) return;
     if (!this.#isKnown(tracked) || result.result === 'ignored') return;
     const milliseconds = this.#clock.monotonic() - started;
     tracked.attempts += 1;
     tracked.microseconds = Math.round(milliseconds * 1000);
     if (result.result === 'failed') await this.#failed(tracked, es, result.error, signal);
     else await this.#synced(tracked, es, result, milliseconds, signal);
+  }
+
+  /** The phase that whoever had the object before gave it. */
+  async #knownPhase(tracked: Tracked, es: ExternalSecret, signal: AbortSignal): Promise<number> {
+    const { policies, fetch } = this.#options.deps;
+    const namespace = es.metadata.namespace ?? '';
+    try {
+      const { guard } = await policies(namespace, signal);
+      const { reader, controllerClass } = fetch;
+      const stores = await Promise.all(
+        storeReferences(es.spec).map((reference) =>
+          resolveStore(reference, namespace, reader, controllerClass, signal, guard),
+        ),
+      );
+      return phaseFor(tracked.key, es, stores, tracked.cadence.interval);
+    } catch {
+      // The sync says what is wrong with the store.
+      return tracked.phase;
+    }
   }
 
   async #failed(tracked: Tracked, es: ExternalSecret, error: SyncError, signal: AbortSignal): Promise<void> {

@@ -249,6 +249,37 @@ export function pollerMetrics(
   };
 }
 
+/** @param share what this replica has and knows, asked at each scrape; only of replicas that share the objects */
+export function shardMetrics(
+  registry: Registry,
+  share: () => { readonly members: number; readonly objects: number; readonly settled: boolean },
+): void {
+  new Gauge({
+    name: 'esa_shard_members',
+    help: 'Replicas that share the objects, as far as this one knows.',
+    registers: [registry],
+    collect() {
+      this.set(share().members);
+    },
+  });
+  new Gauge({
+    name: 'esa_shard_objects',
+    help: 'ExternalSecrets that this replica has.',
+    registers: [registry],
+    collect() {
+      this.set(share().objects);
+    },
+  });
+  new Gauge({
+    name: 'esa_shard_view_settled',
+    help: '1 while all replicas agree on who has which objects.',
+    registers: [registry],
+    collect() {
+      this.set(share().settled ? 1 : 0);
+    },
+  });
+}
+
 export function clusterExternalSecretMetrics(registry: Registry) {
   return {
     condition: new Gauge({

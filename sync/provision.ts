@@ -60,7 +60,7 @@ export async function provision(
         return { result: 'gone' };
       const outdated = isAlreadyExists(error) || isConflict(error) || isNotFound(error);
       if (!outdated || attempt === MAX_TRIES) throw error;
-      live = await find(namespace, name, deps);
+      live = await findExternalSecret(namespace, name, deps);
     }
   }
 }
@@ -87,7 +87,7 @@ export async function withdraw(
     } catch (error) {
       if (isNotFound(error)) return;
       if (!isConflict(error) || attempt === MAX_TRIES) throw error;
-      live = await find(namespace, name, deps);
+      live = await findExternalSecret(namespace, name, deps);
     }
   }
 }
@@ -137,7 +137,8 @@ async function change(
   });
 }
 
-async function find(
+/** The ExternalSecret as it is now; undefined = there is none. @throws KubeError */
+export async function findExternalSecret(
   namespace: string,
   name: string,
   { kube, signal }: ProvisionDeps,

@@ -169,6 +169,7 @@ export class Product {
   readonly #webhooks: Program[] = [];
   #phase: Phase = 'mutating';
   #poller: Program | undefined;
+  readonly #replicas: Program[] = [];
 
   constructor(spec: {
     readonly cluster: Cluster;
@@ -264,27 +265,41 @@ export class Product {
   }
 
   async startPoller(args: readonly string[] = this.#options.pollerArgs ?? []): Promise<Program> {
+    this.#poller = await this.#newPoller(args, this.installation.kubeconfigs.poller);
+    await this.#poller.start();
+    return this.#poller;
+  }
+
+  /** Starts a poller beside the first. @param kubeconfig path of the one to use, if not the installation's */
+  async addPoller(
+    args: readonly string[] = this.#options.pollerArgs ?? [],
+    kubeconfig: string = this.installation.kubeconfigs.poller,
+  ): Promise<Program> {
+    const replica = await this.#newPoller(args, kubeconfig);
+    this.#replicas.push(replica);
+    await replica.start();
+    return replica;
+  }
+
+  async #newPoller(args: readonly string[], kubeconfig: string): Promise<Program> {
     const metricsPort = await freePort();
-    this.#poller = new Program({
+    return new Program({
       name: 'poller',
       env: this.#options.env,
       metricsPort,
       args: [
         programFile('poller'),
-        ...this.#commonArgs(this.installation.kubeconfigs.poller, metricsPort),
+        ...this.#commonArgs(kubeconfig, metricsPort),
         '--sweep-after',
         '40s',
         ...args,
       ],
     });
-    await this.#poller.start();
-    return this.#poller;
   }
 
   async stop(): Promise<void> {
-    await Promise.all(
-      [...this.#webhooks, ...(this.#poller === undefined ? [] : [this.#poller])].map((p) => p.stop()),
-    );
+    const pollers = [this.#poller, ...this.#replicas].filter((one) => one !== undefined);
+    await Promise.all([...this.#webhooks, ...pollers].map((p) => p.stop()));
     await this.#balancer?.stop();
   }
 
