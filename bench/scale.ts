@@ -15,6 +15,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { startControlPlane } from '../test/harness/control-plane.ts';
 import { eventually } from '../test/harness/eventually.ts';
+import { httpRequest } from '../test/harness/http.ts';
 import { scrape, sumSamples } from '../test/harness/metrics.ts';
 import { startOpenBao } from '../test/harness/openbao.ts';
 import { freePort } from '../test/harness/ports.ts';
@@ -100,11 +101,16 @@ class Measured {
   }
 }
 
+interface Page {
+  readonly metadata: { readonly continue?: string };
+  readonly items: readonly { readonly metadata: { readonly namespace: string; readonly name: string } }[];
+}
+
 interface Ground {
   readonly kubeconfig: string;
   readonly namespace: string;
-  /** One page of ExternalSecrets as text. */
-  page(token: string | undefined): Promise<string>;
+  /** One page of ExternalSecrets. */
+  page(token: string | undefined): Promise<Page>;
   stop(): Promise<void>;
 }
 
@@ -122,7 +128,11 @@ async function generated(shape: Shape): Promise<Ground> {
     namespace: 'external-secrets-system',
     page: async (token) => {
       const query = `limit=500${token === undefined ? '' : `&continue=${token}`}`;
-      return await (await fetch(`${url}/apis/external-secrets.io/v1/externalsecrets?${query}`)).text();
+      const { body } = await httpRequest<Page>(
+        'GET',
+        `${url}/apis/external-secrets.io/v1/externalsecrets?${query}`,
+      );
+      return body;
     },
     stop: () => cluster.stop(),
   };
@@ -161,7 +171,7 @@ async function real(shape: Shape): Promise<Ground> {
     const { name, namespace } = object.metadata;
     const values = Array.from({ length: shape.keys }, (_, key) => [
       `k${key + 1}`,
-      `${name} ${key} ${'x'.repeat(40)}`,
+      `${String(name)} ${key} ${'x'.repeat(40)}`,
     ]);
     await bao.write(`bench/${String(name)}`, Object.fromEntries(values));
     await must(
@@ -176,7 +186,7 @@ async function real(shape: Shape): Promise<Ground> {
     page: async (token) => {
       const query = `limit=500${token === undefined ? '' : `&continue=${token}`}`;
       const path = `/apis/external-secrets.io/v1/externalsecrets?${query}`;
-      return JSON.stringify((await cp.request('GET', path)).body);
+      return (await cp.request<Page>('GET', path)).body;
     },
     stop: async () => {
       await product.stop();
@@ -192,10 +202,7 @@ async function naiveHeap(ground: Ground, count: number): Promise<number> {
   const kept = new Map<string, unknown>();
   let token: string | undefined;
   do {
-    const page = JSON.parse(await ground.page(token)) as {
-      metadata: { continue?: string };
-      items: { metadata: { namespace: string; name: string } }[];
-    };
+    const page = await ground.page(token);
     for (const object of page.items) kept.set(`${object.metadata.namespace}/${object.metadata.name}`, object);
     token = page.metadata.continue;
   } while (token !== undefined && token !== '');

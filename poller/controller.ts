@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../api/clock.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
-import type { Interest } from '../kube/reflector.ts';
+import type { Interest } from '../kube/known-objects.ts';
 import { specHash } from '../sync/marker.ts';
 import { targetName } from '../sync/plan.ts';
 import { currentVersion } from '../sync/status.ts';

@@ -20,7 +20,7 @@ export function orAbort<T>(promise: Promise<T>, signal: AbortSignal, what: strin
 export interface TimeLimit {
   readonly signal: AbortSignal;
   /** The work is done: nothing of the limit is left behind. */
-  end(): void;
+  readonly end: () => void;
 }
 
 /**
