@@ -3,7 +3,13 @@
  * sizes, since a cluster has hundreds of thousands of Secrets of which few matter.
  */
 import { nameHash } from './name-hash.ts';
-import type { Interest } from './reflector.ts';
+
+/** The name of an object that matters, and the version in which it was last known to exist, if it was. */
+export interface Interest {
+  readonly namespace: string;
+  readonly name: string;
+  readonly resourceVersion: string | undefined;
+}
 
 export interface Seen {
   /** The object is known in this version. */

@@ -3,9 +3,10 @@ import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KubeClient, METADATA_ONLY } from './client.ts';
+import type { Interest } from './known-objects.ts';
 import type { KubeLog } from './log.ts';
 import type { KubeObject } from './objects.ts';
-import { type DeletedObject, type Interest, Reflector, type ReflectorOptions } from './reflector.ts';
+import { type DeletedObject, Reflector, type ReflectorOptions } from './reflector.ts';
 import { failure, sendJson, startWireServer, type WireServer } from './testing/wire-server.ts';
 
 const PATH = '/apis/external-secrets.io/v1/externalsecrets';

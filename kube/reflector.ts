@@ -11,7 +11,7 @@ import type { ObjectMeta } from '../api/meta.ts';
 import { Backoff, pause } from './backoff.ts';
 import { type KubeClient, METADATA_ONLY, type Query } from './client.ts';
 import { isGone, KubeError, responseError, toKubeError } from './errors.ts';
-import { KnownHashes, KnownNames, type KnownObjects } from './known-objects.ts';
+import { type Interest, KnownHashes, KnownNames, type KnownObjects } from './known-objects.ts';
 import { LineSplitter } from './lines.ts';
 import type { KubeLog } from './log.ts';
 import type { KubeObject } from './objects.ts';
@@ -22,13 +22,6 @@ export interface DeletedObject {
   readonly name: string;
   /** Undefined where names were not kept, and a list has shown that the object is gone. */
   readonly uid: string | undefined;
-}
-
-/** The name of an object that matters, and the version in which it was last known to exist, if it was. */
-export interface Interest {
-  readonly namespace: string;
-  readonly name: string;
-  readonly resourceVersion: string | undefined;
 }
 
 /**

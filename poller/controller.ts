@@ -5,7 +5,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../api/clock.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
-import type { Interest } from '../kube/reflector.ts';
+import type { Interest } from '../kube/known-objects.ts';
 import { specHash } from '../sync/marker.ts';
 import { generates, targetName } from '../sync/plan.ts';
 import { currentVersion, readyCondition } from '../sync/status.ts';

@@ -8,7 +8,7 @@ export const keyOf = (namespace: string | undefined, name: string | undefined): 
   [namespace ?? '', name ?? ''].join('/');
 
 /** Keys of the stores an object names. */
-export function storesOf(es: ExternalSecret): string[] {
+function storesOf(es: ExternalSecret): string[] {
   return storeReferences(es.spec).map(({ kind, name }) => storeKey(kind, es.metadata.namespace, name));
 }
 

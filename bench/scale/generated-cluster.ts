@@ -19,7 +19,7 @@ interface KubeJson extends Json {
   readonly metadata: Json;
 }
 
-export const STORE = 'vault';
+const STORE = 'vault';
 const GROUP = '/apis/external-secrets.io/v1';
 const BOOKMARK_MS = 20_000;
 const TIME = '2026-11-22T06:00:00Z';
