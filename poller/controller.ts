@@ -98,6 +98,10 @@ export class Controller {
     this.#queue = new WorkQueue({
       clock: this.#clock,
       workers: options.workers,
+      groupOf: (key) => {
+        const es = this.#entries.get(key)?.es;
+        return es === undefined ? undefined : storesOf(es)[0];
+      },
       // Adoptions follow a burst of creates at a pace that leaves the API server to those who create.
       limits: { [URGENCY.check]: 8, [URGENCY.adopt]: 2 },
       work: (key, due, urgency) => this.#work(key, due, urgency),

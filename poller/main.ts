@@ -44,7 +44,10 @@ const FLAGS = {
     help: 'How long others wait for a silent leader; whole seconds.',
     default: '15s',
   },
-  workers: { help: 'How many ExternalSecrets are synced at a time.', default: '32' },
+  workers: {
+    help: 'How many ExternalSecrets are synced at a time; those of one store have at most half of that.',
+    default: '64',
+  },
   'cluster-external-secrets': {
     help: 'Whether ClusterExternalSecrets are carried out: true or false.',
     default: 'true',
