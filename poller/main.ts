@@ -7,10 +7,11 @@ import { EsaError } from '../api/errors.ts';
 import { KubeClient } from '../kube/client.ts';
 import { loadClusterConfig } from '../kube/config.ts';
 import { LeaderElector } from '../kube/lease.ts';
+import { storeLimitFlags } from '../policy/store-limits.ts';
 import { takeAwsEnvironment } from '../providers/aws/environment.ts';
 import { configureOutbound } from '../providers/http.ts';
 import { scrubVaultEnvironment } from '../providers/vault/client.ts';
-import { COMMON_FLAGS, storeLimitFlags } from '../runtime/flags.ts';
+import { COMMON_FLAGS } from '../runtime/flags.ts';
 import { serveOperational } from '../runtime/http.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import {

@@ -120,9 +120,9 @@ async function ask(store: ResolvedStore, source: StoreSource, context: FetchCont
     const wait = timeLimit(context.waitTimeoutMs);
     const timed = (connection: Connection): Promise<T> => {
       const limit = timeLimit(ms);
-      return use(connection, limit.signal).finally(limit.end);
+      return use(connection, limit.signal).finally(() => limit.end());
     };
-    return context.withConnection(store, wait.signal, timed, urgent).finally(wait.end);
+    return context.withConnection(store, wait.signal, timed, urgent).finally(() => wait.end());
   };
   if (source.kind === 'find')
     return run((connection, limit) => connection.find(source.request, limit), findTimeoutMs);

@@ -13,6 +13,7 @@ import {
   externalSecret,
   namespace,
   passwordOf,
+  prepare,
   requestsTo,
   secretStore,
   tokenSecret,
@@ -86,7 +87,13 @@ describe('the rate of a store', () => {
       name: 'vault',
     });
 
+  /** Of another store, which has no limit. */
+  const free = 'free-0';
+
   before(async () => {
+    await prepare(cluster, bed.openBao, 'limits-free');
+    await bed.openBao.write(free, { password: 'hunter2' });
+    await cluster.create(externalSecret('limits-free', 'app', passwordOf(free)));
     await cluster.create(secretStore(NAMESPACE, 'vault', { provider: vaultProvider(bed.openBao.address) }));
     await createAll('rate', { name: 'vault' });
   });
@@ -102,6 +109,10 @@ describe('the rate of a store', () => {
       what: 'three turns',
     });
     const reads = readsSince('rate', since);
+    // The others notice nothing of it.
+    const seconds = ((reads.at(-1)?.at ?? since) - since) / 1_000;
+    const others = readsSince('free', since).length;
+    assert.ok(others >= seconds / 2, `${others} refreshes of another store in ${seconds} s`);
     // One more for what the network does to the distances.
     assert.ok(peak(reads.map(({ at }) => at)) <= RATE + 1, `${peak(reads.map(({ at }) => at))} in a second`);
     const byKey = Map.groupBy(reads, ({ key }) => key);
