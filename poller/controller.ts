@@ -374,7 +374,11 @@ export class Controller {
       if (isNamespaceTerminating(error.cause)) return;
       entry.failures += 1;
       // That a store is left alone for a moment is no news for who knows that it fails: the status keeps the cause.
-      const known = error.code === 'STORE_UNAVAILABLE' && readyCondition(es.status)?.status === 'False';
+      // Nor is it that others were first; the object is late, and has not failed.
+      const before = readyCondition(es.status)?.status;
+      const known =
+        (error.code === 'STORE_UNAVAILABLE' && before === 'False') ||
+        (error.code === 'STORE_BUSY' && before !== undefined);
       if (known) this.#reporter.failedAgain(es);
       else this.#reporter.failed(es, error, entry.failures === 1);
       if (entry.failures === 1 && CREDENTIALS_REFUSED.has(error.code)) {

@@ -124,6 +124,7 @@ describe('the rate of a store', () => {
       // An interval, a turn, and a moment for a busy machine.
       assert.ok(Math.max(...gaps) <= turn + 4_000, `${key}: ${Math.max(...gaps)} ms without a read`);
     }
+    assert.equal((await cluster.ready('SecretStore', NAMESPACE, 'vault'))?.status, 'True');
     for (const name of names('rate')) {
       assert.equal((await cluster.ready('ExternalSecret', NAMESPACE, name))?.status, 'True');
     }
