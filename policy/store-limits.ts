@@ -3,6 +3,7 @@
  * Admission and the engine read them here alike.
  */
 import { parseGoDuration } from '../api/duration.ts';
+import { EsaError } from '../api/errors.ts';
 import {
   ANNOTATION_BATCH_READS,
   ANNOTATION_BREAKER_COOL_DOWN,
@@ -65,7 +66,7 @@ const whole =
 const COOL_DOWN_MS = { min: 100, max: 5 * 60_000 } as const;
 
 /** By the annotation without its prefix; the flag is the same name behind `--store-`. */
-export const STORE_SETTINGS = {
+const STORE_SETTINGS = {
   'max-in-flight': {
     rule: 'store-max-in-flight',
     form: 'a whole number from 1 to 32',
@@ -131,4 +132,27 @@ export function storeLimits(
     else limits = { ...limits, ...set };
   }
   return { limits, problems };
+}
+
+const LIMIT_FLAGS = [
+  'max-in-flight',
+  'rate-limit',
+  'rate-burst',
+  'breaker-failures',
+  'breaker-cool-down',
+] as const satisfies readonly (keyof typeof STORE_SETTINGS)[];
+
+/** What the flags of a program say of stores that say nothing else. @throws EsaError CONFIGURATION */
+export function storeLimitFlags(
+  flags: Readonly<Record<`store-${(typeof LIMIT_FLAGS)[number]}`, string>>,
+): StoreLimits {
+  let limits = DEFAULT_STORE_LIMITS;
+  for (const name of LIMIT_FLAGS) {
+    const text = flags[`store-${name}`];
+    const { form, read } = STORE_SETTINGS[name];
+    const set = read(text);
+    if (set === undefined) throw new EsaError('CONFIGURATION', `--store-${name}: "${text}" is not ${form}`);
+    limits = { ...limits, ...set };
+  }
+  return limits;
 }

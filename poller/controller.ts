@@ -48,6 +48,7 @@ export class Controller {
     this.#queue = new WorkQueue({
       clock: this.#clock,
       workers: options.workers,
+      groupOf: (key) => this.#objects.get(key)?.stores[0],
       // Adoptions follow a burst of creates at a pace that leaves the API server to those who create.
       limits: { [URGENCY.check]: 8, [URGENCY.adopt]: 2 },
       work: (key, due, urgency) => this.#turns.work(key, due, urgency),

@@ -7,10 +7,11 @@ import { EsaError } from '../api/errors.ts';
 import { KubeClient } from '../kube/client.ts';
 import { loadClusterConfig } from '../kube/config.ts';
 import { LeaderElector } from '../kube/lease.ts';
+import { storeLimitFlags } from '../policy/store-limits.ts';
 import { takeAwsEnvironment } from '../providers/aws/environment.ts';
 import { configureOutbound } from '../providers/http.ts';
 import { scrubVaultEnvironment } from '../providers/vault/client.ts';
-import { COMMON_FLAGS, storeLimitFlags } from '../runtime/flags.ts';
+import { COMMON_FLAGS } from '../runtime/flags.ts';
 import { stalledLoop, timerLoop } from '../runtime/health.ts';
 import { serveOperational } from '../runtime/http.ts';
 import { createLog, type Log } from '../runtime/log.ts';
@@ -57,7 +58,10 @@ const FLAGS = {
     help: 'Whether all replicas share the objects, instead of one having them all: true or false.',
     default: 'false',
   },
-  workers: { help: 'How many ExternalSecrets are synced at a time.', default: '32' },
+  workers: {
+    help: 'How many ExternalSecrets are synced at a time; those of one store have at most half of that.',
+    default: '64',
+  },
   'object-metrics': {
     help: 'Whether /metrics has series for each ExternalSecret: on, off, or auto (up to 20,000 of them).',
     default: 'auto',

@@ -166,3 +166,71 @@ test('a timer that does not fire is a stall once the moment has passed', async (
   assert.deepEqual([queue.stalledMs, queue.oldestMs], [185_000, 185_000]);
   await queue.stop();
 });
+
+/** A queue whose work ends when it is told to; the group of a key is its first letter. */
+function byGroup(workers: number) {
+  const log: string[] = [];
+  const ends = new Map<string, () => void>();
+  const queue = new WorkQueue({
+    clock: systemClock,
+    workers,
+    groupOf: ([letter]) => letter,
+    work: (key) => {
+      log.push(key);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      ends.set(key, resolve);
+      return promise;
+    },
+  });
+  const end = async (key: string): Promise<void> => {
+    ends.get(key)?.();
+    ends.delete(key);
+    await sleep(1);
+  };
+  return { log, queue, end, inside: () => [...ends.keys()] };
+}
+
+test('a store that is slow, or may be asked seldom, never takes the workers from the others', async () => {
+  const { log, queue, end, inside } = byGroup(8);
+  const at = now();
+  for (let i = 0; i < 20; i += 1) queue.add(`slow-${i}`, at - 100 + i, URGENCY.refresh);
+  await sleep(20);
+  assert.equal(inside().length, 4);
+  assert.equal(queue.depth, 20);
+  // Came last, and waits for nobody.
+  queue.add('other', now(), URGENCY.refresh);
+  await sleep(20);
+  assert.ok(log.includes('other'));
+  await end('other');
+  // In the order in which they were due, but those somebody waits for.
+  queue.add('slow-18', now(), URGENCY.now);
+  await sleep(20);
+  await end('slow-0');
+  await end('slow-1');
+  assert.deepEqual(log.slice(-2), ['slow-18', 'slow-4']);
+  queue.remove('slow-5');
+  await end('slow-18');
+  assert.equal(log.at(-1), 'slow-6');
+  while (inside().length > 0) await end(inside()[0] ?? '');
+  assert.equal(log.length, 20);
+  assert.equal(new Set(log).size, 20);
+  assert.equal(queue.depth, 0);
+  await queue.stop();
+});
+
+test('however many stores are slow, the next free worker is for one that has none', async () => {
+  const { log, queue, end, inside } = byGroup(8);
+  for (const letter of 'abcdef') {
+    for (let i = 0; i < 10; i += 1) queue.add(`${letter}${i}`, now(), URGENCY.refresh);
+    await sleep(10);
+  }
+  assert.deepEqual(inside(), ['a0', 'a1', 'a2', 'a3', 'b0', 'b1', 'c0', 'd0']);
+  await end('a0');
+  assert.equal(log.at(-1), 'e0');
+  await end('a1');
+  assert.equal(log.at(-1), 'f0');
+  queue.add('z', now(), URGENCY.refresh);
+  await sleep(20);
+  await end('b0');
+  assert.equal(log.at(-1), 'z');
+});

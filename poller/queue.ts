@@ -19,12 +19,27 @@ interface Ticket extends Deadline {
   readonly sequence: number;
 }
 
+const inOrder = (a: Ticket, b: Ticket): number => a.due - b.due || a.sequence - b.sequence;
+
+/** Those of one urgency that are due. */
+interface Lane {
+  readonly tickets: TinyQueue<Ticket>;
+  running: number;
+  /** Tickets of groups that have enough workers, in the order in which they came up. */
+  readonly parked: Map<string, Ticket[]>;
+}
+
 export interface WorkQueueOptions {
   readonly clock: Clock;
   /** How many keys are worked on at a time. */
   readonly workers: number;
   /** How many of one urgency run at a time, where that is less. */
   readonly limits?: Partial<Record<Urgency, number>>;
+  /**
+   * What the work for a key has to wait for (its store). One group never takes all workers: it may have as many as it
+   * leaves free, so that however slow it is, there are some for the others.
+   */
+  readonly groupOf?: (key: string) => string | undefined;
   /** Does the work for one key. `due` is when it was (monotonic milliseconds). It must not throw. */
   readonly work: (key: string, due: number, urgency: Urgency) => Promise<void>;
 }
@@ -39,11 +54,15 @@ export class WorkQueue {
   /** Waiting for a worker. Tickets that were replaced stay inside and are skipped when they come up. */
   readonly #ready = Object.values(URGENCY).map((urgency) => ({
     urgency,
-    tickets: new TinyQueue<Ticket>([], (a, b) => a.due - b.due || a.sequence - b.sequence),
+    tickets: new TinyQueue<Ticket>([], inOrder),
     running: 0,
+    parked: new Map<string, Ticket[]>(),
   }));
   readonly #valid = new Map<string, Ticket>();
   readonly #running = new Map<string, Promise<void>>();
+  /** Workers of each group. */
+  readonly #groups = new Map<string, number>();
+  #parked = 0;
   /** When the work on each of those began, the oldest first. */
   readonly #began = new Map<string, number>();
   /** When work last began or ended. */
@@ -59,7 +78,7 @@ export class WorkQueue {
 
   /** Number of keys that are due and wait for a worker, or run. */
   get depth(): number {
-    return this.#ready.reduce((sum, { tickets }) => sum + tickets.length, this.#running.size);
+    return this.#ready.reduce((sum, { tickets }) => sum + tickets.length, this.#running.size + this.#parked);
   }
 
   /** For how long the key that waits longest has been due, milliseconds; 0 if none waits. */
@@ -111,6 +130,7 @@ export class WorkQueue {
 
   /** Takes all keys out; resolves when what runs has ended. What is put in meanwhile stays. */
   async clear(): Promise<void> {
+    for (const ticket of this.#valid.values()) this.#later.remove(ticket);
     this.#valid.clear();
     await Promise.all(this.#running.values());
   }
@@ -135,7 +155,9 @@ export class WorkQueue {
   /** When the key was due that waits longest; infinitely late if none waits. */
   #oldestDue(): number {
     let oldest = this.#later.peek()?.due ?? Number.POSITIVE_INFINITY;
-    for (const { tickets } of this.#ready) {
+    for (const { tickets, parked } of this.#ready) {
+      for (const list of parked.values())
+        oldest = Math.min(oldest, list.find((ticket) => this.#isValid(ticket))?.due ?? oldest);
       let first = tickets.peek();
       // Those that were replaced tell nothing.
       while (first !== undefined && this.#valid.get(first.key) !== first) {
@@ -175,9 +197,8 @@ export class WorkQueue {
       const limit = this.#options.limits?.[lane.urgency] ?? this.#options.workers;
       const waiting: Ticket[] = [];
       while (lane.running < limit && this.#running.size < this.#options.workers && !this.#stopped) {
-        const ticket = lane.tickets.pop();
+        const ticket = this.#next(lane);
         if (ticket === undefined) break;
-        if (this.#valid.get(ticket.key) !== ticket) continue;
         if (this.#running.has(ticket.key)) waiting.push(ticket);
         else this.#run(ticket, lane);
       }
@@ -185,18 +206,65 @@ export class WorkQueue {
     }
   }
 
-  #run(ticket: Ticket, lane: { running: number }): void {
+  /** The first ticket whose group may have a worker; those before it are parked. */
+  #next({ tickets, parked }: Lane): Ticket | undefined {
+    let first: { readonly group: string; readonly ticket: Ticket } | undefined;
+    for (const [group, list] of parked) {
+      while (list[0] !== undefined && !this.#isValid(list[0])) this.#unpark(parked, group);
+      const [ticket] = list;
+      if (ticket === undefined || !this.#mayRun(group)) continue;
+      if (first === undefined || inOrder(ticket, first.ticket) < 0) first = { group, ticket };
+    }
+    for (let next = tickets.peek(); next !== undefined; next = tickets.peek()) {
+      if (first !== undefined && inOrder(first.ticket, next) < 0) break;
+      tickets.pop();
+      if (!this.#isValid(next)) continue;
+      const group = this.#options.groupOf?.(next.key);
+      if (group === undefined || this.#mayRun(group)) return next;
+      const list = parked.get(group);
+      if (list === undefined) parked.set(group, [next]);
+      else list.push(next);
+      this.#parked += 1;
+    }
+    if (first !== undefined) this.#unpark(parked, first.group);
+    return first?.ticket;
+  }
+
+  #unpark(parked: Lane['parked'], group: string): void {
+    const list = parked.get(group);
+    if (list?.shift() !== undefined) this.#parked -= 1;
+    if (list?.length === 0) parked.delete(group);
+  }
+
+  #isValid(ticket: Ticket): boolean {
+    return this.#valid.get(ticket.key) === ticket;
+  }
+
+  #mayRun(group: string): boolean {
+    return (this.#groups.get(group) ?? 0) < this.#options.workers - this.#running.size;
+  }
+
+  #run(ticket: Ticket, lane: Lane): void {
     this.#valid.delete(ticket.key);
     lane.running += 1;
+    const group = this.#options.groupOf?.(ticket.key);
+    if (group !== undefined) this.#groups.set(group, (this.#groups.get(group) ?? 0) + 1);
     this.#movedAt = this.#options.clock.monotonic();
     this.#began.set(ticket.key, this.#movedAt);
     const running = this.#options.work(ticket.key, ticket.due, ticket.urgency).finally(() => {
       lane.running -= 1;
       this.#running.delete(ticket.key);
       this.#began.delete(ticket.key);
+      if (group !== undefined) this.#leave(group);
       this.#movedAt = this.#options.clock.monotonic();
       this.#dispatch();
     });
     this.#running.set(ticket.key, running);
+  }
+
+  #leave(group: string): void {
+    const rest = (this.#groups.get(group) ?? 1) - 1;
+    if (rest === 0) this.#groups.delete(group);
+    else this.#groups.set(group, rest);
   }
 }

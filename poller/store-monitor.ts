@@ -11,7 +11,7 @@ import type { KubeClient } from '../kube/client.ts';
 import { isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { patchStatus } from '../kube/objects.ts';
-import type { ProviderPorts, StoreDependency } from '../providers/contract.ts';
+import type { Connection, ProviderPorts, StoreDependency } from '../providers/contract.ts';
 import type { Log } from '../runtime/log.ts';
 import { StoreUnavailable } from '../sync/breaker.ts';
 import type { Connections } from '../sync/connections.ts';
@@ -29,6 +29,8 @@ const DEFAULT_INTERVAL_MS = 5 * 60_000;
 const VALIDATE_TIMEOUT_MS = 10_000;
 /** How far the validations are spread that a new leader makes. */
 const LEAD_SPREAD_MS = 60_000;
+/** When a store is looked at again that had no room for it. */
+const BUSY_RETRY_MS = 10_000;
 /** How far the validations are spread that a changed policy brings. */
 const POLICY_SPREAD_MS = 5_000;
 
@@ -235,18 +237,21 @@ export class StoreMonitor {
       if (store.provider.canValidate(store.config, store.context)) {
         this.register(store);
         const signal = AbortSignal.any([stop, AbortSignal.timeout(VALIDATE_TIMEOUT_MS)]);
-        await connections.kept(store, ports, signal, (connection) => {
+        const check = (connection: Connection): Promise<void> => {
           step = 'validate store';
           return connection.validate(signal);
-        });
+        };
+        // Not behind all the refreshes that wait: whether they may go on depends on it.
+        await connections.kept(store, ports, signal, check, true);
       }
     } catch (error) {
       failure = toEsaError(error);
     }
     if (stop.aborted || this.#entries.get(key) !== entry) return;
-    if (failure instanceof StoreUnavailable) {
+    if (failure instanceof StoreUnavailable || failure?.code === 'STORE_BUSY') {
       // It was not asked, so nothing new is known.
-      this.#queue.set(key, clock.monotonic() + failure.retryAfterMs, URGENCY.refresh);
+      const wait = failure instanceof StoreUnavailable ? failure.retryAfterMs : BUSY_RETRY_MS;
+      this.#queue.set(key, clock.monotonic() + wait, URGENCY.refresh);
       throw failure;
     }
     const recovered = entry.error !== undefined && failure === undefined;

@@ -200,7 +200,11 @@ export class Turns {
     tracked.errors += 1;
     tracked.condition = 'False';
     // That a store is left alone for a moment is no news for who knows that it fails: the status keeps the cause.
-    const known = error.code === 'STORE_UNAVAILABLE' && readyCondition(es.status)?.status === 'False';
+    // Nor is it that others were first; the object is late, and has not failed.
+    const before = readyCondition(es.status)?.status;
+    const known =
+      (error.code === 'STORE_UNAVAILABLE' && before === 'False') ||
+      (error.code === 'STORE_BUSY' && before !== undefined);
     if (!known) this.#reporter.failed(es, error, tracked.failures === 1);
     if (tracked.failures === 1 && CREDENTIALS_REFUSED.has(error.code)) {
       for (const store of tracked.stores) this.#options.stores.suspect(store);

@@ -249,7 +249,10 @@ export interface Provider<Config> {
   /** The objects that a connection reads from the cluster, for watches and messages. */
   dependencies(config: Config, store: StoreContext): readonly NamedDependency[];
 
-  /** True if the store can be checked without an ExternalSecret (no reference depends on the caller). */
+  /**
+   * True if the store can be checked without an ExternalSecret: no reference depends on the caller, so its identity
+   * is the same for all of them.
+   */
   canValidate(config: Config, store: StoreContext): boolean;
 
   /** Reads credentials through the ports, logs in unless a session is alive. @throws ProviderError */

@@ -1,6 +1,4 @@
 /** Flags that webhook and poller share. */
-import { EsaError } from '../api/errors.ts';
-import { DEFAULT_STORE_LIMITS, STORE_SETTINGS, type StoreLimits } from '../policy/store-limits.ts';
 import type { Flag } from './program.ts';
 
 export const COMMON_FLAGS = {
@@ -34,26 +32,3 @@ export const COMMON_FLAGS = {
   'store-breaker-cool-down': { help: 'How long it is left alone then, 100ms to 5m.', default: '1s' },
   'log-level': { help: 'debug, info, warn or error.', default: 'info' },
 } as const satisfies Record<string, Flag>;
-
-const LIMIT_FLAGS = [
-  'max-in-flight',
-  'rate-limit',
-  'rate-burst',
-  'breaker-failures',
-  'breaker-cool-down',
-] as const satisfies readonly (keyof typeof STORE_SETTINGS)[];
-
-/** What holds for stores that say nothing else. @throws EsaError CONFIGURATION */
-export function storeLimitFlags(
-  flags: Readonly<Record<`store-${(typeof LIMIT_FLAGS)[number]}`, string>>,
-): StoreLimits {
-  let limits = DEFAULT_STORE_LIMITS;
-  for (const name of LIMIT_FLAGS) {
-    const text = flags[`store-${name}`];
-    const { form, read } = STORE_SETTINGS[name];
-    const set = read(text);
-    if (set === undefined) throw new EsaError('CONFIGURATION', `--store-${name}: "${text}" is not ${form}`);
-    limits = { ...limits, ...set };
-  }
-  return limits;
-}

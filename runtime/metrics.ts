@@ -56,12 +56,12 @@ export function providerMetrics(registry: Registry, stores: () => readonly Store
     }),
     reads: new Counter({
       name: 'esa_reads_total',
-      help: 'Remote objects (and finds) that were asked for, once for each entry of an ExternalSecret.',
+      help: 'Remote objects (and finds) that ExternalSecrets asked for, each once a sync.',
       registers: [registry],
     }),
     deduplicated: new Counter({
       name: 'esa_reads_deduplicated_total',
-      help: 'Those of them that were answered by a request that another one has made.',
+      help: 'Those of them that were answered by a request for another ExternalSecret.',
       registers: [registry],
     }),
     calls: new Counter({

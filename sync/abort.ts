@@ -45,16 +45,3 @@ export function timeLimit(milliseconds: number, outer?: AbortSignal): TimeLimit 
     },
   };
 }
-
-/** Runs `work` with a signal that aborts after so many milliseconds. */
-export async function withTimeLimit<T>(
-  milliseconds: number,
-  work: (limit: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const limit = timeLimit(milliseconds);
-  try {
-    return await work(limit.signal);
-  } finally {
-    limit.end();
-  }
-}

@@ -28,6 +28,7 @@ interface Gated {
   /** What each store of the identity wants, by its uid; the least of it holds. */
   readonly wishes: Map<string, StoreLimits>;
   users: number;
+  usedAt: number;
 }
 
 /** A store that is in use, or fails now, or did a moment ago. */
@@ -153,8 +154,8 @@ export class Connections {
     const oldest = this.#options.clock.monotonic() - FORGET_MS;
     for (const [key, { users, usedAt }] of this.#guards)
       if (users === 0 && usedAt < oldest) this.#guards.delete(key);
-    for (const [identity, { gate, users }] of this.#gates)
-      if (users === 0 && gate.idle) this.#gates.delete(identity);
+    for (const [identity, { gate, users, usedAt }] of this.#gates)
+      if (users === 0 && (gate.idle || usedAt < oldest)) this.#gates.delete(identity);
     return [...this.#guards.values()].map(({ breaker, waiting, store: { context } }) => ({
       kind: context.kind,
       namespace: context.namespace,
@@ -224,8 +225,10 @@ export class Connections {
       this.#options.onCall?.(store.provider.name, undefined);
       return result;
     } catch (thrown) {
-      if (asked) this.#options.onCall?.(store.provider.name, thrown as EsaError);
-      else if (!(thrown instanceof StoreUnavailable) && signal.aborted) throw busy(label);
+      // Who waited in vain for a moment that its rate allows has not asked, either.
+      const waited = thrown instanceof EsaError && thrown.code === 'STORE_BUSY';
+      if (asked && !waited) this.#options.onCall?.(store.provider.name, thrown as EsaError);
+      else if (!asked && !(thrown instanceof StoreUnavailable) && signal.aborted) throw busy(label);
       throw thrown;
     } finally {
       if (!asked) guarded.waiting -= 1;
@@ -240,9 +243,10 @@ export class Connections {
     let gated = this.#gates.get(store.identity);
     // Nothing is lost with one that is idle, but what stores wanted that are gone.
     if (gated === undefined || (gated.users === 0 && gated.gate.idle)) {
-      gated = { gate: new StoreGate(this.#options.clock, limits), wishes: new Map(), users: 0 };
+      gated = { gate: new StoreGate(this.#options.clock, limits), wishes: new Map(), users: 0, usedAt: 0 };
       this.#gates.set(store.identity, gated);
     }
+    gated.usedAt = this.#options.clock.monotonic();
     const { gate, wishes } = gated;
     if (wishes.get(store.context.uid) !== limits) {
       wishes.set(store.context.uid, limits);

@@ -8,7 +8,7 @@ import {
   ProviderError,
   type RemoteObject,
 } from '../providers/contract.ts';
-import { orAbort, withTimeLimit } from './abort.ts';
+import { orAbort, timeLimit } from './abort.ts';
 import type { Source } from './audit.ts';
 import type { BatchReads, RunRead } from './batch-reads.ts';
 import { SyncError } from './errors.ts';
@@ -116,15 +116,17 @@ function readShared(
 /** With time limits of its own, not the caller's: others may be waiting for the same answer. */
 async function ask(store: ResolvedStore, source: StoreSource, context: FetchContext): Promise<Answer> {
   const { batches, readTimeoutMs, findTimeoutMs, urgent } = context;
-  const run = <T>(use: (connection: Connection, limit: AbortSignal) => Promise<T>, ms: number): Promise<T> =>
-    withTimeLimit(context.waitTimeoutMs, (wait) =>
-      context.withConnection(
-        store,
-        wait,
-        (connection) => withTimeLimit(ms, (limit) => use(connection, limit)),
-        urgent,
-      ),
-    );
+  const run = <T>(
+    use: (connection: Connection, limit: AbortSignal) => Promise<T>,
+    ms: number,
+  ): Promise<T> => {
+    const wait = timeLimit(context.waitTimeoutMs);
+    const timed = (connection: Connection): Promise<T> => {
+      const limit = timeLimit(ms);
+      return use(connection, limit.signal).finally(() => limit.end());
+    };
+    return context.withConnection(store, wait.signal, timed, urgent).finally(() => wait.end());
+  };
   if (source.kind === 'find')
     return run((connection, limit) => connection.find(source.request, limit), findTimeoutMs);
   const { remote } = source;

@@ -71,3 +71,19 @@ test('a failed read reaches all who share it and is not kept', async () => {
   s.pending[1]?.resolve('v');
   assert.equal(await again, 'v');
 });
+
+test('each question is counted: as one that begins a read, or as one that another has begun', async () => {
+  let time = 0;
+  const seen: boolean[] = [];
+  const clock = { now: () => time, monotonic: () => time };
+  const reads = new FreshReads<number>({ clock, keepMs: 0, onRead: (shared) => seen.push(shared) });
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const first = reads.get('k', 0, () => promise);
+  const same = reads.get('k', 0, () => assert.fail('it was read again'));
+  time = 10;
+  const later = reads.get('k', 10, async () => 2);
+  const too = reads.get('k', 10, async () => 3);
+  resolve(1);
+  assert.deepEqual(await Promise.all([first, same, later, too]), [1, 1, 2, 2]);
+  assert.deepEqual(seen, [false, true, false, true]);
+});

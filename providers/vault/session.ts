@@ -120,6 +120,7 @@ export class VaultSession {
 
   /** Looks the token up, unless that was done a moment ago and nothing was refused since; once for all who ask. */
   async lookUp(ask: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
     if (this.#clock.monotonic() < this.#lookedUpUntil) return;
     await this.#lookup.run(async (shared) => {
       const before = this.#clock.monotonic();

@@ -222,7 +222,9 @@ describe('aws on a stand-in', () => {
       assert.equal(all.length, keys.length);
       for (const [index, key] of keys.entries()) {
         const one = all[index];
-        const alone = await connection.read({ key }, soon()).catch((error: ProviderError) => error);
+        const alone = await connection
+          .read({ key }, soon())
+          .catch((error: unknown) => error as ProviderError);
         if (alone instanceof Error) {
           // What the answer is silent about is read alone.
           const { code, message } = (one ?? alone) as ProviderError;

@@ -13,6 +13,7 @@ import {
   externalSecret,
   namespace,
   passwordOf,
+  prepare,
   requestsTo,
   secretStore,
   tokenSecret,
@@ -69,6 +70,16 @@ function peak(moments: readonly number[]): number {
   );
 }
 
+/**
+ * All in all there are no more than the rate allows. Within one second there may be more of them at the server, where a
+ * busy machine lets it, or the network, lag behind and catch up.
+ */
+function assertPaced(moments: readonly number[], rate: number): void {
+  const seconds = ((moments.at(-1) ?? 0) - (moments[0] ?? 0)) / 1_000;
+  assert.ok(moments.length <= rate * (seconds + 0.5) + 1, `${moments.length} in ${seconds} s`);
+  assert.ok(peak(moments) <= rate * 1.5, `${peak(moments)} in a second`);
+}
+
 const limits = (annotations: Readonly<Record<string, string | null>>): object => ({
   metadata: {
     annotations: Object.fromEntries(
@@ -86,7 +97,13 @@ describe('the rate of a store', () => {
       name: 'vault',
     });
 
+  /** Of another store, which has no limit. */
+  const free = 'free-0';
+
   before(async () => {
+    await prepare(cluster, bed.openBao, 'limits-free');
+    await bed.openBao.write(free, { password: 'hunter2' });
+    await cluster.create(externalSecret('limits-free', 'app', passwordOf(free)));
     await cluster.create(secretStore(NAMESPACE, 'vault', { provider: vaultProvider(bed.openBao.address) }));
     await createAll('rate', { name: 'vault' });
   });
@@ -102,8 +119,14 @@ describe('the rate of a store', () => {
       what: 'three turns',
     });
     const reads = readsSince('rate', since);
-    // One more for what the network does to the distances.
-    assert.ok(peak(reads.map(({ at }) => at)) <= RATE + 1, `${peak(reads.map(({ at }) => at))} in a second`);
+    // The others notice nothing of it.
+    const seconds = ((reads.at(-1)?.at ?? since) - since) / 1_000;
+    const others = readsSince('free', since).length;
+    assert.ok(others >= seconds / 2, `${others} refreshes of another store in ${seconds} s`);
+    assertPaced(
+      reads.map(({ at }) => at),
+      RATE,
+    );
     const byKey = Map.groupBy(reads, ({ key }) => key);
     assert.equal(byKey.size, OBJECTS);
     const last = reads.at(-1)?.at ?? 0;
@@ -113,6 +136,7 @@ describe('the rate of a store', () => {
       // An interval, a turn, and a moment for a busy machine.
       assert.ok(Math.max(...gaps) <= turn + 4_000, `${key}: ${Math.max(...gaps)} ms without a read`);
     }
+    assert.equal((await cluster.ready('SecretStore', NAMESPACE, 'vault'))?.status, 'True');
     for (const name of names('rate')) {
       assert.equal((await cluster.ready('ExternalSecret', NAMESPACE, name))?.status, 'True');
     }
@@ -177,7 +201,7 @@ test('S65 503 with Retry-After: nobody asks meanwhile, then by the limit, and no
   });
   const after = calls.filter(({ refused }) => !refused).map(({ at }) => at);
   assert.ok((after[0] ?? 0) - (calls[0]?.at ?? 0) >= 3_900, 'the pause was kept');
-  assert.ok(peak(after) <= RATE + 1, `${peak(after)} in a second after the pause`);
+  assertPaced(after, RATE);
   for (const name of names('pause')) await cluster.synced(NAMESPACE, name, PATIENCE_MS);
   await removeAll('pause');
 });
