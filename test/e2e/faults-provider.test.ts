@@ -197,11 +197,7 @@ const FAULTS: readonly (readonly [name: string, fault: Fault | 'refuse', why: Re
     /closed before|was closed|other side/,
   ],
   ['has-no-data', json(200, { data: null }), /not what Vault says/],
-  [
-    'has-null-data',
-    json(200, { data: { data: null, metadata: { version: 1 } } }),
-    /not what Vault says/,
-  ],
+  ['has-null-data', json(200, { data: { data: null, metadata: { version: 1 } } }), /not what Vault says/],
   ['is-empty', { kind: 'answer', status: 204, body: '' }, /not what Vault says/],
 ];
 
