@@ -34,6 +34,7 @@ export class PolicyWatch {
   readonly #options: PolicyWatchOptions;
   readonly #book: PolicyBook;
   readonly #labels = new Map<string, Labels>();
+  readonly #terminating = new Set<string>();
   readonly #policies: Reflector<ClusterSecretPolicy>;
   readonly #namespaces: Reflector<KubeObject>;
 
@@ -60,11 +61,14 @@ export class PolicyWatch {
       handlers: {
         onUpsert: ({ metadata }) => {
           const { name = '', labels = {} } = metadata;
+          if (metadata.deletionTimestamp !== undefined) this.#terminating.add(name);
+          else this.#terminating.delete(name);
           this.#relabelled(name, labels);
           options.onNamespace?.(name, metadata);
         },
         onDelete: ({ name }) => {
           this.#labels.delete(name);
+          this.#terminating.delete(name);
           options.onNamespace?.(name, undefined);
         },
       },
@@ -85,6 +89,11 @@ export class PolicyWatch {
   /** For how long the policies could not be followed, milliseconds. */
   get brokenMs(): number {
     return this.#policies.brokenMs;
+  }
+
+  /** True if the namespace was seen to be on its way out: what goes from it is not missed. */
+  isTerminating(namespace: string): boolean {
+    return this.#terminating.has(namespace);
   }
 
   readonly gate: PolicyGate = (namespace, signal) =>

@@ -215,7 +215,7 @@ export class Poller {
         onUpsert: (object) => fleet.upsert(object),
         onDelete: (gone) => fleet.delete(gone.name),
       });
-    const secrets = this.#secretReflector(controller, stores, sweeper);
+    const secrets = this.#secretReflector(controller, stores, sweeper, policies);
     const reflectors = [...storeReflectors, objects, secrets];
     // A reflector that is stopped says that it is not synced: nothing below waits for one that never will be.
     const followers = [...reflectors, policies, fleetReflector].filter((one) => one !== undefined);
@@ -281,7 +281,12 @@ export class Poller {
   }
 
   /** Metadata of all Secrets; what no ExternalSecret, no store and no marker names is let go at once. */
-  #secretReflector(controller: Controller, stores: StoreMonitor, sweeper: Sweeper): Reflector<KubeObject> {
+  #secretReflector(
+    controller: Controller,
+    stores: StoreMonitor,
+    sweeper: Sweeper,
+    policies: PolicyWatch,
+  ): Reflector<KubeObject> {
     const { kube, log } = this.#options;
     let listed = false;
     return new Reflector<KubeObject>({
@@ -304,7 +309,7 @@ export class Poller {
         },
         onDelete: ({ namespace = '', name }) => {
           sweeper.untrack(namespace, name);
-          controller.targetDeleted(namespace, name);
+          if (!policies.isTerminating(namespace)) controller.targetDeleted(namespace, name);
           stores.dependencyChanged({ kind: 'Secret', namespace, name });
         },
         onSynced: () => {

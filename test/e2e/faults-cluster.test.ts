@@ -253,6 +253,22 @@ describe('with a lease that outlasts it', () => {
     assertAlive(pid);
   });
 
+  test('a quota is used up: the condition says so, and the Secret comes when there is room', async () => {
+    await prepare(cluster, bed.openBao, 'quota');
+    const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'q', namespace: 'quota' } };
+    await cluster.create({ ...quota, spec: { hard: { secrets: '1' } } });
+    await eventually(
+      async () => (await cluster.get('ResourceQuota', 'quota', 'q')).status?.used?.['secrets'] === '1',
+      { timeout: 40_000, what: 'the quota counts' },
+    );
+    const { status, warnings } = await cluster.attempt(externalSecret('quota', 'app'));
+    assert.deepEqual([status, warnings.length], [201, 1]);
+    await cluster.failing('quota', 'app', /exceeded quota|quota/, SOON_MS);
+    await cluster.patch('ResourceQuota', 'quota', 'q', { spec: { hard: { secrets: '9' } } });
+    await cluster.synced('quota', 'app', 2 * SOON_MS);
+    await cluster.remove('ExternalSecret', 'quota', 'app');
+  });
+
   test('many objects go at once, with their namespace and by themselves: we ask nothing because of it', {
     ...needsGarbageCollection(),
     timeout: 300_000,
