@@ -70,6 +70,8 @@ interface ListPage<T> {
 
 const PAGE_TIMEOUT_MS = 60_000;
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
+// After an outage changes are seen within the shortest refresh interval in common use.
+const LONGEST_PAUSE_MS = 10_000;
 // A watch that ended so soon without an event was not one; without a pause we would spin.
 const SHORT_WATCH_MS = 1000;
 
@@ -90,7 +92,7 @@ export class Reflector<T extends KubeObject> {
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#backoff = new Backoff(options.backoffMs?.min ?? 500, options.backoffMs?.max ?? 30_000);
+    this.#backoff = new Backoff(options.backoffMs?.min ?? 500, options.backoffMs?.max ?? LONGEST_PAUSE_MS);
   }
 
   /** Resolves true after the first complete list, false if stopped before. */
