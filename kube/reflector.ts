@@ -77,6 +77,8 @@ interface ListPage<T> {
 const CHUNK = 64;
 const PAGE_TIMEOUT_MS = 60_000;
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
+// After an outage changes are seen within the shortest refresh interval in common use.
+const LONGEST_PAUSE_MS = 10_000;
 // A watch that ended so soon without an event was not one; without a pause we would spin.
 const SHORT_WATCH_MS = 1000;
 
@@ -102,7 +104,7 @@ export class Reflector<T extends KubeObject> {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#known = options.interests === undefined ? new KnownNames() : new KnownHashes();
-    this.#backoff = new Backoff(options.backoffMs?.min ?? 500, options.backoffMs?.max ?? 30_000);
+    this.#backoff = new Backoff(options.backoffMs?.min ?? 500, options.backoffMs?.max ?? LONGEST_PAUSE_MS);
   }
 
   /** Resolves true after the first complete list, false if stopped before. */

@@ -34,6 +34,7 @@ export class PolicyWatch {
   readonly #options: PolicyWatchOptions;
   readonly #book: PolicyBook;
   readonly #labels = new Map<string, Labels>();
+  readonly #terminating = new Set<string>();
   readonly #policies: Reflector<ClusterSecretPolicy>;
   readonly #namespaces: Reflector<KubeObject>;
 
@@ -60,11 +61,14 @@ export class PolicyWatch {
       handlers: {
         onUpsert: ({ metadata }) => {
           const { name = '', labels = {} } = metadata;
+          if (metadata.deletionTimestamp !== undefined) this.#terminating.add(name);
+          else this.#terminating.delete(name);
           this.#relabelled(name, labels);
           options.onNamespace?.(name, metadata);
         },
         onDelete: ({ name }) => {
           this.#labels.delete(name);
+          this.#terminating.delete(name);
           options.onNamespace?.(name, undefined);
         },
       },
@@ -90,6 +94,11 @@ export class PolicyWatch {
   /** See Reflector; the longer of the two. */
   get stalledMs(): number {
     return Math.max(this.#policies.stalledMs, this.#namespaces.stalledMs);
+  }
+
+  /** True if the namespace was seen to be on its way out: what goes from it is not missed. */
+  isTerminating(namespace: string): boolean {
+    return this.#terminating.has(namespace);
   }
 
   readonly gate: PolicyGate = (namespace, signal) =>

@@ -1,13 +1,7 @@
 /** The parts of the poller, connected: what the reflectors see goes to the controller, the stores and the sweeper. */
 import { createSecretKey, randomBytes } from 'node:crypto';
 import type { Clock } from '../api/clock.ts';
-import {
-  ANNOTATION_PENDING,
-  GROUP,
-  HUB_VERSION,
-  STORE_KINDS,
-  type StoreKind,
-} from '../api/external-secrets/names.ts';
+import { GROUP, HUB_VERSION, STORE_KINDS, type StoreKind } from '../api/external-secrets/names.ts';
 import type { ClusterExternalSecret, ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { pause } from '../kube/backoff.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -38,6 +32,7 @@ import { keyOf } from './object-index.ts';
 import type { ObjectMetrics } from './object-series.ts';
 import { PolicyWatch } from './policy-watch.ts';
 import type { ReporterMetrics } from './report.ts';
+import { secretReflector } from './secret-watch.ts';
 import { type Change, SourceWatches } from './source-watches.ts';
 import { StoreMonitor } from './store-monitor.ts';
 import { Sweeper } from './sweeper.ts';
@@ -327,7 +322,17 @@ export class Poller {
         onUpsert: (object) => fleet.upsert(object),
         onDelete: (gone) => fleet.delete(gone.name),
       });
-    const secrets = this.#secretReflector(controller, stores, sweeper, dependents, sourceChanged);
+    const secrets = secretReflector({
+      kube,
+      log,
+      relistMs: RELIST_MS,
+      controller,
+      stores,
+      sweeper,
+      policies,
+      dependents,
+      sourceChanged,
+    });
     const reflectors = [...storeReflectors, objects, secrets];
     // A reflector that is stopped says that it is not synced: nothing below waits for one that never will be.
     const followers = [...reflectors, policies, fleetReflector, watches].filter((one) => one !== undefined);
@@ -422,56 +427,6 @@ export class Poller {
     return this.#reflector<StoreObject>(kind === 'SecretStore' ? 'secretstores' : 'clustersecretstores', {
       onUpsert: (object) => stores.upsert(object),
       onDelete: (gone) => stores.delete(kind, gone.namespace, gone.name),
-    });
-  }
-
-  /** Metadata of all Secrets; what no ExternalSecret, no store and no marker names is let go at once. */
-  #secretReflector(
-    controller: Controller,
-    stores: StoreMonitor,
-    sweeper: Sweeper,
-    dependents: Dependents,
-    sourceChanged: (source: Source, how: Change) => void,
-  ): Reflector<KubeObject> {
-    const { kube, log } = this.#options;
-    let listed = false;
-    return new Reflector<KubeObject>({
-      kube,
-      log,
-      path: '/api/v1/secrets',
-      metadataOnly: true,
-      relistMs: RELIST_MS,
-      interests: function* () {
-        yield* controller.targets();
-        for (const { namespace, name } of sweeper.pending())
-          yield { namespace, name, resourceVersion: undefined };
-        for (const { kind, namespace, name } of stores.dependencies())
-          if (kind === 'Secret') yield { namespace, name, resourceVersion: undefined };
-        for (const { namespace, name } of dependents.secrets())
-          yield { namespace, name, resourceVersion: undefined };
-      },
-      handlers: {
-        onUpsert: ({ metadata }) => {
-          const { namespace = '', name = '', uid = '', resourceVersion = '' } = metadata;
-          const pending = metadata.annotations?.[ANNOTATION_PENDING];
-          if (pending === undefined) sweeper.untrack(namespace, name);
-          else sweeper.track(namespace, name, uid, pending);
-          if (controller.isTarget(namespace, name))
-            controller.targetChanged(namespace, name, resourceVersion);
-          const how = listed ? 'changed' : 'listed';
-          stores.dependencyChanged({ kind: 'Secret', namespace, name }, how);
-          sourceChanged({ kind: 'Secret', namespace, name }, how);
-        },
-        onDelete: ({ namespace = '', name }) => {
-          sweeper.untrack(namespace, name);
-          controller.targetDeleted(namespace, name);
-          stores.dependencyChanged({ kind: 'Secret', namespace, name });
-          sourceChanged({ kind: 'Secret', namespace, name }, 'changed');
-        },
-        onSynced: () => {
-          listed = true;
-        },
-      },
     });
   }
 }

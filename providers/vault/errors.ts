@@ -92,7 +92,7 @@ function classify(asked: Asked, answer: VaultAnswer, words: string): [ProviderEr
     return ['PROVIDER_UNREACHABLE', `the engine is still being set up (400)${words}`];
   }
   if (status === 400 || status === 405) return ['PROVIDER_INVALID_CONFIG', `refused (${status})${words}`];
-  if (status < 300) {
+  if (status === 200 || status === 204) {
     return [
       'PROVIDER_INVALID_RESPONSE',
       `the answer (status ${status}) is not what Vault says there; does server point at Vault?`,

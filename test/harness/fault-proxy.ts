@@ -182,7 +182,10 @@ export async function startFaultProxy(
         server.close(() => done());
         server.closeAllConnections();
       }),
-    listen: () => new Promise((resolve) => server.listen(port, '127.0.0.1', resolve)),
+    listen: () =>
+      server.listening
+        ? Promise.resolve()
+        : new Promise((resolve) => server.listen(port, '127.0.0.1', resolve)),
     replaceCertificate: (next) => {
       secureServer?.setSecureContext(next);
       server.closeAllConnections();
