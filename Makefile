@@ -75,5 +75,5 @@ else
 	@node test/fuzz/template.ts --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1) --without fromYaml
 endif
 
-bench: setup ## Benchmarks, one JSON line a scenario with its baseline; BENCH=create|hanging|template|pipeline|webhook.
+bench: setup ## Benchmarks, one JSON line a scenario with its baseline; BENCH=create|hanging|template|pipeline|shards|webhook.
 	@node bench/$(or $(BENCH),create).ts

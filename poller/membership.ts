@@ -3,6 +3,11 @@
  * out what poller/shard-view.ts decides.
  */
 import type { Clock } from '../api/clock.ts';
+import {
+  ANNOTATION_SHARD_ROUND,
+  ANNOTATION_SHARD_VIEW,
+  LABEL_SHARD_MEMBER,
+} from '../api/external-secrets/names.ts';
 import { pause } from '../kube/backoff.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isAlreadyExists, isConflict, isNotFound, toKubeError } from '../kube/errors.ts';
@@ -11,11 +16,6 @@ import { resourcePath } from '../kube/path.ts';
 import { Reflector } from '../kube/reflector.ts';
 import type { Log } from '../runtime/log.ts';
 import { type MemberState, ShardView } from './shard-view.ts';
-
-/** On the Leases of members; each is also the name of a label or annotation in docs/annotations.md. */
-const LABEL_MEMBER = 'external-secrets-admission.io/shard-member';
-const ANNOTATION_ROUND = 'external-secrets-admission.io/shard-round';
-const ANNOTATION_VIEW = 'external-secrets-admission.io/shard-view';
 
 /** What shares its work by this. */
 export interface ShardHost {
@@ -46,11 +46,11 @@ export interface MembershipOptions {
  * long is taken for dead. What is between leaves time for a request on its way; what is left after both, for agreeing on who
  * follows and for the first reads, so that all of it takes one lease duration.
  */
-const DEADLINE = 0.6;
-const SILENCE = 0.8;
+const DEADLINE = 0.5;
+const SILENCE = 0.7;
 const LIST_TIMEOUT_MS = 5_000;
 const LEAVE_TIMEOUT_MS = 2_000;
-/** A Lease of who has died is deleted by the leader after so many of its durations. */
+/** The Lease of who has died is deleted by the leader after so many of its durations. */
 const KEEP_DURATIONS = 4;
 /** Shortest time between two looks at the clock. */
 const SHORTEST_WAIT_MS = 20;
@@ -94,7 +94,7 @@ export class Membership {
       kube,
       log,
       path: this.#path(),
-      query: { labelSelector: LABEL_MEMBER },
+      query: { labelSelector: LABEL_SHARD_MEMBER },
       // Members come and go within seconds, and so does the API server's own restart.
       backoffMs: { min: 200, max: leaseDurationMs / 5 },
       handlers: {
@@ -102,10 +102,11 @@ export class Membership {
           this.#seen(lease);
           this.#check();
         },
-        onDelete: ({ name }) => {
+        onDelete: ({ name, uid }) => {
           const id = this.#idOf(name);
-          if (id === identity) this.#taken();
-          else this.#view.gone(id);
+          if (id !== identity) this.#view.gone(id);
+          // Not an earlier one that was made anew since.
+          else if (uid === this.#own?.metadata.uid) this.#taken();
         },
       },
     });
@@ -201,7 +202,7 @@ export class Membership {
   /** Renews the Lease at its times, and at once when there is something to say. */
   async #renew(): Promise<void> {
     const { leaseDurationMs, clock } = this.#options;
-    const everyMs = leaseDurationMs / 5;
+    const everyMs = leaseDurationMs / 6;
     while (!this.#leaving) {
       this.#wake = Promise.withResolvers<void>();
       this.#urgent = false;
@@ -273,7 +274,7 @@ export class Membership {
         'GET',
         this.#path(),
         {
-          query: { labelSelector: LABEL_MEMBER },
+          query: { labelSelector: LABEL_SHARD_MEMBER },
           timeoutMs: LIST_TIMEOUT_MS,
           signal: this.#stop.signal,
           what: 'list the Leases of members',
@@ -358,8 +359,8 @@ export class Membership {
       stamp: JSON.stringify([metadata.uid, spec]),
       silenceMs: ((spec.leaseDurationSeconds ?? 0) * 1000 || this.#options.leaseDurationMs) * SILENCE,
       released: isReleased({ metadata, spec }),
-      round: annotations[ANNOTATION_ROUND] ?? '',
-      view: annotations[ANNOTATION_VIEW] ?? '',
+      round: annotations[ANNOTATION_SHARD_ROUND] ?? '',
+      view: annotations[ANNOTATION_SHARD_VIEW] ?? '',
     };
   }
 
@@ -371,8 +372,12 @@ export class Membership {
     return {
       metadata: {
         ...lease.metadata,
-        labels: { ...lease.metadata.labels, [LABEL_MEMBER]: 'true' },
-        annotations: { ...lease.metadata.annotations, [ANNOTATION_ROUND]: round, [ANNOTATION_VIEW]: view },
+        labels: { ...lease.metadata.labels, [LABEL_SHARD_MEMBER]: 'true' },
+        annotations: {
+          ...lease.metadata.annotations,
+          [ANNOTATION_SHARD_ROUND]: round,
+          [ANNOTATION_SHARD_VIEW]: view,
+        },
       },
       spec: {
         ...lease.spec,

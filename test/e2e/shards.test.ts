@@ -1,6 +1,6 @@
 /**
  * Replicas that share the objects (`--shards`): each object is with one of them, whoever comes, leaves, dies, sleeps or
- * is cut off, and a change at the provider is one write of its Secret. The Lease is short, so the deadlines are.
+ * is cut off, and a change at the provider is one write of its Secret. The Lease is short.
  */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ const NAMES = Array.from({ length: COUNT }, (_, index) => ({
   where: WHERE[index % WHERE.length] ?? '',
   name: `app-${index}`,
 }));
-const SHARDS = ['--shards', 'true', '--lease-duration', '3s', '--sweep-after', '40s'];
+const SHARDS = ['--shards', 'true', '--lease-duration', '5s', '--sweep-after', '40s'];
 const LEASES = '/apis/coordination.k8s.io/v1/namespaces/external-secrets-system/leases';
 /** The machine may be busy with other tests. */
 const PATIENCE = { timeout: 60_000, interval: 200 };
@@ -136,7 +136,7 @@ async function throughProxy(): Promise<string> {
 test('while a poller works that does not share, one that would share has nothing', {
   timeout: 180_000,
 }, async () => {
-  const alone = await bed.product.startPoller(['--lease-duration', '3s']);
+  const alone = await bed.product.startPoller([]);
   await arrived();
   const first = await bed.product.addPoller(SHARDS);
   replicas = [first];
