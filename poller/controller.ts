@@ -330,7 +330,7 @@ export class Controller {
       else if (!this.#waitsForWindow(key, entry)) await this.#sync(key, entry, due, signal);
     } catch (error) {
       // Only what is not the object's own failure comes here: a status that could not be written, say.
-      log.warn({ key, err: error }, 'sync not finished, trying again');
+      if (mine(key)) log.warn({ key, err: error }, 'sync not finished, trying again');
       if (this.#entries.get(key) === entry)
         this.#queue.set(
           key,

@@ -231,3 +231,52 @@ test('cut off from the API server: it stops before the others begin, and what wa
   await arrived();
   assertWrites(since, 2);
 });
+
+test('somebody deletes the Leases of all: each joins anew, and nothing is written twice', {
+  timeout: 180_000,
+}, async () => {
+  const before = await memberLeases();
+  const since = new Date();
+  for (const name of before) await bed.cp.request('DELETE', `${LEASES}/${name}`);
+  await eventually(async () => (await memberLeases()).length === replicas.length, PATIENCE);
+  await change();
+  await shared(replicas);
+  await arrived();
+  assertWrites(since, 1);
+});
+
+test('what one replica does for all is done: stores have their status, a ClusterExternalSecret its objects', {
+  timeout: 180_000,
+}, async () => {
+  for (const where of WHERE) {
+    const store = await cluster.get('SecretStore', where, 'vault');
+    assert.equal(store.status?.conditions?.[0]?.reason, 'Valid', where);
+  }
+  await bed.openBao.write('fleet', { password: 'of all' });
+  const data = [{ secretKey: 'password', remoteRef: { key: 'fleet', property: 'password' } }];
+  await cluster.create({
+    apiVersion: 'external-secrets.io/v1',
+    kind: 'ClusterExternalSecret',
+    metadata: { name: 'fleet' },
+    spec: {
+      namespaces: WHERE,
+      externalSecretSpec: { refreshInterval: '2s', secretStoreRef: { name: 'vault' }, data },
+    },
+  });
+  await eventually(async () => {
+    for (const where of WHERE)
+      assert.equal((await cluster.values(where, 'fleet'))?.['password'], 'of all', where);
+    const ces = await cluster.get('ClusterExternalSecret', undefined, 'fleet');
+    return ces.status?.provisionedNamespaces?.length === WHERE.length;
+  }, PATIENCE);
+  // An object that another replica has is put right, too.
+  for (const where of WHERE)
+    await cluster.patch('ExternalSecret', where, 'fleet', { spec: { refreshInterval: '1h' } });
+  await eventually(async () => {
+    for (const where of WHERE) {
+      const es = await cluster.get('ExternalSecret', where, 'fleet');
+      assert.equal(es.spec.refreshInterval, '2s', where);
+    }
+    return true;
+  }, PATIENCE);
+});
