@@ -5,6 +5,7 @@
  *
  * One JSON line a figure: bench, metric, value, unit, baseline, ratio, n. Reads are counted by a proxy before OpenBao.
  */
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { parseGoDuration } from '../api/duration.ts';
@@ -166,4 +167,8 @@ line('refresh gaps beyond the bound', gaps.filter((gap) => gap > BOUND_MS).lengt
 line('writes of Secrets (baseline: changes)', writes, '', changed, OBJECTS);
 line('Secrets written twice', [...written.values()].filter((count) => count > 1).length, '', 0, OBJECTS);
 line('changes lost', lost.count, '', 0, changed);
+const givenUp = replicas.flatMap(
+  ({ log }) => readFileSync(log, 'utf8').match(/own Lease was not renewed in time/g) ?? [],
+).length;
+line('replicas that gave up everything since they could not renew', givenUp, '', 0, REPLICAS);
 await proxy.stop();

@@ -107,6 +107,8 @@ await runProgram(
     const registry = createRegistry();
     const config = loadClusterConfig({ kubeconfig: flags.kubeconfig });
     const kube = new KubeClient(config);
+    // Renewals must not wait behind syncs for a connection.
+    const leases = new KubeClient(config, { connections: 4 });
     const clusterExternalSecrets =
       carriesOut === 'true'
         ? { kube: new KubeClient(config), metrics: clusterExternalSecretMetrics(registry) }
@@ -139,7 +141,7 @@ await runProgram(
     };
     const membership = shares
       ? new Membership({
-          kube,
+          kube: leases,
           clock: systemClock,
           namespace,
           prefix: LEASE,
@@ -151,7 +153,7 @@ await runProgram(
         })
       : undefined;
     const elector: LeaderElector = new LeaderElector({
-      kube,
+      kube: leases,
       namespace,
       name: LEASE,
       identity,
@@ -214,7 +216,7 @@ await runProgram(
     await shared;
     await Promise.all([membership?.stop(), elector.stop()]);
     await http.close();
-    await Promise.all([kube.close(), clusterExternalSecrets?.kube.close()]);
+    await Promise.all([kube.close(), leases.close(), clusterExternalSecrets?.kube.close()]);
     if (!stop.aborted) throw new EsaError('KUBE_API', 'the lease was lost to another poller');
   },
 );
