@@ -5,11 +5,12 @@
  *
  * One JSON line a figure: bench, metric, value, unit, baseline, ratio, n. Reads are counted by a proxy before OpenBao.
  */
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { parseGoDuration } from '../api/duration.ts';
 import type { SecretObject } from '../kube/objects.ts';
-import { writesOf } from '../test/e2e/support/audit.ts';
+import { requestsOf } from '../test/e2e/support/audit.ts';
 import { Cluster } from '../test/e2e/support/cluster.ts';
 import {
   clusterSecretStore,
@@ -149,9 +150,11 @@ const gaps = [...reads.values()].flatMap((times) => {
   return all.slice(1).map((time, index) => time - (all[index] ?? 0));
 });
 const written = new Map<string, number>();
-for (const one of writesOf(bed, 'poller', since)) {
-  const [, resource, object = ''] = one.split(' ');
-  if (resource === 'secrets') written.set(object, (written.get(object) ?? 0) + 1);
+for (const { verb, objectRef, responseStatus } of requestsOf(bed, 'poller', since)) {
+  const refused = (responseStatus?.code ?? 0) >= 300;
+  if (objectRef?.resource !== 'secrets' || refused || ['get', 'list', 'watch'].includes(verb)) continue;
+  const object = `${objectRef.namespace}/${objectRef.name}`;
+  written.set(object, (written.get(object) ?? 0) + 1);
 }
 const changed = OBJECTS - unchanged.length;
 const writes = [...written.values()].reduce((sum, count) => sum + count, 0);
@@ -164,4 +167,8 @@ line('refresh gaps beyond the bound', gaps.filter((gap) => gap > BOUND_MS).lengt
 line('writes of Secrets (baseline: changes)', writes, '', changed, OBJECTS);
 line('Secrets written twice', [...written.values()].filter((count) => count > 1).length, '', 0, OBJECTS);
 line('changes lost', lost.count, '', 0, changed);
+const givenUp = replicas.flatMap(
+  ({ log }) => readFileSync(log, 'utf8').match(/own Lease was not renewed in time/g) ?? [],
+).length;
+line('replicas that gave up everything since they could not renew', givenUp, '', 0, REPLICAS);
 await proxy.stop();

@@ -132,6 +132,8 @@ await runProgram(
     const registry = createRegistry();
     const config = loadClusterConfig({ kubeconfig: flags.kubeconfig });
     const kube = new KubeClient(config);
+    // Renewals must not wait behind syncs for a connection.
+    const leases = new KubeClient(config, { connections: 4 });
     const clusterExternalSecrets =
       carriesOut === 'true'
         ? { kube: new KubeClient(config), metrics: clusterExternalSecretMetrics(registry) }
@@ -172,7 +174,7 @@ await runProgram(
     };
     const membership = shares
       ? new Membership({
-          kube,
+          kube: leases,
           clock: systemClock,
           namespace,
           prefix: LEASE,
@@ -184,7 +186,7 @@ await runProgram(
         })
       : undefined;
     const elector: LeaderElector = new LeaderElector({
-      kube,
+      kube: leases,
       namespace,
       name: LEASE,
       identity,
@@ -248,6 +250,6 @@ await runProgram(
     await Promise.all([membership?.stop(), elector.stop()]);
     await term.catch(() => {});
     await http.close();
-    await Promise.all([kube.close(), clusterExternalSecrets?.kube.close()]);
+    await Promise.all([kube.close(), leases.close(), clusterExternalSecrets?.kube.close()]);
   },
 );

@@ -6,16 +6,11 @@ import type { Clock } from '../api/clock.ts';
 import { pause } from '../kube/backoff.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isAlreadyExists, isConflict, isNotFound, toKubeError } from '../kube/errors.ts';
-import { type LeaseObject, microTime } from '../kube/lease.ts';
-import { resourcePath } from '../kube/path.ts';
+import type { LeaseObject } from '../kube/lease.ts';
 import { Reflector } from '../kube/reflector.ts';
 import type { Log } from '../runtime/log.ts';
+import { isReleased, MEMBERS, MemberLeases } from './member-leases.ts';
 import { type MemberState, ShardView } from './shard-view.ts';
-
-/** On the Leases of members; each is also the name of a label or annotation in docs/annotations.md. */
-const LABEL_MEMBER = 'external-secrets-admission.io/shard-member';
-const ANNOTATION_ROUND = 'external-secrets-admission.io/shard-round';
-const ANNOTATION_VIEW = 'external-secrets-admission.io/shard-view';
 
 /** What shares its work by this. */
 export interface ShardHost {
@@ -41,23 +36,18 @@ export interface MembershipOptions {
   readonly leader: () => string | undefined;
 }
 
-/**
- * Parts of the lease duration: a member that could not renew for so long has nothing, and one that was silent for so
- * long is taken for dead. What is between leaves time for a request on its way; what is left after both, for agreeing on who
- * follows and for the first reads, so that all of it takes one lease duration.
- */
-const DEADLINE = 0.6;
-const SILENCE = 0.8;
-const LIST_TIMEOUT_MS = 5_000;
+/** Part of the lease duration: a member that could not renew for so long has nothing. See SILENCE in member-leases.ts. */
+const DEADLINE = 0.5;
 const LEAVE_TIMEOUT_MS = 2_000;
-/** A Lease of who has died is deleted by the leader after so many of its durations. */
+/** The Lease of who has died is deleted by the leader after so many of its durations. */
 const KEEP_DURATIONS = 4;
 /** Shortest time between two looks at the clock. */
-const SHORTEST_WAIT_MS = 20;
+const SHORTEST_WAIT_MS = 100;
 
 export class Membership {
   readonly #options: MembershipOptions;
   readonly #view: ShardView;
+  readonly #leases: MemberLeases;
   readonly #reflector: Reflector<LeaseObject>;
   readonly #stop = new AbortController();
   #host: ShardHost | undefined;
@@ -76,6 +66,7 @@ export class Membership {
   constructor(options: MembershipOptions) {
     this.#options = options;
     const { kube, log, identity, clock, leaseDurationMs, leader, newRound } = options;
+    this.#leases = new MemberLeases(options);
     this.#view = new ShardView({
       id: identity,
       clock,
@@ -93,8 +84,8 @@ export class Membership {
     this.#reflector = new Reflector<LeaseObject>({
       kube,
       log,
-      path: this.#path(),
-      query: { labelSelector: LABEL_MEMBER },
+      path: this.#leases.path(),
+      query: MEMBERS,
       // Members come and go within seconds, and so does the API server's own restart.
       backoffMs: { min: 200, max: leaseDurationMs / 5 },
       handlers: {
@@ -102,10 +93,11 @@ export class Membership {
           this.#seen(lease);
           this.#check();
         },
-        onDelete: ({ name }) => {
-          const id = this.#idOf(name);
-          if (id === identity) this.#taken();
-          else this.#view.gone(id);
+        onDelete: ({ name, uid }) => {
+          const id = this.#leases.idOf(name);
+          if (id !== identity) this.#view.gone(id);
+          // Not an earlier one that was made anew since.
+          else if (uid === this.#own?.metadata.uid) this.#taken();
         },
       },
     });
@@ -145,8 +137,9 @@ export class Membership {
     const { log, identity } = this.#options;
     try {
       // First said, then done: a Lease that only vanishes might be that of one who works.
-      const released = await this.#write('PUT', this.#next(this.#own, ''), LEAVE_TIMEOUT_MS);
-      await this.#delete(identity, released, LEAVE_TIMEOUT_MS);
+      const { publication } = this.#view;
+      const released = await this.#leases.renew(identity, this.#own, '', publication, LEAVE_TIMEOUT_MS);
+      await this.#leases.delete(released);
     } catch (error) {
       // It runs out by itself.
       log.warn(
@@ -162,10 +155,10 @@ export class Membership {
     while (!leading.aborted) {
       for (const { id, stamp } of this.#view.left(KEEP_DURATIONS * leaseDurationMs)) {
         try {
-          const lease = await this.#read(id);
+          const lease = await this.#leases.read(id, leading);
           // One who is back after all is left alone; the watch says so too.
-          if (lease !== undefined && this.#state(lease).stamp !== stamp) continue;
-          if (lease !== undefined) await this.#delete(id, lease, LIST_TIMEOUT_MS);
+          if (lease !== undefined && this.#leases.state(lease).stamp !== stamp) continue;
+          if (lease !== undefined) await this.#leases.delete(lease);
           this.#view.missing(id);
         } catch (error) {
           log.warn({ member: id, err: toKubeError(error, 'tidy up') }, 'Lease of a dead member not deleted');
@@ -201,7 +194,7 @@ export class Membership {
   /** Renews the Lease at its times, and at once when there is something to say. */
   async #renew(): Promise<void> {
     const { leaseDurationMs, clock } = this.#options;
-    const everyMs = leaseDurationMs / 5;
+    const everyMs = leaseDurationMs / 6;
     while (!this.#leaving) {
       this.#wake = Promise.withResolvers<void>();
       this.#urgent = false;
@@ -218,14 +211,14 @@ export class Membership {
   }
 
   async #attempt(): Promise<boolean> {
-    const { clock, log, leaseDurationMs, namespace, identity } = this.#options;
+    const { clock, log, leaseDurationMs, identity } = this.#options;
     const sentAt = clock.monotonic();
     try {
-      const known = this.#own;
-      const lease: LeaseObject = known ?? { metadata: { namespace, name: this.#name(identity) } };
-      this.#own = await this.#write(
-        known === undefined ? 'POST' : 'PUT',
-        this.#next(lease, identity),
+      this.#own = await this.#leases.renew(
+        identity,
+        this.#own,
+        identity,
+        this.#view.publication,
         leaseDurationMs / 4,
       );
     } catch (error) {
@@ -251,7 +244,7 @@ export class Membership {
     if (!isConflict(error) && !isAlreadyExists(error)) return;
     try {
       // A write whose answer was lost, or somebody's annotation; or others have taken this member for dead.
-      this.#own = await this.#read(this.#options.identity);
+      this.#own = await this.#leases.read(this.#options.identity, this.#stop.signal);
       if (this.#own !== undefined && isReleased(this.#own)) this.#view.lost();
     } catch {
       // Found out next time.
@@ -269,20 +262,11 @@ export class Membership {
 
   async #list(term: number): Promise<boolean> {
     try {
-      const { items = [] } = await this.#options.kube.request<{ items?: readonly LeaseObject[] }>(
-        'GET',
-        this.#path(),
-        {
-          query: { labelSelector: LABEL_MEMBER },
-          timeoutMs: LIST_TIMEOUT_MS,
-          signal: this.#stop.signal,
-          what: 'list the Leases of members',
-        },
-      );
-      for (const lease of items) this.#known.add(this.#idOf(lease.metadata.name));
+      const items = await this.#leases.list(this.#stop.signal);
+      for (const lease of items) this.#known.add(this.#leases.idOf(lease.metadata.name));
       this.#view.listed(
         term,
-        items.map((lease) => this.#state(lease)),
+        items.map((lease) => this.#leases.state(lease)),
       );
       return true;
     } catch (error) {
@@ -297,7 +281,7 @@ export class Membership {
   }
 
   #seen(lease: LeaseObject): void {
-    const state = this.#state(lease);
+    const state = this.#leases.state(lease);
     this.#known.add(state.id);
     this.#view.seen(state);
   }
@@ -319,10 +303,10 @@ export class Membership {
     if (this.#busy.has(id)) return;
     this.#busy.add(id);
     try {
-      const lease = await this.#read(id);
+      const lease = await this.#leases.read(id, this.#stop.signal);
       if (lease === undefined) this.#view.missing(id);
       else {
-        const state = this.#state(lease);
+        const state = this.#leases.state(lease);
         if (state.stamp === suspect.stamp) {
           this.#view.silent(suspect);
           await this.#bury(lease);
@@ -343,97 +327,10 @@ export class Membership {
   /** Says for everybody that this member is gone: who has come since it fell silent would wait for it anew. */
   async #bury(lease: LeaseObject): Promise<void> {
     try {
-      // In the version that was read: if it lives after all, its renewal was first.
-      await this.#write('PUT', { ...lease, spec: { ...lease.spec, holderIdentity: '' } }, LIST_TIMEOUT_MS);
+      await this.#leases.release(lease);
     } catch (error) {
       // Somebody else did it, or will.
       if (!isConflict(error) && !isNotFound(error)) throw error;
     }
   }
-
-  #state({ metadata, spec = {} }: LeaseObject): MemberState {
-    const annotations = metadata.annotations ?? {};
-    return {
-      id: this.#idOf(metadata.name),
-      stamp: JSON.stringify([metadata.uid, spec]),
-      silenceMs: ((spec.leaseDurationSeconds ?? 0) * 1000 || this.#options.leaseDurationMs) * SILENCE,
-      released: isReleased({ metadata, spec }),
-      round: annotations[ANNOTATION_ROUND] ?? '',
-      view: annotations[ANNOTATION_VIEW] ?? '',
-    };
-  }
-
-  /** @param holder empty to leave */
-  #next(lease: LeaseObject, holder: string): LeaseObject {
-    const { clock, leaseDurationMs } = this.#options;
-    const { round, view } = this.#view.publication;
-    const now = microTime(clock.now());
-    return {
-      metadata: {
-        ...lease.metadata,
-        labels: { ...lease.metadata.labels, [LABEL_MEMBER]: 'true' },
-        annotations: { ...lease.metadata.annotations, [ANNOTATION_ROUND]: round, [ANNOTATION_VIEW]: view },
-      },
-      spec: {
-        ...lease.spec,
-        holderIdentity: holder,
-        leaseDurationSeconds: leaseDurationMs / 1000,
-        acquireTime: lease.spec?.acquireTime ?? now,
-        renewTime: now,
-        // Two renewals within a microsecond, or with a clock that was set back, are still two.
-        leaseTransitions: ((lease.spec?.leaseTransitions ?? 0) + 1) % 2 ** 31,
-      },
-    };
-  }
-
-  #name(id: string): string {
-    return `${this.#options.prefix}-${id}`;
-  }
-
-  #idOf(name = ''): string {
-    return name.slice(this.#options.prefix.length + 1);
-  }
-
-  #path(name?: string): string {
-    const { namespace } = this.#options;
-    return resourcePath({ group: 'coordination.k8s.io', version: 'v1', resource: 'leases', namespace, name });
-  }
-
-  /** undefined = there is none. @throws KubeError */
-  async #read(id: string): Promise<LeaseObject | undefined> {
-    try {
-      return await this.#options.kube.request<LeaseObject>('GET', this.#path(this.#name(id)), {
-        timeoutMs: LIST_TIMEOUT_MS,
-        signal: this.#stop.signal,
-        what: `read Lease ${this.#name(id)}`,
-      });
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
-  }
-
-  #write(method: 'POST' | 'PUT', lease: LeaseObject, timeoutMs: number): Promise<LeaseObject> {
-    const { name = '' } = lease.metadata;
-    return this.#options.kube.request<LeaseObject>(method, this.#path(method === 'POST' ? undefined : name), {
-      body: { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', ...lease },
-      timeoutMs,
-      what: `write Lease ${name}`,
-    });
-  }
-
-  async #delete(id: string, { metadata }: LeaseObject, timeoutMs: number): Promise<void> {
-    const { uid, resourceVersion } = metadata;
-    try {
-      await this.#options.kube.request('DELETE', this.#path(this.#name(id)), {
-        body: { preconditions: { uid, resourceVersion } },
-        timeoutMs,
-        what: `delete Lease ${this.#name(id)}`,
-      });
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
-  }
 }
-
-const isReleased = ({ spec }: LeaseObject): boolean => (spec?.holderIdentity ?? '') === '';

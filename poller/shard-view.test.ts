@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type MemberState, ShardView } from './shard-view.ts';
 
-const DURATION = 12_000;
-const DEADLINE = 9_000;
+const DURATION = 10_500;
+const DEADLINE = 7_500;
 const KEYS = Array.from({ length: 24 }, (_, index) => `ns-${index % 5}/app-${index}`);
 
 let rounds = 0;
@@ -210,7 +210,7 @@ function random(seed: number): () => number {
 
 const STEP = 100;
 /** Milliseconds between two renewals. */
-const RENEW = 3_000;
+const RENEW = 2_500;
 
 /**
  * Members in one cluster, step by step: requests take their time, each watch lags behind by its own, processes are

@@ -82,7 +82,7 @@ export class Turns {
       else if (!this.#agenda.waitsForWindow(tracked, es)) await this.#sync(tracked, es, due, signal);
     } catch (error) {
       // Only what is not the object's own failure comes here: a status that could not be written, say.
-      log.warn({ key, err: error }, 'sync not finished, trying again');
+      if (mine(key)) log.warn({ key, err: error }, 'sync not finished, trying again');
       if (this.#isKnown(tracked)) {
         const delay = retryDelay(1, { interval: 5_000, synced: false, random: Math.random() });
         this.#agenda.retry(tracked, this.#clock.monotonic() + delay);

@@ -37,6 +37,10 @@ export const ANNOTATION_REQUIRE_SYNC = `${OUR_GROUP}/require-sync`;
 export const ANNOTATION_KEEP_GENERATED = `${OUR_GROUP}/keep-generated`;
 /** On the webhook's Secret with the CA: each new value asks for a new CA. */
 export const ANNOTATION_ROTATE = `${OUR_GROUP}/rotate`;
+/** On the Lease of a poller that shares the objects with others (a label, then two annotations). */
+export const LABEL_SHARD_MEMBER = `${OUR_GROUP}/shard-member`;
+export const ANNOTATION_SHARD_ROUND = `${OUR_GROUP}/shard-round`;
+export const ANNOTATION_SHARD_VIEW = `${OUR_GROUP}/shard-view`;
 /** On an object read in an older version: what that version cannot say. */
 export const ANNOTATION_CONVERSION = `${OUR_GROUP}/conversion-data`;
 /** On a store: how much of the provider it may take, one annotation a setting; see policy/store-limits.ts. */
