@@ -38,7 +38,10 @@ async function setUp() {
     onChange: ({ kind, namespace, name }, how) => void told.push(`${kind} ${namespace}/${name} ${how}`),
   });
   const until = async (holds: () => boolean): Promise<void> => {
-    while (!holds()) await sleep(5);
+    for (let tries = 0; !holds(); tries++) {
+      assert.ok(tries < 2_000, `never; told: ${told.join(', ')}`);
+      await sleep(5);
+    }
   };
   return {
     server,
@@ -65,7 +68,7 @@ test('no kind is asked for before something names one, each is watched once, and
   // Refused at admission, since there is no such generator here: nothing to follow.
   bed.following.need('GithubAccessToken');
   await bed.send(CONFIG_MAPS, 'ADDED', object('new', '6'));
-  await bed.until(() => bed.told.length === 2);
+  await bed.until(() => bed.told.length >= 2);
   assert.deepEqual(bed.told, ['ConfigMap shop/there listed', 'ConfigMap shop/new changed']);
   assert.deepEqual(
     bed.server.received.map(({ path, query }) => `${path} ${query.get('watch') ?? 'list'}`),
@@ -79,7 +82,7 @@ test('a ConfigMap that is written, made or deleted has changed', async () => {
   bed.following.need('ConfigMap');
   await bed.send(CONFIG_MAPS, 'MODIFIED', object('there', '6'));
   await bed.send(CONFIG_MAPS, 'DELETED', object('there', '7'));
-  await bed.until(() => bed.told.length === 3);
+  await bed.until(() => bed.told.length >= 3);
   assert.deepEqual(bed.told.slice(1), ['ConfigMap shop/there changed', 'ConfigMap shop/there changed']);
 });
 
@@ -90,7 +93,7 @@ test('a generator has changed when its spec has: not labelled, nor deleted', asy
   await bed.send(PASSWORDS, 'MODIFIED', object('there', '7', 2));
   await bed.send(PASSWORDS, 'DELETED', object('there', '8', 2));
   await bed.send(PASSWORDS, 'ADDED', object('there', '9', 1));
-  await bed.until(() => bed.told.length === 3);
+  await bed.until(() => bed.told.length >= 3);
   assert.deepEqual(bed.told, [
     'Password shop/there made',
     'Password shop/there changed',

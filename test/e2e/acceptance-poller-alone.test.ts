@@ -17,7 +17,8 @@ let bed: Bed;
 let cluster: Cluster;
 
 before(async () => {
-  bed = await startBed({ product: { webhooks: 0, configurations: false, conversion: false } });
+  const pollerArgs = ['--status-refresh-time', 'always'];
+  bed = await startBed({ product: { webhooks: 0, configurations: false, conversion: false, pollerArgs } });
   cluster = new Cluster(bed.cp);
   await bed.openBao.write('app', { password: 'hunter2' });
 });
@@ -41,4 +42,16 @@ test('v1 manifests in the wrong order are synced, refreshed and repaired', async
   const again = await eventually(() => cluster.find('Secret', 'alone', 'app'));
   assert.notEqual(again.metadata.uid, metadata.uid);
   await cluster.synced('alone', 'app');
+});
+
+test('--status-refresh-time=always: each refresh is in the status, and nothing else of it moves', async () => {
+  const status = async () => (await cluster.get('ExternalSecret', 'alone', 'app')).status;
+  const { refreshTime: first, ...rest } = (await status()) ?? {};
+  const later = (than: string): Promise<string> =>
+    eventually(async () => {
+      const { refreshTime, ...now } = (await status()) ?? {};
+      assert.deepEqual(now, rest);
+      return refreshTime && refreshTime > than ? refreshTime : undefined;
+    });
+  await later(await later(first ?? ''));
 });

@@ -2,11 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { ANNOTATION_DATA_HASH } from '../../api/external-secrets/names.ts';
 import type { Aws } from '../harness/aws.ts';
+import { startControlPlane } from '../harness/control-plane.ts';
 import { eventually } from '../harness/eventually.ts';
 import { needsGarbageCollection } from '../harness/garbage-collection.ts';
+import { startProduct } from '../harness/product.ts';
 import { type AwsBed, assertLeastPrivilege, fromAws, prepareAws, startAwsBed } from './support/aws.ts';
-import type { Cluster, Manifest } from './support/cluster.ts';
+import { Cluster, type Manifest } from './support/cluster.ts';
 import {
   applyManifests,
   enableKubernetesAuth,
@@ -360,6 +363,32 @@ test('S12 from Vault to AWS and back: never a moment without the Secret', async 
   swapping = false;
   await watching;
   assert.ok(looks > 20, `${looks} looks`);
+});
+
+test('S38 two clusters on one AWS secret hold the same data within an interval of a change', async (t) => {
+  const other = await startControlPlane();
+  t.after(() => other.stop());
+  // The poller alone: the second one costs enough as it is.
+  const alone = { webhooks: 0, configurations: false, conversion: false };
+  const product = await startProduct(other, { ...alone, env: { AWS_ENDPOINT_URL: aws.endpoint } });
+  t.after(() => product.stop());
+  const clusters = [cluster, new Cluster(other)];
+  await aws.put(WEST, 'common', '{"password":"one"}');
+  const spec = { refreshInterval: '2s', data: [], dataFrom: [{ extract: { key: 'common' } }] };
+  for (const one of clusters) {
+    await prepareAws(one, 'common', WEST);
+    await one.create(fromAws('common', 'app', spec));
+    await one.holds('common', 'app', { password: 'one' }, WITHIN_MS);
+    await one.synced('common', 'app', WITHIN_MS);
+  }
+  await aws.put(WEST, 'common', '{"password":"two","user":"u"}');
+  for (const one of clusters)
+    await one.holds('common', 'app', { password: 'two', user: 'u' }, 2_000 + WITHIN_MS);
+  const [first, second] = await Promise.all(clusters.map((one) => one.get('Secret', 'common', 'app')));
+  assert.notEqual(first?.metadata.uid, second?.metadata.uid);
+  // What ESO calls the hash of the data says the same in both.
+  const hashes = [first, second].map((secret) => secret?.metadata.annotations?.[ANNOTATION_DATA_HASH]);
+  assert.ok(hashes[0] !== undefined && hashes[0] === hashes[1]);
 });
 
 test('S16 all of that with GetSecretValue and DescribeSecret', () => assertLeastPrivilege(aws));

@@ -138,6 +138,40 @@ describe('what a sync counts and says', { concurrency: 8 }, () => {
     });
   }
 
+  test('3.1 an orphan that cannot be deleted: said in ESO’s words, and tried again', async () => {
+    const denied = 'this one stays';
+    const rule = { apiGroups: [''], apiVersions: ['v1'], operations: ['DELETE'], resources: ['secrets'] };
+    const expression = '!oldObject.metadata.name.startsWith("kept-")';
+    const api = 'admissionregistration.k8s.io/v1';
+    const metadata = { name: 'rows-keep' };
+    const resourceRules = [rule];
+    for (const [kind, spec] of [
+      [
+        'ValidatingAdmissionPolicy',
+        { matchConstraints: { resourceRules }, validations: [{ expression, message: denied }] },
+      ],
+      ['ValidatingAdmissionPolicyBinding', { policyName: 'rows-keep', validationActions: ['Deny'] }],
+    ] as const)
+      await bed.cp.kubectlOutput(['apply', '-f', '-'], {
+        stdin: JSON.stringify({ apiVersion: api, kind, metadata, spec }),
+      });
+    await openBao.write('moves', { password: 'x' });
+    const target = { name: 'kept-old' };
+    await create(externalSecret(WHERE, 'moves', { ...passwordOf('moves'), target }));
+    await cluster.synced(WHERE, 'moves', WITHIN_MS);
+    const attempt = ['delete', 'secret', 'kept-old', '-n', WHERE, '--dry-run=server'];
+    await eventually(async () => (await bed.cp.kubectl(attempt)).stderr.includes(denied), {
+      timeout: 20_000,
+    });
+    await cluster.patch('ExternalSecret', WHERE, 'moves', { spec: { target: { name: 'kept-new' } } });
+    const text = /^could not delete orphaned secrets: .*denied request$/;
+    await cluster.failing(WHERE, 'moves', text, WITHIN_MS);
+    assert.ok((await cluster.values(WHERE, 'kept-new')) !== undefined, 'the new one is there');
+    await bed.cp.kubectlOutput(['delete', 'validatingadmissionpolicybinding', 'rows-keep']);
+    await cluster.synced(WHERE, 'moves', 20_000);
+    assert.equal(await cluster.values(WHERE, 'kept-old'), undefined);
+  });
+
   test('9.3 #52 stores: valid with its capabilities, invalid with the reason', async () => {
     await cluster.create(secretStore(WHERE, 'sound', { provider: fakeProvider({ k: 'v' }) }));
     await cluster.create(

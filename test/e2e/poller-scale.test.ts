@@ -187,7 +187,7 @@ describe('what an object refers to is followed: nothing below is due within the 
       metadata: { name: 'late', namespace: WHERE },
     });
     // The login is refused, since nobody has set it up at OpenBao; but there is an account.
-    await eventually(async () => !/not found$/.test(await message()), { what: 'another reason' });
+    await eventually(async () => !(await message()).endsWith('not found'), { what: 'another reason' });
   });
 
   test('S74 rotation with polling off: force-sync brings the new password, without an edit of the spec', async () => {
@@ -309,6 +309,7 @@ describe('what is told', { concurrency: 8 }, () => {
     );
     assert.ok(created?.user, 'who has created the object');
     assert.deepEqual(deleted?.missing, ['spec.data[0] (key=audited)']);
+    assert.ok((await bed.product.poller.metric('esa_adoption_lag_seconds_count')) >= 1);
     for (const { log } of [bed.product.webhook, bed.product.poller])
       assert.doesNotMatch(readFileSync(log, 'utf8'), /SENTINEL-audit/);
   });
@@ -463,7 +464,7 @@ describe('120 objects of five keys in sync', () => {
         ({ type, time }) =>
           type === 'response' && Date.parse(time) >= since.getTime() && Date.parse(time) < until.getTime(),
       )
-      .filter(({ request }) => /^auth\//.test(request.path));
+      .filter(({ request }) => request.path.startsWith('auth/'));
     assert.ok(others.length <= 1, others.map(({ request }) => request.path).join());
     assertSpread(phases);
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Bed, startBed } from '../harness/bed.ts';
+import { httpRequest } from '../harness/http.ts';
 import { Cluster } from './support/cluster.ts';
 import { externalSecret, prepare } from './support/vault.ts';
 
@@ -22,6 +23,11 @@ test('when the API server comes back, webhook and poller go on by themselves', a
   const pids = [bed.product.webhook.pid, bed.product.poller.pid];
   await bed.cp.stopApiServer();
   await bed.openBao.write('app', { password: 'second' });
+  // No reason for anybody to start them anew, which would heal nothing.
+  for (const { metricsUrl } of [bed.product.webhook, bed.product.poller]) {
+    const { status, body } = await httpRequest<string>('GET', metricsUrl.replace(/metrics$/, 'healthz'));
+    assert.deepEqual([status, body], [200, 'ok\n']);
+  }
   await bed.cp.startApiServer();
   await cluster.holds('life', 'app', { password: 'second' }, 40_000);
   await cluster.create(externalSecret('life', 'later'));
