@@ -17,8 +17,8 @@ const WORKERS = {
 /** `new URL('./x-worker.ts', import.meta.url)` is nothing that a bundler follows. */
 const workersBeside: Plugin = {
   name: 'workers-beside',
-  setup({ onLoad }) {
-    onLoad({ filter: /(render-threads|certs\/build)\.ts$/ }, async ({ path }) => {
+  setup(bundler) {
+    bundler.onLoad({ filter: /(render-threads|certs\/build)\.ts$/ }, async ({ path }) => {
       const text = await readFile(path, 'utf8');
       return { loader: 'ts', contents: text.replaceAll(/(new URL\('\.\/[a-z]+-worker)\.ts'/g, "$1.mjs'") };
     });
