@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../api/clock.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import type { Interest } from '../kube/known-objects.ts';
+import { nameHash } from '../kube/name-hash.ts';
 import { specHash } from '../sync/marker.ts';
 import { generates, targetName } from '../sync/plan.ts';
 import { currentVersion, readyCondition } from '../sync/status.ts';
@@ -38,6 +39,7 @@ export class Controller {
   readonly #clock: Clock;
   readonly #objects = new ObjectIndex<Tracked>();
   readonly #creates = new BurstGauge();
+  readonly #fingerprint = nameHash();
   readonly #queue: WorkQueue;
   readonly #agenda: Agenda;
   readonly #turns: Turns;
@@ -249,7 +251,7 @@ export class Controller {
     }
     const version = currentVersion(es);
     // Not by generation alone: an edit through an older version's conversion data does not raise it.
-    const handled = specHash([version, es.spec]);
+    const handled = this.#fingerprint(specHash([version, es.spec]));
     if (tracked.handled === undefined) {
       tracked.handled = handled;
       this.#first(tracked, es, version, now);

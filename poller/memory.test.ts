@@ -6,6 +6,7 @@ import { runInNewContext } from 'node:vm';
 import { systemClock } from '../api/clock.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { KnownHashes, KnownNames } from '../kube/known-objects.ts';
+import { nameHash } from '../kube/name-hash.ts';
 import { specHash } from '../sync/marker.ts';
 import { keyOf, ObjectIndex } from './object-index.ts';
 import { URGENCY, WorkQueue } from './queue.ts';
@@ -14,6 +15,7 @@ import { memoryOf, type Tracked, track } from './tracked.ts';
 const COUNT = 10_000;
 const HOUR_MS = 3_600_000;
 
+const fingerprint = nameHash();
 const hash = (text: string): string => createHash('sha3-224').update(text).digest('hex');
 
 /** As the watch brings it after a sync, parsed from text so that nothing is shared. */
@@ -73,7 +75,7 @@ test('all that is kept of an object of five keys, its Secret and its turn takes 
     names.set(key, uid, resourceVersion);
     const tracked = track(key, es);
     objects.put(tracked, es);
-    tracked.handled = specHash([resourceVersion, es.spec]);
+    tracked.handled = fingerprint(specHash([resourceVersion, es.spec]));
     const digest = createHash('sha256').update(key).digest('base64url');
     const secretVersion = JSON.parse(`"${3_000_000 + index}"`) as string;
     tracked.memory = memoryOf({ digest, dataHash: hash(key), secretVersion, missing: [], verdicts: [] });

@@ -11,8 +11,8 @@ import { phaseOf } from './schedule.ts';
 export interface Tracked extends Indexed {
   /** The object as it was seen last; see projection.ts. */
   packed: string;
-  /** Hash of the spec, labels and annotations that were handled last; undefined = none yet by this process. */
-  handled: string | undefined;
+  /** Stands for the spec, labels and annotations that were handled last; undefined = none yet by this process. */
+  handled: number | undefined;
   memory: Memory;
   /** Failures in a row. */
   failures: number;
