@@ -25,7 +25,7 @@ import {
 const WHERE = 'scale';
 const STEADY = 'steady';
 /** Beside what is asked for ("within a second") there is room for a machine that does much else. */
-const WITHIN_MS = 10_000;
+const WITHIN_MS = 20_000;
 const QUIET_MS = 2_500;
 
 let bed: Bed;
@@ -429,15 +429,19 @@ describe('120 objects of five keys in sync', () => {
         openBao.write(`${FOLDER}/${name}`, Object.fromEntries(KEYS.map((key) => [key, `${name}-${key}`]))),
       ),
     );
-    await Promise.all(
-      names.map((name) => {
-        const data = KEYS.map((key) => ({
-          secretKey: key,
-          remoteRef: { key: `${FOLDER}/${name}`, property: key },
-        }));
-        return create(externalSecret(STEADY, name, { refreshInterval: `${INTERVAL_MS / 1000}s`, data }));
-      }),
-    );
+    const manifestOf = (name: string): Manifest => {
+      const data = KEYS.map((key) => ({
+        secretKey: key,
+        remoteRef: { key: `${FOLDER}/${name}`, property: key },
+      }));
+      return externalSecret(STEADY, name, { refreshInterval: `${INTERVAL_MS / 1000}s`, data });
+    };
+    // A few at a time: how the API server takes a burst is measured elsewhere.
+    const left = [...names];
+    const maker = async (): Promise<void> => {
+      for (let name = left.pop(); name !== undefined; name = left.pop()) await create(manifestOf(name));
+    };
+    await Promise.all(Array.from({ length: 8 }, maker));
     for (const name of names) await cluster.synced(STEADY, name, 60_000);
     // The first refresh after an adoption compares the whole Secret once.
     const began = new Date();
