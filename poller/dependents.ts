@@ -75,11 +75,11 @@ export class Dependents {
     return { users: named.users, due: named.dueAt };
   }
 
-  /** The Secrets that are named. */
-  *secrets(): Iterable<{ readonly namespace: string; readonly name: string }> {
+  /** The objects of this kind that are named. */
+  *of(wanted: SourceKind): Iterable<{ readonly namespace: string; readonly name: string }> {
     for (const name of this.#named.keys()) {
-      const [kind, namespace = '', secret = ''] = name.split('/');
-      if (kind === 'Secret') yield { namespace, name: secret };
+      const [kind, namespace = '', object = ''] = name.split('/');
+      if (kind === wanted) yield { namespace, name: object };
     }
   }
 

@@ -234,6 +234,10 @@ export class Poller {
       kube,
       log,
       relistMs: RELIST_MS,
+      named: function* (kind) {
+        if (kind !== 'ServiceAccount') yield* dependents.of(kind);
+        for (const one of stores.dependencies()) if (one.kind === kind) yield one;
+      },
       onChange: ({ kind, namespace: ns, name }, how) => {
         if (kind === 'ConfigMap' || kind === 'ServiceAccount')
           stores.dependencyChanged({ kind, namespace: ns, name }, how === 'changed' ? 'changed' : 'listed');

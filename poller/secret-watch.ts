@@ -39,7 +39,7 @@ export function secretReflector(options: SecretWatchOptions): Reflector<KubeObje
         yield { namespace, name, resourceVersion: undefined };
       for (const { kind, namespace, name } of stores.dependencies())
         if (kind === 'Secret') yield { namespace, name, resourceVersion: undefined };
-      for (const { namespace, name } of dependents.secrets())
+      for (const { namespace, name } of dependents.of('Secret'))
         yield { namespace, name, resourceVersion: undefined };
     },
     handlers: {

@@ -35,6 +35,7 @@ async function setUp() {
     kube,
     log: createLog('test', 'error'),
     relistMs: 60_000,
+    named: () => [{ namespace: 'shop', name: 'there' }],
     onChange: ({ kind, namespace, name }, how) => void told.push(`${kind} ${namespace}/${name} ${how}`),
   });
   const until = async (holds: () => boolean): Promise<void> => {

@@ -6,7 +6,7 @@ import { type GeneratorRefKind, generatorResource } from '../api/generators/name
 import type { KubeClient } from '../kube/client.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import { resourcePath } from '../kube/path.ts';
-import { Reflector, type ReflectorHandlers } from '../kube/reflector.ts';
+import { type Interest, Reflector, type ReflectorHandlers } from '../kube/reflector.ts';
 import { supportsGenerator } from '../providers/generators/registry.ts';
 import type { Log } from '../runtime/log.ts';
 
@@ -29,6 +29,8 @@ export interface SourceWatchesOptions {
   readonly log: Log;
   readonly relistMs: number;
   readonly onChange: (object: WatchedObject, how: Change) => void;
+  /** The objects of a kind that something names: only those are remembered. */
+  readonly named: (kind: WatchedKind) => Iterable<{ readonly namespace: string; readonly name: string }>;
 }
 
 export class SourceWatches {
@@ -58,7 +60,11 @@ export class SourceWatches {
     await Promise.all([...this.#reflectors.values()].map((reflector) => reflector.stop()));
   }
 
-  #follow(kind: WatchedKind, handlers: ReflectorHandlers<KubeObject>): Reflector<KubeObject> {
+  #follow(
+    kind: WatchedKind,
+    handlers: ReflectorHandlers<KubeObject>,
+    interests?: () => Iterable<Interest>,
+  ): Reflector<KubeObject> {
     const { kube, log, relistMs } = this.#options;
     return new Reflector<KubeObject>({
       kube,
@@ -66,21 +72,26 @@ export class SourceWatches {
       relistMs,
       path: pathOf(kind),
       metadataOnly: true,
+      interests,
       handlers,
     });
   }
 
   #followCore(kind: 'ConfigMap' | 'ServiceAccount'): Reflector<KubeObject> {
-    const { onChange } = this.#options;
+    const { onChange, named } = this.#options;
     let listed = false;
-    return this.#follow(kind, {
+    const interests = function* (): Iterable<Interest> {
+      for (const { namespace, name } of named(kind)) yield { namespace, name, resourceVersion: undefined };
+    };
+    const handlers: ReflectorHandlers<KubeObject> = {
       onUpsert: ({ metadata: { namespace = '', name = '' } }) =>
         onChange({ kind, namespace, name }, listed ? 'changed' : 'listed'),
       onDelete: ({ namespace = '', name }) => onChange({ kind, namespace, name }, 'changed'),
       onSynced: () => {
         listed = true;
       },
-    });
+    };
+    return this.#follow(kind, handlers, interests);
   }
 
   /**
