@@ -292,7 +292,12 @@ export class Controller {
         this.#queue.add(key, now + this.#creates.arrived(now), URGENCY.adopt);
       } else if (never || outdated || failed || refreshedInFuture(es, entry.cadence, this.#clock.now()))
         this.syncNow(key);
-      else this.#queue.add(key, now, URGENCY.check);
+      else {
+        // Whose turn was missed in any case is read at once, and that looks at the Secret, too.
+        const { interval } = entry.cadence;
+        const missed = interval > 0 && interval <= this.#options.unattendedMs;
+        this.#queue.add(key, now, missed ? URGENCY.refresh : URGENCY.check);
+      }
       return;
     }
     if (entry.handled === handled) return;
