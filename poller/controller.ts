@@ -278,7 +278,11 @@ export class Controller {
     if (never && this.#options.isPending(namespaceOf(tracked), targetName(es)))
       this.#agenda.syncAt(tracked, now + this.#creates.arrived(now), URGENCY.adopt);
     else if (never || outdated || !tracked.ready || inFuture) this.#agenda.syncNow(tracked);
-    else this.#queue.add(key, now, URGENCY.check);
+    else {
+      // Whose turn was missed in any case is read at once, and that looks at the Secret, too.
+      const missed = cadence.interval > 0 && cadence.interval <= this.#options.unattendedMs;
+      this.#queue.add(key, now, missed ? URGENCY.refresh : URGENCY.check);
+    }
   }
 }
 

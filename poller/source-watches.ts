@@ -4,9 +4,10 @@
  */
 import { type GeneratorRefKind, generatorResource } from '../api/generators/names.ts';
 import type { KubeClient } from '../kube/client.ts';
+import type { Interest } from '../kube/known-objects.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import { resourcePath } from '../kube/path.ts';
-import { type Interest, Reflector, type ReflectorHandlers } from '../kube/reflector.ts';
+import { Reflector, type ReflectorHandlers } from '../kube/reflector.ts';
 import { supportsGenerator } from '../providers/generators/registry.ts';
 import type { Log } from '../runtime/log.ts';
 
