@@ -60,7 +60,7 @@ generate: setup-node ## Write the generated files anew: CRDs, docs/errors.md, do
 	@node deploy/generate.ts
 	@node tools/generate-docs.ts
 
-soak: setup ## SOAK=admission (10 MINUTES): restarts, rotations, pauses under load; SOAK=crash (20): programs killed at random.
+soak: setup ## SOAK=admission (10 MINUTES): restarts, rotations, pauses under load; SOAK=crash (20): programs killed at random; SOAK=steady (60): 573 x 5 keys while nothing changes.
 	@node tools/bundle.ts .cache/programs
 	@ESA_PROGRAMS=$(CURDIR)/.cache/programs node test/soak/run.ts --soak $(or $(SOAK),admission) $(if $(MINUTES),--minutes $(MINUTES))
 

@@ -1,6 +1,7 @@
 /**
  * `make soak`. SOAK=admission: steady load with restarts, rotations and a provider that hangs, and one report at the
- * end. SOAK=crash: crash rounds, one JSON line a round; a failure ends it with the seed.
+ * end. SOAK=crash: crash rounds, one JSON line a round; a failure ends it with the seed. SOAK=steady: nothing happens,
+ * for an hour.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -9,15 +10,18 @@ import { startBed } from '../harness/bed.ts';
 import { runCommand } from '../harness/command.ts';
 import { AdmissionSoak } from './admission.ts';
 import { CrashRun, seeded } from './crash.ts';
+import { steadySoak } from './steady.ts';
 
 const { values } = parseArgs({
   options: {
     soak: { type: 'string', default: 'admission' },
-    /** 10 of admission and 20 of crash by default. */
+    /** 10 of admission, 20 of crash and 60 of steady by default. */
     minutes: { type: 'string' },
     /** Operations a second, of admission. */
     rate: { type: 'string', default: '20' },
     rounds: { type: 'string' },
+    /** Of steady. */
+    objects: { type: 'string', default: '573' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
   },
 });
@@ -61,10 +65,21 @@ async function crash(minutes: number): Promise<boolean> {
   }
 }
 
-if (values.soak !== 'admission' && values.soak !== 'crash')
-  throw new Error(`--soak: "${values.soak}" is neither admission nor crash`);
-const passed =
-  values.soak === 'crash'
-    ? await crash(Number(values.minutes ?? 20))
-    : await admission(Number(values.minutes ?? 10));
-process.exitCode = passed ? 0 : 1;
+async function steady(minutes: number): Promise<boolean> {
+  await using bed = await startBed({ controlPlane: { audit: true } });
+  const options = { minutes, objects: Number(values.objects) };
+  const { passed, report } = await steadySoak(bed, options, (line) => process.stderr.write(`${line}\n`));
+  print(report);
+  return passed;
+}
+
+const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
+const SOAKS: Readonly<Record<string, () => Promise<boolean>>> = {
+  admission: () => admission(minutes ?? 10),
+  crash: () => crash(minutes ?? 20),
+  steady: () => steady(minutes ?? 60),
+};
+const soak = SOAKS[values.soak];
+if (soak === undefined)
+  throw new Error(`--soak: "${values.soak}" is none of ${Object.keys(SOAKS).join(', ')}`);
+process.exitCode = (await soak()) ? 0 : 1;
