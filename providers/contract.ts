@@ -146,8 +146,12 @@ export interface Connection {
     refs: readonly Omit<RemoteRef, 'property'>[],
     signal: AbortSignal,
   ): Promise<readonly (RemoteObject | ProviderError | undefined)[] | undefined>;
-  /** Live check of address and credentials; reads no secret. Resolves when usable. @throws ProviderError */
-  validate(signal: AbortSignal): Promise<void>;
+  /**
+   * Live check of address and credentials; reads no secret. Resolves when usable.
+   * @param now true: what was found a moment ago is not good enough
+   * @throws ProviderError
+   */
+  validate(signal: AbortSignal, now?: boolean): Promise<void>;
   /** Gives back what this connection holds. Idempotent. */
   close(): Promise<void>;
 }

@@ -36,7 +36,7 @@ export async function verifyStore(
       bound,
       ports(() => notBefore),
       signal,
-      (connection) => connection.validate(signal),
+      (connection) => connection.validate(signal, true),
     );
     return undefined;
   } catch (thrown) {

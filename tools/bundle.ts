@@ -3,7 +3,7 @@
  * memory than from some thousand modules. Everything lies flat in one folder, so that a worker is found beside
  * whatever chunk starts it.
  */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { ROOT } from './setup/paths.mjs';
@@ -29,6 +29,16 @@ const workersBeside: Plugin = {
 const BANNER = `import { createRequire as _createRequire } from 'node:module';
 const require = _createRequire(import.meta.url);`;
 
+/** Chunks of earlier builds; a program that was started from one may load it for a while. */
+const KEEP_MS = 60 * 60_000;
+
+async function removeOld(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const file = join(directory, name);
+    if (Date.now() - (await stat(file)).mtimeMs > KEEP_MS) await rm(file);
+  }
+}
+
 /** Writes `webhook.mjs`, `poller.mjs`, `esa.mjs` and what they need into the folder. @throws Error if it cannot be built */
 export async function bundle(directory: string): Promise<void> {
   await build({
@@ -49,6 +59,7 @@ export async function bundle(directory: string): Promise<void> {
     plugins: [workersBeside],
     logLevel: 'error',
   });
+  await removeOld(directory);
 }
 
 if (import.meta.main) await bundle(join(ROOT, process.argv[2] ?? 'dist'));

@@ -90,7 +90,7 @@ export interface ConnectionParts {
   readonly clock: Clock;
   /** Looks a token up that somebody gave, once for all that use it; undefined if the token came from a login. */
   readonly lookUp:
-    | ((ask: (signal: AbortSignal) => Promise<void>, signal: AbortSignal) => Promise<void>)
+    | ((ask: (signal: AbortSignal) => Promise<void>, signal: AbortSignal, now: boolean) => Promise<void>)
     | undefined;
 }
 
@@ -197,7 +197,7 @@ export class VaultConnection implements Connection {
   }
 
   /** A given token is looked up, as ESO does; a login is its own proof. */
-  async validate(signal: AbortSignal): Promise<void> {
+  async validate(signal: AbortSignal, now = false): Promise<void> {
     const { tokens, lookUp } = this.#parts;
     const token = await tokens.token(signal);
     if (lookUp === undefined) return;
@@ -208,7 +208,7 @@ export class VaultConnection implements Connection {
       if (answer.status !== 200 || !answer.isJson) throw this.#error(asked, answer);
     };
     try {
-      await lookUp(ask, signal);
+      await lookUp(ask, signal, now);
     } catch (error) {
       throw signal.aborted ? cancelled(labelOf(asked), signal) : error;
     }

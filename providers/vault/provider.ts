@@ -106,7 +106,7 @@ async function connect(
   if (tokenReference !== undefined) {
     const token = await readToken(tokenReference, ports, signal);
     const { session, common } = begin(token.revealText());
-    const lookUp: ConnectionParts['lookUp'] = (ask, caller) => session.lookUp(ask, caller);
+    const lookUp: ConnectionParts['lookUp'] = (ask, caller, now) => session.lookUp(ask, caller, now);
     return new VaultConnection({ ...common, tokens: session.fixed(token), lookUp });
   }
   const kubernetes = config.auth?.kubernetes;

@@ -118,10 +118,10 @@ export class VaultSession {
     };
   }
 
-  /** Looks the token up, unless that was done a moment ago and nothing was refused since; once for all who ask. */
-  async lookUp(ask: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
+  /** Looks the token up, unless that was done a moment ago and nothing was refused since, or `now`; once for all who ask. */
+  async lookUp(ask: (signal: AbortSignal) => Promise<void>, signal: AbortSignal, now = false): Promise<void> {
     signal.throwIfAborted();
-    if (this.#clock.monotonic() < this.#lookedUpUntil) return;
+    if (!now && this.#clock.monotonic() < this.#lookedUpUntil) return;
     await this.#lookup.run(async (shared) => {
       const before = this.#clock.monotonic();
       await ask(shared);
