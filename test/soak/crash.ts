@@ -15,6 +15,8 @@ import { eventually } from '../harness/eventually.ts';
 export interface CrashOptions {
   /** Operations a round. */
   readonly operations: number;
+  /** Multiplies the operations between two kills of a program; 1 unless told otherwise. */
+  readonly pace?: number;
   /** Numbers from 0 to 1; the same sequence gives the same operations and victims. */
   readonly random: () => number;
 }
@@ -200,11 +202,11 @@ export class CrashRun {
 
   /** Kills one program again and again; the others meanwhile do the same with theirs. */
   async #kill(victim: Victim, over: AbortSignal): Promise<void> {
-    const { random } = this.#options;
+    const { random, pace = 1 } = this.#options;
     while (!over.aborted) {
       const from = this.#acknowledged;
       await sleep(300 + random() * 3_000);
-      const until = from + OPERATIONS_BETWEEN_KILLS[victim];
+      const until = from + OPERATIONS_BETWEEN_KILLS[victim] * pace;
       while (!over.aborted && this.#acknowledged < until) await sleep(50);
       if (over.aborted) return;
       this.counts.kills[victim] = (this.counts.kills[victim] ?? 0) + 1;
