@@ -19,7 +19,7 @@ import { httpRequest } from '../test/harness/http.ts';
 import { scrape, sumSamples } from '../test/harness/metrics.ts';
 import { startOpenBao } from '../test/harness/openbao.ts';
 import { freePort } from '../test/harness/ports.ts';
-import { Program, startProduct } from '../test/harness/product.ts';
+import { Program, programFile, startProduct } from '../test/harness/product.ts';
 import { temporaryDirectory } from '../test/harness/run-directory.ts';
 import { report } from './report.ts';
 import {
@@ -76,7 +76,7 @@ class Measured {
         SCALE_PROBE: this.#file,
       },
       args: [
-        join(ROOT, 'poller/main.mjs'),
+        programFile('poller'),
         ...['--kubeconfig', kubeconfig, '--namespace', namespace, '--metrics-port', String(metricsPort)],
         ...['--bind-address', '127.0.0.1', '--allow-loopback', '--log-level', 'warn'],
       ],

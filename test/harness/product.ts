@@ -47,7 +47,7 @@ export interface ProductOptions {
 }
 
 /** The program from the folder of bundles that ESA_PROGRAMS names, as it is shipped; without it from the sources. */
-function programFile(name: 'webhook' | 'poller'): string {
+export function programFile(name: 'webhook' | 'poller'): string {
   const bundles = process.env['ESA_PROGRAMS'];
   return bundles === undefined ? join(ROOT, name, 'main.mjs') : join(bundles, `${name}.mjs`);
 }
