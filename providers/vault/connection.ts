@@ -59,7 +59,8 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 /** The version that an answer of a KV v2 engine is of. */
 function versionIn(body: unknown): string | undefined {
   const version = member(member(member(body, 'data'), 'metadata'), 'version');
-  return isRawNumber(version) ? version.rawJSON : undefined;
+  if (isRawNumber(version)) return version.rawJSON;
+  return typeof version === 'number' ? String(version) : undefined;
 }
 
 /** A name as a list has it: one segment, with a slash behind that of a folder. */

@@ -123,7 +123,9 @@ class LocalOpenBao implements OpenBao {
         ...(this.#options.audit === true ? [`-config=${configuration}`] : []),
       ],
       ready: async () => {
-        if (this.caFile !== undefined && !existsSync(this.caFile)) return false;
+        // It may be there and not be written yet.
+        if (this.caFile !== undefined && !(existsSync(this.caFile) && this.ca?.includes('END CERTIFICATE')))
+          return false;
         this.#agent ??= trusting(this.ca);
         return (await this.request('GET', 'sys/health')).status === 200;
       },
