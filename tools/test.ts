@@ -17,8 +17,16 @@ import { TestReport } from './test-report.ts';
 
 /** Files at a time. An end-to-end file has its own control plane, and waits more than it works. */
 const AT_ONCE = { unit: 2, e2e: 3 };
-/** Takes longest by far, so it does not begin last. */
-const FIRST = 'test/e2e/crash.test.ts';
+/** Those that take longest, the longest first: none of them may begin last. */
+const LONGEST = [
+  'crash',
+  'faults-cluster',
+  'front-door-own-cluster',
+  'poller-scale',
+  'shards',
+  'certs',
+  'stress',
+].map((name) => `test/e2e/${name}.test.ts`);
 /** Milliseconds after which a file that hangs is ended and counts as failed. */
 const FILE_TIMEOUT = { unit: 120_000, e2e: 1_500_000 };
 
@@ -30,6 +38,8 @@ process.env['NODE_COMPILE_CACHE'] ??= join(ROOT, '.cache/node');
 
 const isEndToEnd = (file: string): boolean => file.startsWith('test/e2e/');
 
+const rank = (file: string): number => (LONGEST.indexOf(file) + LONGEST.length + 1) % (LONGEST.length + 1);
+
 function testFiles(stage: 'unit' | 'e2e'): string[] {
   const files = globSync('**/*.test.ts', {
     cwd: ROOT,
@@ -37,7 +47,7 @@ function testFiles(stage: 'unit' | 'e2e'): string[] {
   });
   return files
     .filter((file) => isEndToEnd(file) === (stage === 'e2e'))
-    .toSorted((a, b) => (a === FIRST ? -1 : b === FIRST ? 1 : a < b ? -1 : 1));
+    .toSorted((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
 }
 
 /** The end-to-end tests run the programs as they are shipped, which also start in half the time. */
