@@ -36,6 +36,8 @@ import {
 
 /** Objects that are deleted at once; 10000 in the environment for a long look. */
 const MASS = Number(process.env['MASS'] ?? 500);
+/** Small, so that it can be filled; all those objects, and what is left of them when they are gone, have to fit. */
+const QUOTA_BYTES = 48 * 1024 * 1024 + Math.max(0, MASS - 500) * 16 * 1024;
 const WHERE = 'cluster';
 const OBJECTS = 6;
 /** An interval of a second, and what a busy machine takes beside. */
@@ -55,7 +57,7 @@ let turn = 0;
 
 before(async () => {
   bed = await startBed({
-    controlPlane: { etcdArgs: ['--quota-backend-bytes=50331648'] },
+    controlPlane: { etcdArgs: [`--quota-backend-bytes=${QUOTA_BYTES}`] },
     product: { poller: false },
   });
   const { cp, openBao, product } = bed;
