@@ -24,8 +24,6 @@ export interface SteadyOptions {
 }
 
 const INTERVAL_MS = 10_000;
-/** Turns come in ticks of so long (poller/schedule.ts). */
-const TICK_MS = 250;
 /** Memory is watched from here on: by then compiled code, connections and caches are what they will be. */
 const WARM_UP_MS = 5 * 60_000;
 const LIMITS = {
@@ -179,9 +177,8 @@ export async function steadySoak(
       restarted: poller.pid !== pid || !poller.isRunning(),
     };
     const windows = rss.length;
-    // By number each object once an interval; one window may have got a tick of the next one.
-    const most = objects * (1 + TICK_MS / INTERVAL_MS);
-    const tooMany = found.reads > objects * (windows + 1) || found.mostReadsIn10s > most;
+    // Each object once an interval; a window may hold the ends of two turns.
+    const tooMany = found.reads > objects * (windows + 1) || found.mostReadsIn10s > objects * 1.02;
     const failed = [
       ...(tooMany ? ['more than one read an object and interval'] : []),
       ...(found.otherRequests > minutes + 2 ? ['more than one look-up or renewal a minute'] : []),
