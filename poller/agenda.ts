@@ -43,6 +43,12 @@ export class Agenda {
     this.#queue.set(tracked.key, due, URGENCY.now);
   }
 
+  /** The turn that waits comes at that moment, if that is sooner. */
+  hasten(tracked: Tracked, due: number): void {
+    if (tracked.wanted || (tracked.dueAt !== undefined && tracked.dueAt <= due)) return;
+    this.schedule(tracked, due);
+  }
+
   /** Looks at the target, without asking the provider unless it has drifted. */
   look(tracked: Tracked): void {
     tracked.memory.secretVersion = undefined;

@@ -16,7 +16,7 @@ import { hasEsoFinalizer } from './finalizer.ts';
 import { keyOf, ObjectIndex } from './object-index.ts';
 import { unpack } from './projection.ts';
 import { URGENCY, WorkQueue } from './queue.ts';
-import { BurstGauge } from './schedule.ts';
+import { BurstGauge, phaseOf } from './schedule.ts';
 import type { Change } from './source-watches.ts';
 import { observe, type Tracked, track } from './tracked.ts';
 import { type TurnOptions, Turns } from './turns.ts';
@@ -31,6 +31,8 @@ export interface ControllerOptions extends TurnOptions {
 const RELEASE_CHUNK = 200;
 /** Time between two of the objects that a changed policy brings. */
 const POLICY_PACE_MS = 20;
+/** Over so long those are spread whom a failing store had kept waiting; with its cool-down less than the usual interval. */
+const RECOVERY_SPREAD_MS = 5_000;
 /** So long after its creation an event may come that is older than the object. */
 const YOUNG_MS = 10_000;
 
@@ -187,6 +189,15 @@ export class Controller {
     for (const tracked of this.#objects.ofStore(store)) {
       const failed = forgiven(tracked);
       if (failed || (changed && tracked.cadence.interval > 0)) this.#agenda.syncNow(tracked);
+    }
+  }
+
+  /** A store answers again after failures: who was refused meanwhile tries again soon, spread, instead of an interval later. */
+  storeRecovered(store: string): void {
+    const now = this.#clock.monotonic();
+    for (const tracked of this.#objects.ofStore(store)) {
+      if (tracked.failures === 0) continue;
+      this.#agenda.hasten(tracked, now + phaseOf(tracked.key, RECOVERY_SPREAD_MS));
     }
   }
 

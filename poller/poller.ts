@@ -34,7 +34,7 @@ import { PolicyWatch } from './policy-watch.ts';
 import type { ReporterMetrics } from './report.ts';
 import { secretReflector } from './secret-watch.ts';
 import { type Change, SourceWatches } from './source-watches.ts';
-import { StoreMonitor } from './store-monitor.ts';
+import { StoreMonitor, storeKey } from './store-monitor.ts';
 import { Sweeper } from './sweeper.ts';
 
 export interface PollerOptions {
@@ -163,20 +163,21 @@ export class Poller {
     await this.#loadKeys(keys, stop);
     // What was done may be told afterwards.
     const events = new EventRecorder({ kube: this.#options.kube, log });
+    // They know each other: a store that works again has its objects tried, an object that is refused has
+    // its store looked at.
+    let controller: Controller | undefined;
     const connections = new Connections({
       clock,
       limits: this.#options.storeLimits,
       onCall: (provider, error) =>
         metrics.provider.calls.inc({ provider, status: error === undefined ? 'success' : 'error' }),
+      onRecovered: ({ kind, namespace: ns, name }) => controller?.storeRecovered(storeKey(kind, ns, name)),
       onBadLimits: (store, problems) => log.warn({ store, problems }, BAD_LIMITS),
     });
     this.#connections = connections;
     const live = new LiveCluster(kube, clock);
     const ports = live.ports(() => clock.monotonic());
 
-    // The two know each other: a store that works again has its objects tried, an object that is refused has
-    // its store looked at.
-    let controller: Controller | undefined;
     const cluster = this.#options.clusterExternalSecrets;
     const fleet =
       cluster &&
@@ -220,6 +221,7 @@ export class Poller {
       stop,
       leads: () => leads,
       isUsed: (store) => controller?.usesStore(store) ?? false,
+      isTerminating: (ns) => ns !== undefined && policies.isTerminating(ns),
       onUsable: (store, changed) => controller?.storeUsable(store, changed),
       onDependency: (kind) => {
         if (kind !== 'Secret') watches.need(kind);

@@ -55,8 +55,10 @@ export function secretReflector(options: SecretWatchOptions): Reflector<KubeObje
       },
       onDelete: ({ namespace = '', name }) => {
         sweeper.untrack(namespace, name);
-        if (!policies.isTerminating(namespace)) controller.targetDeleted(namespace, name);
         stores.dependencyChanged({ kind: 'Secret', namespace, name });
+        // A namespace on its way out takes its objects along: nothing to repair, nothing to say.
+        if (policies.isTerminating(namespace)) return;
+        controller.targetDeleted(namespace, name);
         sourceChanged({ kind: 'Secret', namespace, name }, 'changed');
       },
       onSynced: () => {

@@ -65,6 +65,8 @@ export interface StoreMonitorOptions {
   readonly isUsed: (key: string) => boolean;
   /** The store is there for the first time, has changed, or works again: try what failed because of it. */
   readonly onUsable: (key: string, changed: boolean) => void;
+  /** True if this namespace is on its way out; undefined is never. */
+  readonly isTerminating: (namespace: string | undefined) => boolean;
   /** Something that a store reads from the cluster is of this kind: it has to be watched. */
   readonly onDependency: (kind: StoreDependency['kind']) => void;
 }
@@ -219,6 +221,8 @@ export class StoreMonitor {
     const { clock, leads, isUsed } = this.#options;
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
+    // It goes with its namespace; what it reads may be gone before it.
+    if (this.#options.isTerminating(entry.object.metadata.namespace)) return;
     if (leads() || isUsed(key)) await this.validate(key, due).catch(() => {});
     else this.#queue.set(key, clock.monotonic() + intervalOf(entry.object), URGENCY.refresh);
   }

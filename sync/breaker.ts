@@ -42,8 +42,8 @@ export type BreakerSettings = Pick<StoreLimits, 'breakerFailures' | 'breakerCool
 export interface BreakerOptions {
   readonly clock: Clock;
   readonly settings: BreakerSettings;
-  /** It was open or paused and is closed now; called before anybody else is let through. */
-  readonly onRecovered?: () => void;
+  /** It was open or paused (`asked`: by the provider) and is closed now; called before anybody else is let through. */
+  readonly onRecovered?: (asked: boolean) => void;
   /** From 0 to 1; for tests. */
   readonly random?: () => number;
 }
@@ -51,7 +51,7 @@ export interface BreakerOptions {
 export class CircuitBreaker {
   readonly #clock: Clock;
   readonly #random: () => number;
-  readonly #onRecovered: (() => void) | undefined;
+  readonly #onRecovered: BreakerOptions['onRecovered'];
   #settings: BreakerSettings;
   #failures = 0;
   /** Set while it is not closed: until when nobody is let through (monotonic), and why. */
@@ -169,10 +169,10 @@ export class CircuitBreaker {
   }
 
   #close(): void {
-    const recovered = this.#tripped !== undefined;
+    const tripped = this.#tripped;
     this.#failures = 0;
     this.#tripped = undefined;
-    if (recovered) this.#onRecovered?.();
+    if (tripped !== undefined) this.#onRecovered?.(tripped.paused);
   }
 }
 

@@ -50,6 +50,8 @@ interface ConnectionsOptions {
   readonly limits: StoreLimits;
   /** Called once a request to a provider, for metrics. */
   readonly onCall?: (provider: string, error: EsaError | undefined) => void;
+  /** A store that was left alone after failures answers again. One that had asked to be is not in a hurry. */
+  readonly onRecovered?: (store: ResolvedStore['context']) => void;
   /** Called once for annotations of a store that make no sense: it came while no webhook judged it. */
   readonly onBadLimits?: (store: string, problems: string) => void;
 }
@@ -284,7 +286,10 @@ export class Connections {
     const breaker = new CircuitBreaker({
       clock: this.#options.clock,
       settings: limits,
-      onRecovered: () => this.#gates.get(identity)?.gate.startSlowly(),
+      onRecovered: (asked) => {
+        this.#gates.get(identity)?.gate.startSlowly();
+        if (!asked) this.#options.onRecovered?.(context);
+      },
     });
     const guarded: Guarded = { breaker, store: { identity, context }, users: 0, waiting: 0, usedAt: now };
     this.#guards.set(key, guarded);

@@ -4,7 +4,7 @@
  * whatever chunk starts it.
  */
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { ROOT } from './setup/paths.mjs';
 
@@ -62,4 +62,4 @@ export async function bundle(directory: string): Promise<void> {
   await removeOld(directory);
 }
 
-if (import.meta.main) await bundle(join(ROOT, process.argv[2] ?? 'dist'));
+if (import.meta.main) await bundle(resolve(ROOT, process.argv[2] ?? 'dist'));
