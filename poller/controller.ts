@@ -15,7 +15,7 @@ import { neverSynced, refreshedInFuture } from './cadence.ts';
 import { hasEsoFinalizer } from './finalizer.ts';
 import { keyOf, ObjectIndex } from './object-index.ts';
 import { unpack } from './projection.ts';
-import { URGENCY, WorkQueue } from './queue.ts';
+import { URGENCY, type Urgency, WorkQueue } from './queue.ts';
 import { BurstGauge, phaseOf } from './schedule.ts';
 import type { Change } from './source-watches.ts';
 import { observe, type Tracked, track } from './tracked.ts';
@@ -55,7 +55,7 @@ export class Controller {
       groupOf: (key) => this.#objects.get(key)?.stores[0],
       // Adoptions follow a burst of creates at a pace that leaves the API server to those who create.
       limits: { [URGENCY.check]: 8, [URGENCY.adopt]: 2 },
-      work: (key, due, urgency) => this.#turns.work(key, due, urgency),
+      work: (key, due, urgency) => this.#work(key, due, urgency),
     });
     this.#agenda = new Agenda(this.#clock, this.#queue, options.unattendedMs);
     this.#turns = new Turns(options, this.#objects, this.#agenda);
@@ -251,6 +251,16 @@ export class Controller {
     await this.#queue.stop();
   }
 
+  async #work(key: string, due: number, urgency: Urgency): Promise<void> {
+    if (urgency === URGENCY.adopt) {
+      const now = this.#clock.monotonic();
+      const wait = this.#creates.wait(now);
+      const tracked = this.#objects.get(key);
+      if (wait > 0 && tracked !== undefined) return this.#agenda.syncAt(tracked, now + wait, URGENCY.adopt);
+    }
+    await this.#turns.work(key, due, urgency);
+  }
+
   /** Decides, after an event of the object itself, when it is due. */
   #update(tracked: Tracked, es: ExternalSecret): void {
     const { key } = tracked;
@@ -286,9 +296,10 @@ export class Controller {
     const never = neverSynced(es);
     const outdated = es.status?.syncedResourceVersion !== version && cadence.onEdit;
     const inFuture = refreshedInFuture(es, cadence, this.#clock.now());
-    if (never && this.#options.isPending(namespaceOf(tracked), targetName(es)))
-      this.#agenda.syncAt(tracked, now + this.#creates.arrived(now), URGENCY.adopt);
-    else if (never || outdated || !tracked.ready || inFuture) this.#agenda.syncNow(tracked);
+    if (never && this.#options.isPending(namespaceOf(tracked), targetName(es))) {
+      this.#creates.arrived(now);
+      this.#agenda.syncAt(tracked, now + this.#creates.wait(now), URGENCY.adopt);
+    } else if (never || outdated || !tracked.ready || inFuture) this.#agenda.syncNow(tracked);
     else {
       // Whose turn was missed in any case is read at once, and that looks at the Secret, too.
       const missed = cadence.interval > 0 && cadence.interval <= this.#options.unattendedMs;

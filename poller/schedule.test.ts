@@ -146,13 +146,28 @@ test('without polling an error is still retried', () => {
   assert.equal(retryDelay(50, { interval: 0, synced: true, random: 0.5 }), 420_000);
 });
 
-test('only what comes in a burst waits', () => {
+test('adoptions wait for the end of a burst of creates, single ones do not', () => {
   const gauge = new BurstGauge();
-  const waits = Array.from({ length: 20 }, (_, index) => gauge.arrived(index));
-  assert.deepEqual(
-    waits.slice(0, 16),
-    Array.from({ length: 16 }, () => 0),
-  );
-  assert.ok(waits.slice(16).every((wait) => wait > 0));
-  assert.equal(gauge.arrived(600), 0);
+  const arrive = (from: number, count: number): number[] =>
+    Array.from({ length: count }, (_, index) => {
+      gauge.arrived(from + index);
+      return gauge.wait(from + index);
+    });
+  assert.deepEqual([...new Set(arrive(0, 16))], [0]);
+  assert.ok(arrive(16, 4).every((wait) => wait > 0));
+  // The burst goes on: not even the first of the next moment have their turn.
+  assert.ok(arrive(600, 30).every((wait) => wait > 0));
+  assert.ok(gauge.wait(1_500) > 0);
+  assert.equal(gauge.wait(1_600), 0);
+  assert.deepEqual([...new Set(arrive(2_000, 16))], [0]);
+});
+
+test('who creates without an end does not keep all adoptions waiting', () => {
+  const gauge = new BurstGauge();
+  let waited = 0;
+  for (let now = 0; now < 60_000; now += 10) {
+    gauge.arrived(now);
+    if (gauge.wait(now) > 0) waited = now;
+  }
+  assert.ok(waited >= 19_000 && waited < 21_000, `until ${waited}`);
 });

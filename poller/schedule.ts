@@ -100,24 +100,33 @@ export function retryDelay(
 /** More creates than this within the window are a burst. */
 const BURST_SIZE = 16;
 const BURST_WINDOW_MS = 500;
-/** How long the adoption of a Secret that came in a burst waits: about as long as a large burst lasts. */
-const BURST_WAIT_MS = 3_000;
+/** Who creates without an end gets no more room than this: what is made has to be adopted some time. */
+const LONGEST_BURST_MS = 20_000;
 
 /**
  * Tells a burst of creates from single ones. Secrets that admission has made are there and in use; adopting them
- * at once would take the API server from those who still create.
+ * while it lasts would take the API server from those who still create.
  */
 export class BurstGauge {
   #windowEnd = Number.NEGATIVE_INFINITY;
   #count = 0;
+  #since = 0;
+  #until = Number.NEGATIVE_INFINITY;
 
-  /** One has come. @param now monotonic milliseconds @returns how long its adoption should wait */
-  arrived(now: number): number {
+  /** One has come. @param now monotonic milliseconds */
+  arrived(now: number): void {
     if (now >= this.#windowEnd) {
       this.#windowEnd = now + BURST_WINDOW_MS;
       this.#count = 0;
     }
     this.#count += 1;
-    return this.#count > BURST_SIZE ? BURST_WAIT_MS : 0;
+    if (this.#count <= BURST_SIZE) return;
+    if (now >= this.#until) this.#since = now;
+    this.#until = this.#windowEnd + BURST_WINDOW_MS;
+  }
+
+  /** How long an adoption that is due now should wait before it asks again, milliseconds; 0: it need not. */
+  wait(now: number): number {
+    return now < this.#until && now - this.#since < LONGEST_BURST_MS ? this.#until - now : 0;
   }
 }
