@@ -16,6 +16,7 @@ function setUp() {
   let made = 0;
   let closed = 0;
   const complaints: string[] = [];
+  const recovered: string[] = [];
   const provider = {
     name: 'counting',
     connect: async () => {
@@ -39,7 +40,9 @@ function setUp() {
     store,
     counts: () => [made, closed],
     complaints,
+    recovered,
     connections: new Connections({
+      onRecovered: ({ uid }) => recovered.push(uid),
       onBadLimits: (label, problems) => complaints.push(`${label}: ${problems}`),
       clock: systemClock,
       limits: { ...DEFAULT_STORE_LIMITS, maxInFlight: 4 },
@@ -198,4 +201,20 @@ test('S65 after a pause that the provider asked for its store begins slowly', as
   );
   assert.deepEqual(order.slice(0, 2), [1, 1]);
   assert.ok(most <= 4);
+});
+
+test('that a store answers again is told once, to those whom its failures kept waiting; not after a pause that it asked for', async () => {
+  const { store, connections, recovered } = setUp();
+  const limits = { [`${OURS}/breaker-failures`]: '1', [`${OURS}/breaker-cool-down`]: '100ms' };
+  const use = (uid: string, work: () => Promise<unknown>): Promise<unknown> =>
+    connections.kept(store(uid, 1, limits), ports, signal, work);
+  const failing = (error: ProviderError) => () => Promise.reject(error);
+  const over = new ProviderError('PROVIDER_UNREACHABLE', 'nobody there');
+  const busy = new ProviderError('PROVIDER_THROTTLED', 'too many', { retryAfterMs: 10 });
+  await assert.rejects(use('failing', failing(over)), { code: 'PROVIDER_UNREACHABLE' });
+  await assert.rejects(use('busy', failing(busy)), { code: 'PROVIDER_THROTTLED' });
+  assert.deepEqual(recovered, []);
+  await new Promise((done) => setTimeout(done, 700));
+  for (const uid of ['failing', 'failing', 'busy', 'fine']) await use(uid, async () => 1);
+  assert.deepEqual(recovered, ['failing']);
 });

@@ -3,7 +3,8 @@
  * left out, and the Service leads to this machine.
  */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { hash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { ROOT } from '../../tools/setup/paths.mjs';
@@ -59,16 +60,30 @@ export interface Manifest {
   webhooks?: { clientConfig: { service?: ServiceReference } }[];
 }
 
+/** Parsing them all takes half a second of CPU, which each bed would spend; so what was parsed once is kept. */
+function parsed(text: string): Manifest[] {
+  const directory = join(ROOT, '.cache/manifests');
+  const file = join(directory, `${hash('sha256', text)}.json`);
+  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as Manifest[];
+  const manifests = parseAllDocuments(text)
+    .map((document) => document.toJS() as Manifest | null)
+    .filter((manifest) => manifest !== null);
+  mkdirSync(directory, { recursive: true });
+  // Others may do the same at the same moment, and must not see half a file.
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, JSON.stringify(manifests));
+  renameSync(draft, file);
+  return manifests;
+}
+
 function readManifests(directory: string, namespace: string): Manifest[] {
   const path = join(ROOT, directory);
   return readdirSync(path)
     .filter((file) => file.endsWith('.yaml'))
     .toSorted((a, b) => (a < b ? -1 : 1))
-    .flatMap((file) => {
-      const text = readFileSync(join(path, file), 'utf8').replaceAll(MANIFEST_NAMESPACE, namespace);
-      return parseAllDocuments(text).map((document) => document.toJS() as Manifest | null);
-    })
-    .filter((manifest) => manifest !== null);
+    .flatMap((file) =>
+      parsed(readFileSync(join(path, file), 'utf8').replaceAll(MANIFEST_NAMESPACE, namespace)),
+    );
 }
 
 /** True for a webhook configuration. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { randomUUID, X509Certificate } from 'node:crypto';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Clock, systemClock } from '../../../api/clock.ts';
 import { CertificateManager } from '../../../certs/manager.ts';
 import type { CertificateTimes } from '../../../certs/options.ts';
@@ -43,7 +44,10 @@ export interface ManagerOptions {
   readonly proxy?: ApiProxy;
 }
 
-/** What happened while calls were made without a pause. */
+/** Between two calls of a caller, so that those whom it watches get the machine, too. */
+const BREATH_MS = 10;
+
+/** What happened while calls were made one after the other. */
 export interface Calls {
   readonly count: number;
   readonly failures: readonly string[];
@@ -290,7 +294,7 @@ export class CertificateBed {
     return true;
   }
 
-  /** Calls without a pause until `work` is done. */
+  /** Calls one after the other until `work` is done. */
   async during(namespace: string, work: () => Promise<unknown>): Promise<Calls> {
     const failures: string[] = [];
     let [count, slowest, over] = [0, 0, false];
@@ -304,6 +308,7 @@ export class CertificateBed {
         }
         count++;
         slowest = Math.max(slowest, performance.now() - began);
+        await sleep(BREATH_MS);
       }
     };
     const callers = [caller(), caller()];
