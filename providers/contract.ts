@@ -136,7 +136,7 @@ export interface Connection {
    */
   find(request: FindRequest, signal: AbortSignal): Promise<readonly FoundObject[]>;
   /**
-   * Reads several remote objects with one request; only where the provider has `batch`, and at most `batch.size`
+   * Reads several remote objects with one request; only where the provider has `batch`, and at most its `size`
    * references that it accepts, no two of them equal.
    * @returns in the order of `refs` what `read` would bring or throw, or undefined where the answer says nothing;
    *   undefined in place of all if the server does not let these credentials read so
@@ -188,6 +188,14 @@ export interface ProviderPorts {
   ): Promise<Readonly<Record<string, string>>>;
 }
 
+/** How several secrets are read with one request. */
+export interface BatchReading {
+  /** Secrets a request. */
+  readonly size: number;
+  /** True if this one can be read so. */
+  accepts(ref: Omit<RemoteRef, 'property'>): boolean;
+}
+
 /** An object a store depends on; the poller watches these. */
 export interface StoreDependency {
   readonly kind: 'Secret' | 'ConfigMap' | 'ServiceAccount';
@@ -224,13 +232,8 @@ export interface Provider<Config> {
   /** A short sentence if this find can never work with this store (no I/O), else undefined. */
   validateFind(config: Config, request: FindRequest): string | undefined;
 
-  /** Absent: the provider reads one secret a request. */
-  readonly batch?: {
-    /** Secrets a request. */
-    readonly size: number;
-    /** True if this one can be read so. */
-    accepts(ref: Omit<RemoteRef, 'property'>): boolean;
-  };
+  /** Absent, or undefined for the block: one secret a request. */
+  batch?(config: Config): BatchReading | undefined;
 
   /**
    * The remote object's unique name at its server (Vault namespace, mount and path; AWS ARN or name):
