@@ -196,6 +196,7 @@ export const RULES = {
   'aws-auth': required(['SecretStore'], 'A SecretStore brings its own credentials.'),
   'aws-static-keys': required(STORE, '`auth.secretRef` names both the key id and the key.'),
   'aws-role': invalid(STORE, '`role` and `additionalRoles` are ARNs of roles.'),
+  'aws-endpoint': invalid(STORE, 'The annotations aws-endpoint and aws-sts-endpoint are URLs of servers.'),
 
   'fake-key': required(STORE, 'An entry of the fake provider has a key.'),
   'fake-value': required(STORE, 'An entry of the fake provider has a value.'),

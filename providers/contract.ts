@@ -188,6 +188,16 @@ export interface ProviderPorts {
   ): Promise<Readonly<Record<string, string>>>;
 }
 
+export type Annotations = Readonly<Record<string, string>>;
+
+/** What annotations of a store say to its provider beside its block. */
+export interface StoreAnnotations<Config> {
+  /** What is wrong with them, without I/O; paths are relative to metadata.annotations. */
+  validate(annotations: Annotations): readonly Problem[];
+  /** The block with what they say. Only for those without a problem. */
+  apply(config: Config, annotations: Annotations): Config;
+}
+
 /** How several secrets are read with one request. */
 export interface BatchReading {
   /** Secrets a request. */
@@ -216,6 +226,9 @@ export interface Provider<Config> {
   readonly schema: z.ZodType<Config>;
   /** What stands in status.capabilities of a store. */
   readonly capabilities: 'ReadOnly' | 'ReadWrite';
+
+  /** Absent: annotations of a store are nothing to its provider. */
+  readonly annotations?: StoreAnnotations<Config>;
 
   /**
    * Rules beyond the schema, without I/O: exactly one auth method, URL forms, namespaces of references.

@@ -4,7 +4,7 @@ import { generatorResource } from '../api/generators/names.ts';
 import type { ObjectMeta } from '../api/meta.ts';
 import { formatProblem } from '../api/problem.ts';
 import type { SecretValue } from '../api/secret-value.ts';
-import type { ProviderPorts, ServerGuard } from '../providers/contract.ts';
+import type { ProviderPorts, ServerGuard, StoreContext } from '../providers/contract.ts';
 import { generatorClass, generatorOf } from '../providers/generators/registry.ts';
 import { timeLimit } from './abort.ts';
 import type { GeneratorReference } from './plan.ts';
@@ -65,7 +65,7 @@ export async function resolveGenerator(
     const problems = choice.problems.map((one) => formatProblem({ ...one, path: ['spec', ...one.path] }));
     throw failure(new EsaError('INVALID_OBJECT', `${label}: ${problems.join('; ')}`));
   }
-  return { ...choice, label, metadata: object.metadata };
+  return { ...choice, label, namespaced, metadata: object.metadata };
 }
 
 /** Whose sync it is. */
@@ -90,11 +90,11 @@ export async function generate(
 ): Promise<ReadonlyMap<string, SecretValue>> {
   const { namespace, controllerClass, guard, timeoutMs } = caller;
   const resolved = await resolveGenerator(ref, namespace, reader, controllerClass, signal);
-  const { generator, spec, label, metadata } = resolved;
-  const store = {
-    kind: 'SecretStore' as const,
+  const { generator, spec, label, namespaced, metadata } = resolved;
+  const store: StoreContext = {
+    kind: namespaced ? 'SecretStore' : 'ClusterSecretStore',
     name: label,
-    namespace,
+    namespace: namespaced ? namespace : undefined,
     uid: metadata.uid ?? '',
     generation: metadata.generation ?? 0,
     callerNamespace: namespace,

@@ -10,7 +10,7 @@ import {
 import { awsAccess, followed, loginIdentity, tagsCaller, usesSts } from './access.ts';
 import { endpointOf } from './client.ts';
 import { type AwsConfig, awsConfigSchema } from './config.ts';
-import type { AwsService } from './environment.ts';
+import { awsAnnotations, serviceOf } from './endpoints.ts';
 import { validateAwsFind } from './find.ts';
 import { parameterName } from './parameter-name.ts';
 import { SecretsManagerConnection } from './secrets-manager.ts';
@@ -51,13 +51,11 @@ const BATCH_SIZES: Readonly<Record<AwsConfig['service'], number>> = {
   CertificateManager: 1,
 };
 
-const serviceOf = ({ service }: AwsConfig): AwsService =>
-  service === 'ParameterStore' ? 'SSM' : 'SecretsManager';
-
 export const awsProvider: Provider<AwsConfig> = {
   name: 'aws',
   schema: awsConfigSchema,
   capabilities: 'ReadWrite',
+  annotations: awsAnnotations,
   validateConfig: validateAwsBlock,
   warnConfig: warnAwsBlock,
   validateRef: validateAwsRef,

@@ -11,8 +11,8 @@ import type { ProviderPorts, StoreContext } from '../contract.ts';
 /** For whom values are made, and what a generator may ask of the cluster for it. */
 export interface GeneratorUse {
   /**
-   * The generator as a SecretStore of the namespace of the ExternalSecret, a ClusterGenerator too: its references are
-   * followed there, and its guard says which servers may be asked.
+   * The generator as a store: a SecretStore of the namespace of the ExternalSecret, or, within a ClusterGenerator, a
+   * ClusterSecretStore. It says where references are followed, and which servers may be asked.
    */
   readonly store: StoreContext;
   readonly ports: ProviderPorts;
