@@ -7,7 +7,7 @@ import { cancelled } from '../http-errors.ts';
 
 /** What was asked, for messages: `AWS Secrets Manager us-west-2: read prod/database`. */
 export interface Asked {
-  readonly service: 'Secrets Manager' | 'Parameter Store' | 'STS' | 'ECR' | 'EKS Pod Identity';
+  readonly service: 'Secrets Manager' | 'Parameter Store' | 'STS' | 'ECR' | 'ECR Public' | 'EKS Pod Identity';
   readonly region: string;
   readonly what: string;
 }

@@ -34,8 +34,14 @@ export function sessionTagsOf(config: AwsConfig, store: StoreContext): SessionTa
   return [...tags].map(([Key, Value]) => ({ Key, Value }));
 }
 
+/** What STS gives always expires. */
+interface SessionCredentials extends AwsCredentials {
+  readonly sessionToken: SecretValue;
+  readonly expiresAt: number;
+}
+
 /** @throws ProviderError PROVIDER_INVALID_RESPONSE */
-export function credentialsIn(answer: Credentials | undefined, asked: Asked): AwsCredentials {
+export function credentialsIn(answer: Credentials | undefined, asked: Asked): SessionCredentials {
   const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = answer ?? {};
   const expiresAt = Expiration?.getTime();
   if (

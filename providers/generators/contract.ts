@@ -21,8 +21,11 @@ export interface GeneratorUse {
 export interface Generator<Spec> {
   readonly kind: GeneratorKind;
   readonly schema: z.ZodType<Spec>;
-  /** Rules beyond the schema: what keeps this spec from ever giving values. Paths are relative to it. */
-  validateSpec(spec: Spec): readonly Problem[];
+  /**
+   * Rules beyond the schema: what keeps this spec from ever giving values. Paths are relative to it.
+   * @param clusterWide true within a ClusterGenerator
+   */
+  validateSpec(spec: Spec, clusterWide: boolean): readonly Problem[];
   /** How long what it gives is of use, milliseconds; absent: it does not expire. */
   lifeMs?(spec: Spec): number;
 
