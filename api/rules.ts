@@ -39,6 +39,9 @@ const STORE = ['SecretStore', 'ClusterSecretStore'];
 const SELECTS = [...CES, ...STORE];
 const PASSWORD = ['Password', 'ClusterGenerator'];
 const GENERATOR = ['generators', 'ClusterGenerator'];
+const AWS_GENERATORS = ['ECRAuthorizationToken', 'STSSessionToken'];
+const STS_TOKEN = ['STSSessionToken', 'ClusterGenerator'];
+const AWS = [...STORE, ...AWS_GENERATORS, 'ClusterGenerator'];
 const POLICY = ['ClusterSecretPolicy'];
 const ANY = ['all'];
 
@@ -179,7 +182,7 @@ export const RULES = {
   'vault-header': invalid(STORE, 'Names and values in `headers` can stand in HTTP.'),
 
   'aws-service': unsupported(STORE, '`service` is one that is supported.'),
-  'aws-region': invalid(STORE, '`region` has the form of the name of a region.'),
+  'aws-region': invalid(AWS, '`region` has the form of the name of a region.'),
   'aws-region-unknown': onlyWarns(invalid(STORE, '`region` is one of the regions known here.')),
   'aws-secret-ref-outranked': onlyWarns(
     invalid(STORE, '`auth.secretRef` does not stand beside a ServiceAccount, which outranks it.'),
@@ -194,8 +197,9 @@ export const RULES = {
     '`auth.serviceAccount` and `auth.jwt.serviceAccountRef` do not contradict each other.',
   ),
   'aws-auth': required(['SecretStore'], 'A SecretStore brings its own credentials.'),
-  'aws-static-keys': required(STORE, '`auth.secretRef` names both the key id and the key.'),
-  'aws-role': invalid(STORE, '`role` and `additionalRoles` are ARNs of roles.'),
+  'aws-static-keys': required(AWS, '`auth.secretRef` names both the key id and the key.'),
+  'aws-role': invalid(AWS, '`role` and `additionalRoles` are ARNs of roles.'),
+  'aws-endpoint': invalid(STORE, 'The annotations aws-endpoint and aws-sts-endpoint are URLs of servers.'),
 
   'fake-key': required(STORE, 'An entry of the fake provider has a key.'),
   'fake-value': required(STORE, 'An entry of the fake provider has a value.'),
@@ -205,6 +209,13 @@ export const RULES = {
     ['ClusterGenerator', 'SecretGenerator'],
     'A ClusterGenerator holds the member that its kind names.',
   ),
+  'generator-aws-auth': required(AWS_GENERATORS, 'A generator of a namespace brings its own credentials.'),
+  'generator-sts-user': invalid(
+    STS_TOKEN,
+    'The credentials are keys of an IAM user: no role, no ServiceAccount, no session token.',
+  ),
+  'generator-sts-duration': invalid(STS_TOKEN, '`sessionDuration` is one that AWS takes.'),
+  'generator-sts-mfa': required(STS_TOKEN, '`serialNumber` and `tokenCode` are both set, or neither is.'),
   'generator-password-negative': invalid(PASSWORD, '`digits` and `symbols` are not negative.'),
   'generator-password-length': invalid(PASSWORD, 'The digits and symbols fit into the length.'),
   'generator-password-repeats': invalid(

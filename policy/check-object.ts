@@ -22,6 +22,7 @@ import {
 } from '../api/external-secrets/v1/index.ts';
 import { below, collector, type Problem } from '../api/problem.ts';
 import type { RuleId } from '../api/rules.ts';
+import { annotationProblems } from '../providers/registry.ts';
 import { parseWith } from '../providers/schema-problems.ts';
 import { DEFAULT_STORE_LIMITS, storeLimits } from './store-limits.ts';
 import {
@@ -128,7 +129,11 @@ export function checkStore(object: unknown, kind: StoreKind): Checked<SecretStor
   const limits = storeLimits(annotations, DEFAULT_STORE_LIMITS);
   return {
     hub,
-    problems: [...inVersion(version, kind, problems), ...limits.problems],
+    problems: [
+      ...inVersion(version, kind, problems),
+      ...limits.problems,
+      ...annotationProblems(hub.spec.provider, annotations),
+    ],
     warnings: [
       ...inVersion(version, kind, storeWarnings(kind, hub.spec)),
       ...limitWarnings(limits.limits, hub.spec),

@@ -78,7 +78,7 @@ export function storeWarnings(kind: StoreKind, spec: SecretStoreSpec): readonly 
 export function limitWarnings({ batchReads }: StoreLimits, spec: SecretStoreSpec): readonly Problem[] {
   const { report, problems } = collector(['metadata', 'annotations']);
   const choice = batchReads ? providerOf(spec.provider) : undefined;
-  if (choice?.ok === true && choice.provider.batch === undefined)
+  if (choice?.ok === true && choice.provider.batch?.(choice.config) === undefined)
     report(
       'store-batch-provider',
       [ANNOTATION_BATCH_READS],

@@ -136,7 +136,7 @@ export interface Connection {
    */
   find(request: FindRequest, signal: AbortSignal): Promise<readonly FoundObject[]>;
   /**
-   * Reads several remote objects with one request; only where the provider has `batch`, and at most `batch.size`
+   * Reads several remote objects with one request; only where the provider has `batch`, and at most its `size`
    * references that it accepts, no two of them equal.
    * @returns in the order of `refs` what `read` would bring or throw, or undefined where the answer says nothing;
    *   undefined in place of all if the server does not let these credentials read so
@@ -188,6 +188,24 @@ export interface ProviderPorts {
   ): Promise<Readonly<Record<string, string>>>;
 }
 
+export type Annotations = Readonly<Record<string, string>>;
+
+/** What annotations of a store say to its provider beside its block. */
+export interface StoreAnnotations<Config> {
+  /** What is wrong with them, without I/O; paths are relative to metadata.annotations. */
+  validate(annotations: Annotations): readonly Problem[];
+  /** The block with what they say. Only for those without a problem. */
+  apply(config: Config, annotations: Annotations): Config;
+}
+
+/** How several secrets are read with one request. */
+export interface BatchReading {
+  /** Secrets a request. */
+  readonly size: number;
+  /** True if this one can be read so. */
+  accepts(ref: Omit<RemoteRef, 'property'>): boolean;
+}
+
 /** An object a store depends on; the poller watches these. */
 export interface StoreDependency {
   readonly kind: 'Secret' | 'ConfigMap' | 'ServiceAccount';
@@ -209,6 +227,9 @@ export interface Provider<Config> {
   /** What stands in status.capabilities of a store. */
   readonly capabilities: 'ReadOnly' | 'ReadWrite';
 
+  /** Absent: annotations of a store are nothing to its provider. */
+  readonly annotations?: StoreAnnotations<Config>;
+
   /**
    * Rules beyond the schema, without I/O: exactly one auth method, URL forms, namespaces of references.
    * Paths are relative to the provider's block (['auth', 'kubernetes', 'role']).
@@ -224,13 +245,8 @@ export interface Provider<Config> {
   /** A short sentence if this find can never work with this store (no I/O), else undefined. */
   validateFind(config: Config, request: FindRequest): string | undefined;
 
-  /** Absent: the provider reads one secret a request. */
-  readonly batch?: {
-    /** Secrets a request. */
-    readonly size: number;
-    /** True if this one can be read so. */
-    accepts(ref: Omit<RemoteRef, 'property'>): boolean;
-  };
+  /** Absent, or undefined for the block: one secret a request. */
+  batch?(config: Config): BatchReading | undefined;
 
   /**
    * The remote object's unique name at its server (Vault namespace, mount and path; AWS ARN or name):

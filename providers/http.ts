@@ -56,6 +56,11 @@ export interface HttpTarget {
   readonly clientCertificate?: { readonly cert: string; readonly key: string } | undefined;
   /** What policies say about the server; connections made under one guard are used under no other. */
   readonly guard?: ServerGuard | undefined;
+  /**
+   * True: the origin is an agent on the node of this Pod, whose address the environment of this program gives: it may
+   * be one that no store may name, and no proxy is asked. Never set it from anything that stands in the cluster.
+   */
+  readonly ownAgent?: boolean | undefined;
 }
 
 export interface HttpRequest {
@@ -105,7 +110,7 @@ export async function httpRequest(target: HttpTarget, options: HttpRequest): Pro
     throw new ProviderError('POLICY_DENIED', `${options.label}: the server ${denial}`);
   }
   const refusal = refusals[settings.allowLoopback ? 'withLoopback' : 'without'];
-  if (refusal !== undefined) {
+  if (refusal !== undefined && target.ownAgent !== true) {
     throw new ProviderError('PROVIDER_INVALID_CONFIG', `${options.label}: ${literal} ${refusal}`);
   }
   try {
@@ -181,8 +186,8 @@ const descriptions = new WeakMap<HttpTarget, Description>();
 function describe(target: HttpTarget): Description {
   const known = descriptions.get(target);
   if (known !== undefined) return known;
-  const { origin, ca, clientCertificate, guard } = target;
-  const parts = JSON.stringify([origin, ca, clientCertificate, guard?.id]);
+  const { origin, ca, clientCertificate, guard, ownAgent } = target;
+  const parts = JSON.stringify([origin, ca, clientCertificate, guard?.id, ownAgent]);
   const key = createHash('sha256').update(parts).digest('base64');
   const url = new URL(origin);
   const literal = literalAddress(url);
@@ -218,7 +223,8 @@ function newAgent(target: HttpTarget): Dispatcher {
     connect: guardedConnector(tls, connectTimeoutMs, addressCheck(target)),
   } satisfies Agent.Options;
   // A proxy hides the address, so a server that has to be in some network is contacted without it.
-  if (!proxyConfigured() || target.guard?.needsAddress === true) return new Agent(options);
+  if (!proxyConfigured() || target.guard?.needsAddress === true || target.ownAgent === true)
+    return new Agent(options);
   return new EnvHttpProxyAgent({ ...options, requestTls: { ...tls, timeout: connectTimeoutMs } });
 }
 
@@ -231,8 +237,9 @@ type AddressCheck = (address: string) => Error | undefined;
 function addressCheck(target: HttpTarget): AddressCheck {
   const { allowLoopback } = settings;
   const { guard } = target;
-  const { url } = describe(target);
+  const { url, literal } = describe(target);
   return (address) => {
+    if (target.ownAgent === true && address === literal) return undefined;
     const refusal = refusalOf(address, allowLoopback);
     if (refusal !== undefined) return new AddressRefused(`${address} ${refusal}`);
     const denial = guard?.refusesAddress(url, address);

@@ -6,7 +6,7 @@ import type { z } from 'zod';
 import { below, collector, type Problem } from '../api/problem.ts';
 import type { RuleId } from '../api/rules.ts';
 import { awsProvider } from './aws/provider.ts';
-import type { Provider, StoreContext } from './contract.ts';
+import type { Annotations, Provider, StoreContext } from './contract.ts';
 import { fakeProvider } from './fake/provider.ts';
 import { parseWith } from './schema-problems.ts';
 import { vaultProvider } from './vault/provider.ts';
@@ -52,8 +52,9 @@ function refuse(rule: RuleId, path: readonly string[], message: string): Provide
 /**
  * Picks the provider out of spec.provider and parses its block. Pure; the rules that go beyond the schema
  * are in `providerProblems`.
+ * @param annotations of the store, whose problems are in `annotationProblems`
  */
-export function providerOf(block: unknown): ProviderChoice {
+export function providerOf(block: unknown, annotations: Annotations = {}): ProviderChoice {
   const names = namesIn(block);
   const [name] = names;
   if (name === undefined) {
@@ -79,8 +80,19 @@ export function providerOf(block: unknown): ProviderChoice {
     );
   }
   const parsed = parseWith(provider.schema, (block as Record<string, unknown>)[name]);
-  if (parsed.ok) return { ok: true, name, config: parsed.value, provider };
+  if (parsed.ok) {
+    const { value } = parsed;
+    const config = provider.annotations?.apply(value, annotations) ?? value;
+    return { ok: true, name, config, provider };
+  }
   return { ok: false, problems: below([name], parsed.problems) };
+}
+
+/** What is wrong with annotations of a store that its provider reads; paths are those of the store. */
+export function annotationProblems(block: unknown, annotations: Annotations = {}): Problem[] {
+  const choice = providerOf(block);
+  if (!choice.ok) return [];
+  return below(['metadata', 'annotations'], choice.provider.annotations?.validate(annotations) ?? []);
 }
 
 /** Everything that is wrong with spec.provider of this store, without I/O; empty if it may be admitted. */

@@ -32,7 +32,9 @@ function setUp(readMany: ReadMany = async (refs) => refs.map(({ key }) => object
   const store = (identity: string): ResolvedStore =>
     ({
       identity,
-      provider: { batch: { size: 3, accepts: ({ version }: { version?: string }) => version === undefined } },
+      provider: {
+        batch: () => ({ size: 3, accepts: ({ version }: { version?: string }) => version === undefined }),
+      },
       context: { kind: 'SecretStore', namespace: 'shop', name: 'aws' },
     }) as unknown as ResolvedStore;
   const batches = new BatchReads({

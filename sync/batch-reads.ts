@@ -52,7 +52,7 @@ export class BatchReads {
   /** True if this read is to be gathered. */
   takes(store: ResolvedStore, ref: Reference): boolean {
     const { clock, wants } = this.#options;
-    if (store.provider.batch?.accepts(ref) !== true || !wants(store)) return false;
+    if (store.provider.batch?.(store.config)?.accepts(ref) !== true || !wants(store)) return false;
     return clock.monotonic() >= (this.#refused.get(store.identity) ?? Number.NEGATIVE_INFINITY);
   }
 
@@ -60,7 +60,7 @@ export class BatchReads {
   read(store: ResolvedStore, ref: Reference, run: RunRead): Promise<RemoteObject> {
     const { promise, resolve, reject } = Promise.withResolvers<RemoteObject>();
     const { identity } = store;
-    const size = store.provider.batch?.size ?? 1;
+    const size = store.provider.batch?.(store.config)?.size ?? 1;
     const send = (): void => {
       clearTimeout(batch.timer);
       this.#open.delete(identity);

@@ -36,6 +36,7 @@ export type CrossObjectRule =
   | 'read-impossible'
   | 'generator-missing'
   | 'generator-invalid'
+  | 'generator-expires'
   | 'target-unmanaged'
   | 'target-owned'
   | 'target-shared'

@@ -58,7 +58,7 @@ export function useOf(
   object: StoreObject,
   reads: readonly PlannedRead[],
 ): StoreUse | undefined {
-  const choice = providerOf(object.spec.provider);
+  const choice = providerOf(object.spec.provider, object.metadata.annotations);
   if (!choice.ok) return undefined;
   const { provider, config } = choice;
   const mine = reads.flatMap(({ source, path }) =>

@@ -5,7 +5,7 @@ import type { SecretStore } from '../api/external-secrets/v1/index.ts';
 import { formatProblem, type Problem } from '../api/problem.ts';
 import { needsNamespaceLabels, offersNamespace } from '../policy/store-conditions.ts';
 import type { Provider, ServerGuard, StoreContext } from '../providers/contract.ts';
-import { type ProviderChoice, providerOf } from '../providers/registry.ts';
+import { annotationProblems, type ProviderChoice, providerOf } from '../providers/registry.ts';
 import type { StoreReference } from './plan.ts';
 
 export type StoreObject = SecretStore;
@@ -49,9 +49,15 @@ const parsed = new WeakMap<StoreObject, Parsed>();
 function parse(object: StoreObject, context: StoreContext): Parsed {
   const known = parsed.get(object);
   if (known !== undefined) return known;
-  const choice = providerOf(object.spec.provider);
+  const { annotations } = object.metadata;
+  const choice = providerOf(object.spec.provider, annotations);
   // The rules are checked here again: the store may predate the webhook, or have come in while it was off.
-  const problems = choice.ok ? choice.provider.validateConfig(choice.config, context) : choice.problems;
+  const problems = choice.ok
+    ? [
+        ...choice.provider.validateConfig(choice.config, context),
+        ...annotationProblems(object.spec.provider, annotations),
+      ]
+    : choice.problems;
   const alone = {
     ...context,
     callerNamespace: object.kind === 'SecretStore' ? context.namespace : undefined,

@@ -125,6 +125,58 @@ const NO_TEXTS =
   'spec.target.template.templateFrom[0]: error fetching templateFrom data: configmaps "texts" not found in namespace "shop"';
 const UPDATE = request({ operation: 'UPDATE' });
 
+describe('what a generator gives and expires', () => {
+  const ECR = '/apis/generators.external-secrets.io/v1alpha1/namespaces/shop/ecrauthorizationtokens/ecr';
+  const auth = { jwt: { serviceAccountRef: { name: 'app' } } };
+  const ecr = { metadata: { name: 'ecr', namespace: 'shop' }, spec: { region: 'eu-west-1', auth } };
+  const subject = (more: object): CrossObjectSubject & { kind: 'ExternalSecret' } => ({
+    kind: 'ExternalSecret',
+    hub: checkExternalSecret({
+      apiVersion: 'external-secrets.io/v1',
+      kind: 'ExternalSecret',
+      metadata: { name: 'app', namespace: 'shop' },
+      spec: {
+        dataFrom: [
+          {
+            sourceRef: {
+              generatorRef: {
+                apiVersion: 'generators.external-secrets.io/v1alpha1',
+                kind: 'ECRAuthorizationToken',
+                name: 'ecr',
+              },
+            },
+          },
+        ],
+        ...more,
+      },
+    }).hub,
+  });
+
+  test('is warned of where it is not made anew in time, though the Secret is made', async () => {
+    await using bed = await setUp({ [ECR]: ecr });
+    const ask = (more: object): Promise<readonly string[]> => {
+      const one = subject(more);
+      bed.notes.leave(one.hub, { said: undefined, complete: true });
+      return bed.ask(request(), 5_000, one);
+    };
+    assert.deepEqual(await ask({ refreshInterval: '24h' }), [
+      'spec.dataFrom[0].sourceRef.generatorRef.name: what it gives expires after 12h0m0s, and refreshInterval is not shorter',
+    ]);
+    for (const more of [{ refreshInterval: '0' }, { refreshPolicy: 'CreatedOnce' }]) {
+      assert.match((await ask(more)).join(), /expires after 12h0m0s, and they are not made anew by time$/);
+    }
+    assert.deepEqual(await ask({ refreshInterval: '11h' }), []);
+    assert.deepEqual(await ask({}), []);
+  });
+
+  test('an update that changes nothing about it hears nothing', async () => {
+    await using bed = await setUp({ [ECR]: ecr });
+    const [slow, slower] = [subject({ refreshInterval: '24h' }), subject({ refreshInterval: '48h' })];
+    assert.deepEqual(await bed.ask(UPDATE, 5_000, { ...slow, before: slow.hub }), []);
+    assert.equal((await bed.ask(UPDATE, 5_000, { ...slower, before: slow.hub })).length, 1);
+  });
+});
+
 describe('on CREATE', () => {
   test('what the mutating hook of this replica has seen is not read again', async () => {
     await using bed = await setUp({});

@@ -21,6 +21,7 @@ import {
   isMaterialized,
   storeFindings,
 } from '../sync/cross-object.ts';
+import { expiryFindings } from '../sync/expiring.ts';
 import type { LiveCluster } from '../sync/live.ts';
 import type { MarkerKeys } from '../sync/marker-keys.ts';
 import { leftToPoller, targetName } from '../sync/plan.ts';
@@ -73,9 +74,14 @@ export async function crossObjects(
       deps.log.debug({ err: error, uid: request.uid }, 'another object could not be looked at'),
   };
   try {
-    return subject.kind === 'ExternalSecret'
-      ? await ofExternalSecret(request, subject.hub, subject.before, deps, context, signal)
-      : await ofStore(request, subject, deps, context, signal);
+    if (subject.kind !== 'ExternalSecret') return await ofStore(request, subject, deps, context, signal);
+    const { hub, before } = subject;
+    // Also of a Secret that is made by now.
+    const [said, expiring] = await Promise.all([
+      ofExternalSecret(request, hub, before, deps, context, signal),
+      expiryFindings(hub, before, context, signal),
+    ]);
+    return { ...said, warnings: [...said.warnings, ...expiring.map((one) => warning(request, one))] };
   } catch (error) {
     // Nothing here is worth refusing anybody's object over, a defect least of all.
     deps.log.error({ err: toEsaError(error), uid: request.uid }, 'other objects not looked at');

@@ -50,3 +50,6 @@ export const ANNOTATION_RATE_BURST = `${OUR_GROUP}/rate-burst`;
 export const ANNOTATION_BREAKER_FAILURES = `${OUR_GROUP}/breaker-failures`;
 export const ANNOTATION_BREAKER_COOL_DOWN = `${OUR_GROUP}/breaker-cool-down`;
 export const ANNOTATION_BATCH_READS = `${OUR_GROUP}/batch-reads`;
+/** On a store of AWS: where its service, and STS, are in place of the endpoints of the region. */
+export const ANNOTATION_AWS_ENDPOINT = `${OUR_GROUP}/aws-endpoint`;
+export const ANNOTATION_AWS_STS_ENDPOINT = `${OUR_GROUP}/aws-sts-endpoint`;

@@ -6,6 +6,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { STSClient } from '@aws-sdk/client-sts';
 import type { SecretValue } from '../../api/secret-value.ts';
 import { ProviderError, type ServerGuard } from '../contract.ts';
+import type { AwsEndpoints } from './config.ts';
 import { type AwsService, endpointOverride } from './environment.ts';
 import { handlerFor } from './handler.ts';
 
@@ -32,63 +33,95 @@ const noCredentials = async (): Promise<never> => {
   throw new ProviderError('PROVIDER_INVALID_CONFIG', 'a signed request without credentials');
 };
 
-const reveal = ({ accessKeyId, secretAccessKey, sessionToken }: AwsCredentials) => ({
+/** As the SDK takes them. */
+export const reveal = ({ accessKeyId, secretAccessKey, sessionToken }: AwsCredentials) => ({
   accessKeyId,
   secretAccessKey: secretAccessKey.revealText(),
   ...(sessionToken === undefined ? {} : { sessionToken: sessionToken.revealText() }),
 });
 
-function endpointOf(service: AwsService): { endpoint?: string } {
+/**
+ * Where a service was moved to, by the store or else by the environment; undefined for the endpoint of the region.
+ * @throws ProviderError PROVIDER_INVALID_CONFIG
+ */
+export function movedEndpoint(service: AwsService, endpoints: AwsEndpoints = {}): string | undefined {
+  const ofStore = endpoints[service];
+  if (ofStore !== undefined) return ofStore;
   const endpoint = endpointOverride(service);
-  if (endpoint === undefined) return {};
-  if (URL.canParse(endpoint) && /^https?:$/.test(new URL(endpoint).protocol)) return { endpoint };
+  if (endpoint === undefined) return undefined;
+  if (URL.canParse(endpoint) && /^https?:$/.test(new URL(endpoint).protocol)) return endpoint;
   throw new ProviderError(
     'PROVIDER_INVALID_CONFIG',
     `the endpoint that the environment of this program gives for ${service} is not an http or https URL`,
   );
 }
 
-/** Region, and what policies say about servers. */
+/** Region, where services were moved to, and what policies say about servers. */
 export interface Reach {
   readonly region: string;
+  readonly endpoints?: AwsEndpoints | undefined;
   readonly guard?: ServerGuard | undefined;
 }
 
-export function secretsManager({ region, guard }: Reach, credentials: AwsCredentials): SecretsManagerClient {
-  return new SecretsManagerClient({
+/** What every client is made with. */
+export function clientSettings(service: AwsService, { region, endpoints, guard }: Reach) {
+  const endpoint = movedEndpoint(service, endpoints);
+  return {
     ...FIXED,
-    ...endpointOf('SecretsManager'),
+    ...(endpoint === undefined ? {} : { endpoint }),
     requestHandler: handlerFor(guard),
     region,
-    credentials: reveal(credentials),
-  });
+  };
 }
 
+/** Makes a client and keeps it with its credentials, which always belong to one reach. */
+export function perCredentials<Client>(
+  make: (reach: Reach, credentials: AwsCredentials) => Client,
+): (reach: Reach, credentials: AwsCredentials) => Client {
+  const clients = new WeakMap<AwsCredentials, Client>();
+  return (reach, credentials) => {
+    const known = clients.get(credentials);
+    if (known !== undefined) return known;
+    const client = make(reach, credentials);
+    clients.set(credentials, client);
+    return client;
+  };
+}
+
+export const secretsManager = perCredentials(
+  (reach, credentials) =>
+    new SecretsManagerClient({
+      ...clientSettings('SecretsManager', reach),
+      credentials: reveal(credentials),
+    }),
+);
+
 /** STS of a region; without credentials it can only exchange tokens. */
-export function sts({ region, guard }: Reach, credentials?: AwsCredentials): STSClient {
+export function sts(reach: Reach, credentials?: AwsCredentials): STSClient {
   return new STSClient({
-    ...FIXED,
-    ...endpointOf('STS'),
-    requestHandler: handlerFor(guard),
-    region,
+    ...clientSettings('STS', reach),
     credentials: credentials === undefined ? noCredentials : reveal(credentials),
   });
 }
 
-/** Where the services of a region are, STS only where a login needs it. Nothing is asked for it. */
-export function serversOf(region: string, withSts: boolean): URL[] {
+const SERVICE_HOSTS: Readonly<Record<Exclude<AwsService, 'STS'>, string>> = {
+  SecretsManager: 'secretsmanager',
+  SSM: 'ssm',
+  ECR: 'api.ecr',
+  ECRPublic: 'api.ecr-public',
+};
+
+/**
+ * Where a service of a region is. Nothing is asked for it; the rules of the SDK say how the hosts of the region end, so
+ * that no client but those of Secrets Manager and STS has to be loaded.
+ */
+export function endpointOf(service: AwsService, { region, endpoints }: Reach): URL {
+  const moved = movedEndpoint(service, endpoints);
+  if (moved !== undefined) return new URL(moved);
   const options = { ...FIXED, region, credentials: noCredentials };
-  const parameters = { Region: region, UseDualStack: false, UseFIPS: false };
-  const clients = [
-    { service: 'SecretsManager' as const, make: () => new SecretsManagerClient(options) },
-    ...(withSts ? [{ service: 'STS' as const, make: () => new STSClient(options) }] : []),
-  ];
-  return clients.map(({ service, make }) => {
-    const { endpoint } = endpointOf(service);
-    if (endpoint !== undefined) return new URL(endpoint);
-    const client = make();
-    const { url } = client.config.endpointProvider(parameters);
-    client.destroy();
-    return url;
-  });
+  const client = service === 'STS' ? new STSClient(options) : new SecretsManagerClient(options);
+  const { url } = client.config.endpointProvider({ Region: region, UseDualStack: false, UseFIPS: false });
+  client.destroy();
+  if (service === 'STS') return url;
+  return new URL(url.href.replace('//secretsmanager.', `//${SERVICE_HOSTS[service]}.`));
 }

@@ -13,6 +13,7 @@ import {
 import type { Report } from '../../api/problem.ts';
 import type { StoreContext } from '../contract.ts';
 import { checkReference } from '../references.ts';
+import type { AwsService } from './environment.ts';
 
 const secretRef = z
   .strictObject({
@@ -108,7 +109,13 @@ export const awsConfigSchema = z
   })
   .describe('AWS Secrets Manager or Systems Manager Parameter Store.');
 
-export type AwsConfig = z.output<typeof awsConfigSchema>;
+/** Where services are in place of the region's own endpoints. */
+export type AwsEndpoints = Readonly<Partial<Record<AwsService, string>>>;
+
+export type AwsConfig = z.output<typeof awsConfigSchema> & {
+  /** From annotations of the store (endpoints.ts); no field of the block says it. */
+  readonly endpoints?: AwsEndpoints | undefined;
+};
 
 /** The credentials a block asks for, with both spellings of the ServiceAccount resolved to one. */
 export type AwsAuth =

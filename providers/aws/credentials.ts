@@ -20,7 +20,9 @@ export type CredentialSource =
       readonly audiences: readonly string[];
     }
   /** The token that kubelet keeps for this Pod. */
-  | { readonly method: 'tokenFile'; readonly roleArn: string; readonly path: string };
+  | { readonly method: 'tokenFile'; readonly roleArn: string; readonly path: string }
+  /** The agent of EKS Pod Identity, and the token it wants. */
+  | { readonly method: 'podIdentity'; readonly url: URL; readonly path: string };
 
 const ROLE_ANNOTATION = 'eks.amazonaws.com/role-arn';
 const AUDIENCE_ANNOTATION = 'eks.amazonaws.com/audience';
@@ -108,6 +110,8 @@ function sourceOfAmbient(ambient: AmbientCredentials): CredentialSource {
   if (ambient.method === 'webIdentity') {
     return { method: 'tokenFile', roleArn: ambient.roleArn, path: ambient.tokenFile };
   }
+  if (ambient.method === 'podIdentity')
+    return { method: 'podIdentity', url: ambient.url, path: ambient.tokenFile };
   return { method: 'keys', credentials: ambient };
 }
 

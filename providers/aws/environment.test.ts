@@ -66,4 +66,32 @@ describe('the environment', () => {
     takeAwsEnvironment({ ambient: true }, { AWS_ACCESS_KEY_ID: 'id', AWS_ROLE_ARN: 'arn' });
     assert.equal(ambientCredentials(), undefined);
   });
+
+  test('EKS Pod Identity: only where the agent can be, and behind keys and a web identity', () => {
+    const take = (url: string, more: NodeJS.ProcessEnv = {}) => {
+      const environment = {
+        AWS_CONTAINER_CREDENTIALS_FULL_URI: url,
+        AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: '/var/run/token',
+        ...more,
+      };
+      takeAwsEnvironment({ ambient: true }, environment);
+      return ambientCredentials()?.method;
+    };
+    for (const host of ['169.254.170.23', '[fd00:ec2::23]', '127.0.0.1:8080']) {
+      assert.equal(take(`http://${host}/v1/credentials`), 'podIdentity', host);
+    }
+    for (const host of ['169.254.169.254', '169.254.170.2', 'example.com', '10.0.0.1']) {
+      assert.equal(take(`http://${host}/v1/credentials`), undefined, host);
+    }
+    assert.equal(take('no url'), undefined);
+    const agent = 'http://169.254.170.23/v1/credentials';
+    assert.equal(take(agent, { AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: '' }), undefined);
+    assert.equal(take(agent, { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' }), 'keys');
+    assert.equal(
+      take(agent, { AWS_ROLE_ARN: 'r', AWS_WEB_IDENTITY_TOKEN_FILE: '/var/run/other' }),
+      'webIdentity',
+    );
+    takeAwsEnvironment({ ambient: false }, { AWS_CONTAINER_CREDENTIALS_FULL_URI: agent });
+    assert.equal(ambientCredentials(), undefined);
+  });
 });

@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { SecretValue } from '../../api/secret-value.ts';
 import { ProviderError } from '../contract.ts';
 
-export type AwsService = 'SecretsManager' | 'STS';
+export type AwsService = 'SecretsManager' | 'SSM' | 'STS' | 'ECR' | 'ECRPublic';
 
 /** Credentials of the process itself. The instance metadata service is never one of them. */
 export type AmbientCredentials =
@@ -19,7 +19,9 @@ export type AmbientCredentials =
       readonly sessionToken: SecretValue | undefined;
     }
   /** A projected ServiceAccount token of this Pod (IRSA). */
-  | { readonly method: 'webIdentity'; readonly roleArn: string; readonly tokenFile: string };
+  | { readonly method: 'webIdentity'; readonly roleArn: string; readonly tokenFile: string }
+  /** The agent of EKS Pod Identity on this node, which wants another token of this Pod. */
+  | { readonly method: 'podIdentity'; readonly url: URL; readonly tokenFile: string };
 
 interface Taken {
   readonly endpoints: Readonly<Partial<Record<AwsService, string>>>;
@@ -28,14 +30,31 @@ interface Taken {
 
 let taken: Taken = { endpoints: {}, ambient: undefined };
 
-/** Names of the variables that move a service elsewhere, the first that is set counts. The SDK's, then ESO's. */
+/** Names of the variables that move a service elsewhere, the first that is set counts. The SDK's, then ESO's if it has one. */
 const ENDPOINT_VARIABLES: Readonly<Record<AwsService, readonly string[]>> = {
   SecretsManager: ['AWS_ENDPOINT_URL_SECRETS_MANAGER', 'AWS_SECRETSMANAGER_ENDPOINT', 'AWS_ENDPOINT_URL'],
+  SSM: ['AWS_ENDPOINT_URL_SSM', 'AWS_SSM_ENDPOINT', 'AWS_ENDPOINT_URL'],
   STS: ['AWS_ENDPOINT_URL_STS', 'AWS_STS_ENDPOINT', 'AWS_ENDPOINT_URL'],
+  ECR: ['AWS_ENDPOINT_URL_ECR', 'AWS_ENDPOINT_URL'],
+  ECRPublic: ['AWS_ENDPOINT_URL_ECR_PUBLIC', 'AWS_ENDPOINT_URL'],
 };
 
 function firstOf(environment: NodeJS.ProcessEnv, names: readonly string[]): string | undefined {
   return names.map((name) => environment[name]).find((value) => value !== undefined && value !== '');
+}
+
+/**
+ * Where EKS has its agent (the add-on eks-pod-identity-agent listens on both), and what the SDKs of AWS allow besides:
+ * loopback. Whatever else the variable says is not asked.
+ */
+const AGENTS: ReadonlySet<string> = new Set(['169.254.170.23', '[fd00:ec2::23]', '127.0.0.1', '[::1]']);
+
+function podIdentityOf(environment: NodeJS.ProcessEnv): AmbientCredentials | undefined {
+  const url = environment['AWS_CONTAINER_CREDENTIALS_FULL_URI'];
+  const tokenFile = environment['AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE'];
+  if (!url || !tokenFile || !URL.canParse(url)) return undefined;
+  const parsed = new URL(url);
+  return AGENTS.has(parsed.hostname) ? { method: 'podIdentity', url: parsed, tokenFile } : undefined;
 }
 
 function ambientOf(environment: NodeJS.ProcessEnv): AmbientCredentials | undefined {
@@ -50,7 +69,8 @@ function ambientOf(environment: NodeJS.ProcessEnv): AmbientCredentials | undefin
     };
   }
   const { AWS_ROLE_ARN: roleArn, AWS_WEB_IDENTITY_TOKEN_FILE: tokenFile } = environment;
-  return roleArn && tokenFile ? { method: 'webIdentity', roleArn, tokenFile } : undefined;
+  if (roleArn && tokenFile) return { method: 'webIdentity', roleArn, tokenFile };
+  return podIdentityOf(environment);
 }
 
 /**
@@ -80,17 +100,18 @@ export const endpointOverride = (service: AwsService): string | undefined => tak
 export const ambientCredentials = (): AmbientCredentials | undefined => taken.ambient;
 
 /**
- * The projected token of this Pod; kubelet replaces the file, so it is read at each login.
+ * A projected token of this Pod; kubelet replaces the file, so it is read at each login.
+ * @param variable that names the file
  * @throws ProviderError PROVIDER_INVALID_CONFIG if it cannot be read
  */
-export async function readTokenFile(path: string): Promise<SecretValue> {
+export async function readTokenFile(path: string, variable: string): Promise<SecretValue> {
   try {
     return SecretValue.fromText((await readFile(path, 'utf8')).trim());
   } catch (error) {
     const { code = 'unknown error' } = error as NodeJS.ErrnoException;
     throw new ProviderError(
       'PROVIDER_INVALID_CONFIG',
-      `AWS_WEB_IDENTITY_TOKEN_FILE of this program, ${path}, cannot be read (${code})`,
+      `${variable} of this program, ${path}, cannot be read (${code})`,
     );
   }
 }

@@ -7,7 +7,7 @@ import { cancelled } from '../http-errors.ts';
 
 /** What was asked, for messages: `AWS Secrets Manager us-west-2: read prod/database`. */
 export interface Asked {
-  readonly service: 'Secrets Manager' | 'STS';
+  readonly service: 'Secrets Manager' | 'Parameter Store' | 'STS' | 'ECR' | 'ECR Public' | 'EKS Pod Identity';
   readonly region: string;
   readonly what: string;
 }
@@ -61,6 +61,13 @@ const only = (text: string) => (): string => text;
 /** The codes of AWS by their meaning; both spellings, with and without `Exception`, occur. */
 const MEANINGS: Readonly<Record<string, Meaning>> = {
   ResourceNotFound: ['PROVIDER_NOT_FOUND', words('no such secret, or not this version of it')],
+  ParameterNotFound: ['PROVIDER_NOT_FOUND', words('no such parameter')],
+  InvalidResourceId: ['PROVIDER_NOT_FOUND', words('no such parameter')],
+  // The parameter itself is there, so nothing may be deleted for it.
+  ParameterVersionNotFound: [
+    'PROVIDER_INVALID_CONFIG',
+    words('the parameter has no such version, and no version with such a label'),
+  ],
 
   AccessDenied: ['PROVIDER_DENIED', words('AccessDenied')],
   NotAuthorized: ['PROVIDER_DENIED', words('NotAuthorized')],
@@ -130,6 +137,9 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   InvalidParameter: ['PROVIDER_INVALID_CONFIG', words('refused (InvalidParameter)')],
   InvalidRequest: ['PROVIDER_INVALID_CONFIG', words('refused (InvalidRequest)')],
   Validation: ['PROVIDER_INVALID_CONFIG', words('refused (Validation)')],
+  InvalidFilterKey: ['PROVIDER_INVALID_CONFIG', words('refused (InvalidFilterKey)')],
+  InvalidFilterValue: ['PROVIDER_INVALID_CONFIG', words('refused (InvalidFilterValue)')],
+  InvalidKeyId: ['PROVIDER_DENIED', words('the KMS key cannot be used (InvalidKeyId)')],
   ValidationError: ['PROVIDER_INVALID_CONFIG', words('refused (ValidationError)')],
   MalformedPolicyDocument: ['PROVIDER_INVALID_CONFIG', words('refused (MalformedPolicyDocument)')],
   PackedPolicyTooLarge: ['PROVIDER_INVALID_CONFIG', words('the session tags are too large')],
@@ -162,6 +172,8 @@ function byStatus({ name, message, $metadata }: SdkFailure): [ProviderErrorCode,
   // A body that is not what the protocol demands: the parser's own words would quote it.
   if (name === 'SyntaxError' || name === 'TypeError') {
     const text = `the answer is not what AWS would say (status ${status ?? 'unknown'}); does the endpoint lead to AWS?`;
+    if (status === 401 || status === 403) return ['PROVIDER_DENIED', text];
+    if (status === 429) return ['PROVIDER_THROTTLED', text];
     return [
       status !== undefined && status >= 500 ? 'PROVIDER_UNREACHABLE' : 'PROVIDER_INVALID_RESPONSE',
       text,

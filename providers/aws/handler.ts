@@ -1,7 +1,7 @@
 /** The SDK's transport: our own HTTP, with its address guard, pool, proxies, limits and cancellation. */
 import type { SecretsManagerClientConfig } from '@aws-sdk/client-secrets-manager';
 import { LRUCache } from 'lru-cache';
-import type { ServerGuard } from '../contract.ts';
+import { ProviderError, type ServerGuard } from '../contract.ts';
 import { type HttpTarget, httpRequest } from '../http.ts';
 
 type RequestHandler = Extract<
@@ -76,6 +76,12 @@ async function handle(
     signal: abortSignal instanceof AbortSignal ? abortSignal : undefined,
     label: target.origin,
   });
+  if (answer.status >= 300 && answer.status < 400) {
+    throw new ProviderError(
+      'PROVIDER_INVALID_RESPONSE',
+      `${target.origin} answers with a redirect (status ${answer.status}), which is not followed; does the endpoint lead to AWS?`,
+    );
+  }
   return {
     response: {
       statusCode: answer.status,

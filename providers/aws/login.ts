@@ -7,6 +7,7 @@ import type { AwsConfig } from './config.ts';
 import type { CredentialSource } from './credentials.ts';
 import { readTokenFile } from './environment.ts';
 import { type Asked, awsError, labelOf, toAwsError } from './errors.ts';
+import { askPodIdentity } from './pod-identity.ts';
 import type { AwsLogin } from './session.ts';
 
 /** Stands in CloudTrail and in the principal of refusals. */
@@ -33,7 +34,14 @@ export function sessionTagsOf(config: AwsConfig, store: StoreContext): SessionTa
   return [...tags].map(([Key, Value]) => ({ Key, Value }));
 }
 
-function credentialsIn(answer: Credentials | undefined, asked: Asked): AwsCredentials {
+/** What STS gives always expires. */
+interface SessionCredentials extends AwsCredentials {
+  readonly sessionToken: SecretValue;
+  readonly expiresAt: number;
+}
+
+/** @throws ProviderError PROVIDER_INVALID_RESPONSE */
+export function credentialsIn(answer: Credentials | undefined, asked: Asked): SessionCredentials {
   const { AccessKeyId, SecretAccessKey, SessionToken, Expiration } = answer ?? {};
   const expiresAt = Expiration?.getTime();
   if (
@@ -108,7 +116,15 @@ async function firstCredentials(
     case 'keys':
       return source.credentials;
     case 'tokenFile':
-      return exchangeToken(reach, source.roleArn, 'this Pod', await readTokenFile(source.path), signal);
+      return exchangeToken(
+        reach,
+        source.roleArn,
+        'this Pod',
+        await readTokenFile(source.path, 'AWS_WEB_IDENTITY_TOKEN_FILE'),
+        signal,
+      );
+    case 'podIdentity':
+      return askPodIdentity(source, reach.region, signal);
     case 'serviceAccount': {
       const { namespace, name, audiences, roleArn } = source;
       const { token } = await ports.serviceAccountToken(
@@ -127,9 +143,9 @@ export function awsLogin(
   source: CredentialSource,
   ports: ProviderPorts,
 ): AwsLogin {
-  const { region, role, additionalRoles = [], externalID, transitiveTagKeys = [] } = config;
+  const { region, endpoints, role, additionalRoles = [], externalID, transitiveTagKeys = [] } = config;
   const asked: Asked = { service: 'STS', region, what: 'get credentials' };
-  const reach: Reach = { region, guard: store.guard };
+  const reach: Reach = { region, endpoints, guard: store.guard };
   return {
     label: labelOf(asked),
     reach,

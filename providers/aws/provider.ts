@@ -1,6 +1,4 @@
-/** The provider aws: AWS Secrets Manager. */
-import { createHash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
+/** The provider aws: Secrets Manager and the Parameter Store of Systems Manager. */
 import {
   type Connection,
   type NamedDependency,
@@ -9,75 +7,21 @@ import {
   type ProviderPorts,
   type StoreContext,
 } from '../contract.ts';
-import { namespaceOf } from '../references.ts';
-import { serversOf } from './client.ts';
-import { type AwsConfig, awsConfigSchema, resolveAwsAuth } from './config.ts';
-import { AwsConnection, BATCH, secretIdOf } from './connection.ts';
-import { fingerprintOf, readSource } from './credentials.ts';
-import { ambientCredentials, endpointOverride } from './environment.ts';
+import { awsAccess, followed, loginIdentity, tagsCaller, usesSts } from './access.ts';
+import { endpointOf } from './client.ts';
+import { type AwsConfig, awsConfigSchema } from './config.ts';
+import { awsAnnotations, serviceOf } from './endpoints.ts';
 import { validateAwsFind } from './find.ts';
-import { awsLogin } from './login.ts';
-import { AwsSession } from './session.ts';
-import { referencesOf, validateAwsBlock, validateAwsRef, warnAwsBlock } from './validate.ts';
-
-/** Credentials of the whole process, by identity and by what they are made from. */
-const sessions = new LRUCache<string, AwsSession>({ max: 4096 });
-
-/** Drops every login of the process; credentials at AWS live until they expire. */
-export function forgetAwsSessions(): void {
-  sessions.clear();
-}
-
-const digest = (value: unknown): string =>
-  createHash('sha256').update(JSON.stringify(value)).digest('base64url');
-
-function sessionFor(key: string, ports: ProviderPorts): AwsSession {
-  const existing = sessions.get(key);
-  if (existing !== undefined) return existing;
-  const created = new AwsSession(ports.clock);
-  sessions.set(key, created);
-  return created;
-}
-
-/** The references of the block with the namespaces they have for this use; the caller's where none is named. */
-const followed = (config: AwsConfig, store: StoreContext) =>
-  referencesOf(config).map((one) => ({ ...one, namespace: namespaceOf(store, one.reference) }));
-
-/** True if credentials come from STS, and not from where the store or the program keeps them. */
-function usesSts(config: AwsConfig): boolean {
-  if ((config.role ?? '') !== '' || (config.additionalRoles ?? []).length > 0) return true;
-  const { method } = resolveAwsAuth(config);
-  return (
-    method === 'serviceAccount' ||
-    (method === 'environment' && ambientCredentials()?.method === 'webIdentity')
-  );
-}
-
-/** True if the session tags say which ExternalSecret's namespace is served. */
-const tagsCaller = (config: AwsConfig): boolean =>
-  config.sessionTagsPolicy !== 'None' && config.role !== undefined && config.role !== '';
-
-/** What decides about the credentials: region, where they come from, and the roles on the way. */
-function loginIdentity(config: AwsConfig, store: StoreContext): string {
-  const auth = resolveAwsAuth(config);
-  return JSON.stringify([
-    config.region,
-    auth.method,
-    followed(config, store).map(({ kind, path, namespace, reference }) => [
-      kind,
-      path.at(-1),
-      namespace ?? '',
-      reference.name,
-      reference.key ?? '',
-    ]),
-    auth.method === 'serviceAccount' ? (auth.serviceAccountRef.audiences ?? []) : [],
-    config.additionalRoles ?? [],
-    config.role ?? '',
-    // Only as a digest: an external id is half a secret.
-    digest([config.externalID, config.sessionTags, config.transitiveTagKeys, config.customSessionTags]),
-    tagsCaller(config) ? [config.sessionTagsPolicy, store.kind, store.name, store.callerNamespace ?? ''] : [],
-  ]);
-}
+import { parameterName } from './parameter-name.ts';
+import { SecretsManagerConnection } from './secrets-manager.ts';
+import {
+  canonicalAwsKey,
+  secretIdOf,
+  validateAwsBlock,
+  validateAwsRef,
+  validateParameterFind,
+  warnAwsBlock,
+} from './validate.ts';
 
 async function connect(
   config: AwsConfig,
@@ -93,39 +37,55 @@ async function connect(
       `${store.kind} ${store.name}: aws.${problem.path.join('.')}: ${problem.message}`,
     );
   }
-  const source = await readSource(config, store, ports, signal);
-  const endpoints = [endpointOverride('SecretsManager'), endpointOverride('STS')];
-  const parts = [loginIdentity(config, store), endpoints, fingerprintOf(source), store.guard?.id];
-  const session = sessionFor(digest(parts), ports);
-  const login = awsLogin(config, store, source, ports);
-  await session.client(login, signal);
-  return new AwsConnection({ config, session, login, pace: ports.pace });
+  const access = await awsAccess(config, store, ports, signal);
+  await access.session.credentials(access.login, signal);
+  if (config.service !== 'ParameterStore') return new SecretsManagerConnection(config, access);
+  const { ParameterStoreConnection } = await import('./parameter-store.ts');
+  return new ParameterStoreConnection(config, access);
 }
+
+/** Secrets a request; more is not allowed. */
+const BATCH_SIZES: Readonly<Record<AwsConfig['service'], number>> = {
+  SecretsManager: 20,
+  ParameterStore: 10,
+  CertificateManager: 1,
+};
 
 export const awsProvider: Provider<AwsConfig> = {
   name: 'aws',
   schema: awsConfigSchema,
   capabilities: 'ReadWrite',
+  annotations: awsAnnotations,
   validateConfig: validateAwsBlock,
   warnConfig: warnAwsBlock,
   validateRef: validateAwsRef,
-  validateFind: validateAwsFind,
+  validateFind: (config, request) =>
+    config.service === 'ParameterStore' ? validateParameterFind(request) : validateAwsFind(config, request),
 
-  // It knows no versions.
-  batch: {
-    size: BATCH,
-    accepts: ({ version, metadata }) => version === undefined && metadata !== true,
-  },
+  batch: (config) => ({
+    size: BATCH_SIZES[config.service],
+    // Versions of secrets cannot be had so, and versions of one parameter not beside each other.
+    accepts: ({ key, version, metadata }) =>
+      version === undefined &&
+      metadata !== true &&
+      (config.service !== 'ParameterStore' || parameterName(secretIdOf(config, key)).selector === undefined),
+  }),
 
-  /** An ARN is unique by itself; a name is within its region: `us-west-2/prod/database`. */
-  canonicalKey(config, ref) {
-    const id = secretIdOf(config, ref.key);
-    return id.startsWith('arn:') ? id : `${config.region}/${id}`;
-  },
+  canonicalKey: (config, { key }) => canonicalAwsKey(config, key),
 
-  identity: (config, store) => JSON.stringify(['aws', loginIdentity(config, store), config.prefix ?? '']),
+  identity: (config, store) =>
+    JSON.stringify([
+      'aws',
+      config.service,
+      config.endpoints ?? {},
+      loginIdentity(config, store),
+      config.prefix ?? '',
+    ]),
 
-  servers: (config) => serversOf(config.region, usesSts(config)),
+  servers: (config) => [
+    endpointOf(serviceOf(config), config),
+    ...(usesSts(config) ? [endpointOf('STS', config)] : []),
+  ],
 
   role: ({ role }) => role,
 

@@ -26,15 +26,15 @@ function bed(lifeMs: number | undefined = LIFE_MS) {
   };
   const session = new AwsSession(clock);
   const never = new AbortController().signal;
-  const client = () => session.client(login, never);
-  const key = async (): Promise<string> => (await (await client()).config.credentials()).accessKeyId;
+  const credentials = () => session.credentials(login, never);
+  const key = async (): Promise<string> => (await credentials()).accessKeyId;
   const pass = async (ms: number): Promise<string> => {
     clock.ms += ms;
     const now = await key();
     for (let i = 0; i < 4; i++) await setImmediate();
     return now;
   };
-  return { clock, log, login, session, client, key, pass, never };
+  return { clock, log, login, session, credentials, key, pass, never };
 }
 
 describe('a session of AWS', () => {
@@ -72,18 +72,18 @@ describe('a session of AWS', () => {
   });
 
   test('refused credentials are replaced, but not when they are new or were given', async () => {
-    const { session, client, key, pass } = bed();
-    const first = await client();
+    const { session, credentials, key, pass } = bed();
+    const first = await credentials();
     assert.equal(session.refused(first), false);
     await pass(61_000);
     assert.equal(session.refused(first), true);
     assert.equal(await key(), 'k2');
-    // Somebody who still holds the first client tries again with the second.
+    // Somebody who still holds the first credentials tries again with the second.
     assert.equal(session.refused(first), true);
     assert.equal(await key(), 'k2');
 
     const given = bed(Number.POSITIVE_INFINITY);
-    const only = await given.client();
+    const only = await given.credentials();
     await given.pass(1e12);
     assert.equal(given.session.refused(only), false);
     assert.equal(given.log.logins, 1);
@@ -92,7 +92,7 @@ describe('a session of AWS', () => {
   test('who gives up gets an error of the union, and does not stop the others', async () => {
     const { session, login, key } = bed();
     const gone = new AbortController();
-    const given = session.client(login, gone.signal);
+    const given = session.credentials(login, gone.signal);
     const other = key();
     gone.abort();
     await assert.rejects(given, (error: ProviderError) => error.code === 'PROVIDER_TIMEOUT');

@@ -1,12 +1,11 @@
 /**
- * Credentials that all uses of one store identity share, and the client that signs with them. One login
- * serves a process until two thirds of its life are over; then another one is made beside the work.
+ * Credentials that all uses of one store identity share. One login serves a process until two thirds of its life are
+ * over; then another one is made beside the work.
  */
-import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { Clock } from '../../api/clock.ts';
 import { cancelled } from '../http-errors.ts';
 import { SharedFlight } from '../shared-flight.ts';
-import { type AwsCredentials, type Reach, secretsManager } from './client.ts';
+import type { AwsCredentials, Reach } from './client.ts';
 
 /** How to get credentials; a connection brings it along, for it knows the ports and the configuration. */
 export interface AwsLogin {
@@ -22,7 +21,7 @@ const FRESH_MS = 60_000;
 const BACKGROUND_TIMEOUT_MS = 10_000;
 
 interface Held {
-  readonly client: SecretsManagerClient;
+  readonly credentials: AwsCredentials;
   /** All on the monotonic clock. */
   readonly since: number;
   readonly renewAt: number;
@@ -31,33 +30,33 @@ interface Held {
 
 export class AwsSession {
   readonly #clock: Clock;
-  readonly #flight = new SharedFlight<SecretsManagerClient>();
+  readonly #flight = new SharedFlight<AwsCredentials>();
   #held: Held | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** A client whose credentials should work. @throws ProviderError */
-  async client(login: AwsLogin, signal: AbortSignal): Promise<SecretsManagerClient> {
+  /** Credentials that should work. @throws ProviderError */
+  async credentials(login: AwsLogin, signal: AbortSignal): Promise<AwsCredentials> {
     const held = this.#held;
     const now = this.#clock.monotonic();
     if (held === undefined || now >= held.expiresAt) return this.#login(login, signal);
     if (now >= held.renewAt) this.#renewInBackground(held, login);
-    return held.client;
+    return held.credentials;
   }
 
-  /** AWS refused this client's credentials. @returns true if there are others to try */
-  refused(client: SecretsManagerClient): boolean {
+  /** AWS refused these credentials. @returns true if there are others to try */
+  refused(credentials: AwsCredentials): boolean {
     const held = this.#held;
-    if (held?.client !== client) return true;
+    if (held?.credentials !== credentials) return true;
     const isGiven = held.expiresAt === Number.POSITIVE_INFINITY;
     if (isGiven || this.#clock.monotonic() - held.since < FRESH_MS) return false;
     this.#held = undefined;
     return true;
   }
 
-  async #login(login: AwsLogin, signal: AbortSignal): Promise<SecretsManagerClient> {
+  async #login(login: AwsLogin, signal: AbortSignal): Promise<AwsCredentials> {
     try {
       return await this.#flight.run((shared) => this.#hold(login, shared), signal);
     } catch (error) {
@@ -65,23 +64,21 @@ export class AwsSession {
     }
   }
 
-  async #hold(login: AwsLogin, signal: AbortSignal): Promise<SecretsManagerClient> {
+  async #hold(login: AwsLogin, signal: AbortSignal): Promise<AwsCredentials> {
     const since = this.#clock.monotonic();
     const credentials = await login.credentials(signal);
     const { expiresAt } = credentials;
     const life =
       expiresAt === undefined ? Number.POSITIVE_INFINITY : Math.max(0, expiresAt - this.#clock.now());
-    const client = secretsManager(login.reach, credentials);
-    this.#held?.client.destroy();
-    this.#held = { client, since, renewAt: since + life * RENEW_AT, expiresAt: since + life };
-    return client;
+    this.#held = { credentials, since, renewAt: since + life * RENEW_AT, expiresAt: since + life };
+    return credentials;
   }
 
   /** The caller has credentials that work; if this fails, it is tried again after a pause. */
   #renewInBackground(held: Held, login: AwsLogin): void {
     this.#held = { ...held, renewAt: Number.POSITIVE_INFINITY };
     this.#login(login, AbortSignal.timeout(BACKGROUND_TIMEOUT_MS)).catch(() => {
-      if (this.#held?.client !== held.client) return;
+      if (this.#held?.credentials !== held.credentials) return;
       const now = this.#clock.monotonic();
       this.#held = { ...held, renewAt: now + Math.max(0, held.expiresAt - now) / 4 };
     });

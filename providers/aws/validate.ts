@@ -1,8 +1,9 @@
 /** Rules on an aws block that its schema cannot say, without I/O. */
 import { collector, type FieldPath, type Problem, type Report } from '../../api/problem.ts';
-import type { RemoteRef, StoreContext } from '../contract.ts';
+import type { FindRequest, RemoteRef, StoreContext } from '../contract.ts';
 import type { StoreReference } from '../references.ts';
 import { type AwsConfig, resolveAwsAuth, validateAwsConfig } from './config.ts';
+import { parameterName, parameterProblem } from './parameter-name.ts';
 import { KNOWN_REGIONS } from './regions.ts';
 
 type StoreScope = Pick<StoreContext, 'kind' | 'namespace'>;
@@ -45,8 +46,12 @@ const REGION =
 const ROLE = /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/;
 
 function checkService({ service, region, secretsManager }: AwsConfig, report: Report): void {
-  if (service !== 'SecretsManager') {
-    report('aws-service', ['service'], `service ${service} is not supported yet; supported: SecretsManager`);
+  if (service === 'CertificateManager') {
+    report(
+      'aws-service',
+      ['service'],
+      'service CertificateManager serves only to push certificates into AWS, which is not done here; nothing can be read from it; supported: SecretsManager, ParameterStore',
+    );
   }
   const { forceDeleteWithoutRecovery, recoveryWindowInDays } = secretsManager ?? {};
   // The API of Secrets Manager refuses both (DeleteSecret), and ESO at admission (eso.md 7.3).
@@ -133,8 +138,37 @@ export function versionOf(
   return id === '' ? undefined : { VersionId: id };
 }
 
+/** The name (or ARN) that AWS is asked for. */
+export const secretIdOf = ({ prefix = '' }: Pick<AwsConfig, 'prefix'>, key: string): string =>
+  `${prefix}${key}`;
+
+/**
+ * An ARN is unique by itself; a name is within its region: `us-west-2/prod/database`, and for a parameter
+ * `us-west-2/ssm:/prod/database`, which no secret can be called.
+ */
+export function canonicalAwsKey(
+  { service, region, prefix }: Pick<AwsConfig, 'service' | 'region' | 'prefix'>,
+  key: string,
+): string {
+  const id = secretIdOf({ prefix }, key);
+  if (service !== 'ParameterStore') return id.startsWith('arn:') ? id : `${region}/${id}`;
+  const { name } = parameterName(id);
+  return name.startsWith('arn:') ? name : `${region}/ssm:${name}`;
+}
+
+/** A sentence if this find can never work with a Parameter Store, else undefined. */
+export function validateParameterFind({ path, nameRegexp, tags = {} }: FindRequest): string | undefined {
+  if (nameRegexp === undefined && Object.keys(tags).length === 0) {
+    return 'unexpected find operator: provider aws finds parameters by find.name.regexp or find.tags';
+  }
+  return path === undefined || path === '' || path.startsWith('/')
+    ? undefined
+    : 'find.path of a Parameter Store is a folder of its hierarchy and begins with "/"';
+}
+
 /** Why this remoteRef can never work with this store, or undefined. */
-export function validateAwsRef(_config: AwsConfig, ref: RemoteRef): string | undefined {
+export function validateAwsRef(config: AwsConfig, ref: RemoteRef): string | undefined {
+  if (config.service === 'ParameterStore') return parameterProblem(secretIdOf(config, ref.key), ref);
   return ref.metadata !== true && versionOf(ref.version) === undefined
     ? 'version "uuid/" names no version; write uuid/<id> or the name of a stage'
     : undefined;

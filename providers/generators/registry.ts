@@ -11,12 +11,20 @@ import { clusterGeneratorSpec, secretGeneratorSpec } from '../../api/generators/
 import { below, collector, type FieldPath, type Problem } from '../../api/problem.ts';
 import { parseWith } from '../schema-problems.ts';
 import type { Generator } from './contract.ts';
+import { ecrAuthorizationTokenGenerator } from './ecr-authorization-token.ts';
 import { fakeGenerator } from './fake.ts';
 import { passwordGenerator } from './password.ts';
+import { stsSessionTokenGenerator } from './sts-session-token.ts';
 import { uuidGenerator } from './uuid.ts';
 
 // Sound without the type of the spec: a generator only ever gets one that its own schema has parsed.
-const registered = [fakeGenerator, passwordGenerator, uuidGenerator] as readonly Generator<unknown>[];
+const registered = [
+  ecrAuthorizationTokenGenerator,
+  fakeGenerator,
+  passwordGenerator,
+  stsSessionTokenGenerator,
+  uuidGenerator,
+] as readonly Generator<unknown>[];
 const generators: ReadonlyMap<string, Generator<unknown>> = new Map(registered.map((one) => [one.kind, one]));
 
 /** True if an ExternalSecret may refer to this kind; what kind a wrapper holds is seen when it is read. */
@@ -91,7 +99,9 @@ export function generatorOf(kind: GeneratorRefKind, spec: unknown): GeneratorCho
     return { ok: false, unsupported: true, problems };
   }
   const parsed = parseWith(generator.schema, unwrapped.spec ?? {});
-  const problems = parsed.ok ? generator.validateSpec(parsed.value) : parsed.problems;
+  const problems = parsed.ok
+    ? generator.validateSpec(parsed.value, kind === CLUSTER_GENERATOR)
+    : parsed.problems;
   if (!parsed.ok || problems.length > 0) return refuse(below(path, problems));
   return { ok: true, generator, spec: parsed.value };
 }

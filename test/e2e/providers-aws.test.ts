@@ -3,9 +3,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { inspect } from 'node:util';
+import { forgetAwsSessions } from '../../providers/aws/access.ts';
 import { awsConfigSchema } from '../../providers/aws/config.ts';
 import { takeAwsEnvironment } from '../../providers/aws/environment.ts';
-import { awsProvider, forgetAwsSessions } from '../../providers/aws/provider.ts';
+import { awsProvider } from '../../providers/aws/provider.ts';
 import type { Connection, FindRequest, ProviderError, StoreContext } from '../../providers/contract.ts';
 import { closeOutbound, configureOutbound } from '../../providers/http.ts';
 import { providers } from '../../providers/registry.ts';
@@ -37,45 +38,90 @@ const block = (more: object = {}): Record<string, unknown> => ({
 
 after(() => takeAwsEnvironment({ ambient: false }, {}));
 
-for (const emulator of ['moto', 'ministack'] as const satisfies Emulator[]) {
-  providerConformance('aws', async () => {
-    configureOutbound({ allowLoopback: true, connectTimeoutMs: 5_000, responseTimeoutMs: 10_000 });
-    const aws = await startAws({ emulator });
-    takeAwsEnvironment({ ambient: false }, { AWS_ENDPOINT_URL: aws.endpoint });
-    const cluster = new MemoryCluster().set('Secret', 'team/aws', {
-      id: 'conformance-key-id',
-      secret: 'conformance-secret-key\n',
-    });
-    const provider = providers.get('aws');
-    if (provider === undefined) throw new Error('provider aws is not registered');
-    return {
-      provider,
-      store,
-      ports: cluster.ports,
-      async prepare(secrets) {
-        for (const [key, text] of Object.entries(secrets)) await aws.put(REGION, key, text);
-        return block();
-      },
-      refused: [
-        { block: block({ service: 'ParameterStore' }), path: ['service'] },
-        { block: block({ region: 'atlantis' }), path: ['region'] },
-        { block: block({ role: 'admin' }), path: ['role'] },
-        { block: block({ auth: undefined }), path: ['auth'] },
-        {
-          block: block({ auth: { serviceAccount: { name: 'x', namespace: 'other' } } }),
-          path: ['auth', 'serviceAccount', 'namespace'],
-        },
-      ],
-      missingProperty: 'PROVIDER_PROPERTY_NOT_FOUND',
-      hang: () => {
-        aws.pause();
-        return () => aws.resume();
-      },
-      sentinels: ['conformance-secret-key', 'conformance-key-id'],
-      close: () => aws.stop(),
-    };
+const tagList = (tags: Readonly<Record<string, string>>) =>
+  Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+
+/** What the two services have in common. */
+async function fixtureOn(emulator: Emulator, service: string, keyOf: (name: string) => string) {
+  configureOutbound({ allowLoopback: true, connectTimeoutMs: 5_000, responseTimeoutMs: 10_000 });
+  const aws = await startAws({ emulator });
+  takeAwsEnvironment({ ambient: false }, { AWS_ENDPOINT_URL: aws.endpoint });
+  const cluster = new MemoryCluster().set('Secret', 'team/aws', {
+    id: 'conformance-key-id',
+    secret: 'conformance-secret-key\n',
   });
+  const provider = providers.get('aws');
+  if (provider === undefined) throw new Error('provider aws is not registered');
+  const fixture = {
+    provider,
+    store,
+    ports: cluster.ports,
+    label: `aws ${service}`,
+    traits: {
+      find: ['name', 'tags', 'path'] as const,
+      metadata: { team: 'team' },
+    },
+    keyOf,
+    refused: [
+      { block: block({ service: 'CertificateManager' }), path: ['service'] },
+      { block: block({ region: 'atlantis' }), path: ['region'] },
+      { block: block({ role: 'admin' }), path: ['role'] },
+      { block: block({ auth: undefined }), path: ['auth'] },
+      {
+        block: block({ auth: { serviceAccount: { name: 'x', namespace: 'other' } } }),
+        path: ['auth', 'serviceAccount', 'namespace'],
+      },
+    ],
+    missingProperty: 'PROVIDER_PROPERTY_NOT_FOUND' as const,
+    hang: () => {
+      aws.pause();
+      return () => aws.resume();
+    },
+    // A store cannot name a CA: AWS has those of the system.
+    at: (url: string, ca: string | undefined) => {
+      if (ca !== undefined) return undefined;
+      takeAwsEnvironment({ ambient: false }, { AWS_ENDPOINT_URL: url });
+      return block({ service });
+    },
+    sentinels: ['conformance-secret-key', 'conformance-key-id'],
+    close: () => aws.stop(),
+  };
+  return { aws, fixture };
 }
+
+providerConformance('aws', async () => {
+  const { aws, fixture } = await fixtureOn('ministack', 'SecretsManager', (name) => name);
+  return {
+    ...fixture,
+    async prepare(secrets) {
+      for (const [key, text] of Object.entries(secrets)) await aws.put(REGION, key, text);
+      return block();
+    },
+    async prepareBytes(bytes) {
+      await aws.put(REGION, 'no-text', bytes);
+      return { key: 'no-text' };
+    },
+    async tag(key, tags) {
+      await aws.call('TagResource', { SecretId: key, Tags: tagList(tags) }, REGION);
+    },
+  };
+});
+
+// MiniStack does not look at tags of parameters.
+providerConformance('aws', async () => {
+  const { aws, fixture } = await fixtureOn('moto', 'ParameterStore', (name) => `/${name}`);
+  return {
+    ...fixture,
+    async prepare(secrets) {
+      for (const [key, text] of Object.entries(secrets)) await aws.putParameter(REGION, key, text);
+      return block({ service: 'ParameterStore' });
+    },
+    async tag(key, tags) {
+      const parameter = { ResourceType: 'Parameter', ResourceId: key };
+      await aws.ssm('AddTagsToResource', { ...parameter, Tags: tagList(tags) }, REGION);
+    },
+  };
+});
 
 describe('aws on a stand-in', () => {
   let aws: Aws;
@@ -254,7 +300,8 @@ describe('aws on a stand-in', () => {
     });
 
     test('no version and no tags can be had so', () => {
-      const accepts = (ref: object): boolean => awsProvider.batch?.accepts({ key: 'k', ...ref }) === true;
+      const accepts = (ref: object): boolean =>
+        awsProvider.batch?.(awsConfigSchema.parse(block()))?.accepts({ key: 'k', ...ref }) === true;
       assert.deepEqual([{}, { version: 'AWSPREVIOUS' }, { metadata: true }].map(accepts), [
         true,
         false,

@@ -40,6 +40,15 @@ export interface Aws {
     value: string | Uint8Array,
     account?: string,
   ): Promise<{ readonly arn: string; readonly versionId: string }>;
+  /** Call of Systems Manager past the proxy. @throws Error with the answer */
+  ssm<T = unknown>(action: string, parameters: object, region: string): Promise<T>;
+  /** Creates the parameter (a SecureString), or gives it a new version. */
+  putParameter(
+    region: string,
+    name: string,
+    value: string,
+    tags?: Readonly<Record<string, string>>,
+  ): Promise<void>;
   /** At once, without a window for recovery. */
   remove(region: string, name: string, account?: string): Promise<void>;
   /** moto only: a user whose policy allows these actions on everything. Calls are checked from here on. */
@@ -87,13 +96,42 @@ class LocalAws implements Aws {
     return this.proxy.endpoint;
   }
 
-  async call<T = unknown>(action: string, parameters: object, region: string, account?: string): Promise<T> {
+  call<T = unknown>(action: string, parameters: object, region: string, account?: string): Promise<T> {
+    return this.#json('secretsmanager', 'secretsmanager', action, parameters, region, account);
+  }
+
+  ssm<T = unknown>(action: string, parameters: object, region: string): Promise<T> {
+    return this.#json('ssm', 'AmazonSSM', action, parameters, region);
+  }
+
+  async putParameter(
+    region: string,
+    name: string,
+    value: string,
+    tags?: Readonly<Record<string, string>>,
+  ): Promise<void> {
+    const parameter = { Name: name, Value: value, Type: 'SecureString', Overwrite: true };
+    await this.ssm('PutParameter', parameter, region);
+    if (tags === undefined) return;
+    const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+    const target = { ResourceType: 'Parameter', ResourceId: name };
+    await this.ssm('AddTagsToResource', { ...target, Tags }, region);
+  }
+
+  async #json<T>(
+    service: string,
+    target: string,
+    action: string,
+    parameters: object,
+    region: string,
+    account?: string,
+  ): Promise<T> {
     const { status, body } = await this.#freely(() =>
       httpRequest<T>('POST', this.#origin, {
         headers: {
-          ...authorization('secretsmanager', region, account),
+          ...authorization(service, region, account),
           'content-type': 'application/x-amz-json-1.1',
-          'x-amz-target': `secretsmanager.${action}`,
+          'x-amz-target': `${target}.${action}`,
         },
         body: parameters,
       }),
@@ -215,7 +253,7 @@ export async function startAws({ emulator = 'ministack' }: AwsOptions = {}): Pro
       GATEWAY_PORT: String(port),
       BIND_HOST: '127.0.0.1',
       // Of its many services these listen on ports of their own, whatever BIND_HOST says.
-      SERVICES: 'secretsmanager,sts,iam',
+      SERVICES: 'secretsmanager,ssm,sts,iam,ecr',
       IOT_MTLS_ENABLED: 'false',
       SFTP_ENABLED: 'false',
       INITIAL_NO_AUTH_ACTION_COUNT: FREE_CALLS,

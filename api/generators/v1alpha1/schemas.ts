@@ -2,13 +2,16 @@
 import { z } from 'zod';
 import { exactlyOne, opaqueObject } from '../../external-secrets/shared.ts';
 import { GENERATOR_KINDS, GENERATORS, type GeneratorKind } from '../names.ts';
+import { ecrAuthorizationTokenSpec, stsSessionTokenSpec } from './aws.ts';
 import { fakeSpec } from './fake.ts';
 import { passwordSpec } from './password.ts';
 import { uuidSpec } from './uuid.ts';
 
 const KNOWN: Readonly<Partial<Record<GeneratorKind, z.ZodType>>> = {
+  ECRAuthorizationToken: ecrAuthorizationTokenSpec,
   Fake: fakeSpec,
   Password: passwordSpec,
+  STSSessionToken: stsSessionTokenSpec,
   UUID: uuidSpec,
 };
 

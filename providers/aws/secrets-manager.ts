@@ -17,63 +17,19 @@ import {
   type FindRequest,
   type FoundObject,
   ProviderError,
-  type ProviderPorts,
   type RemoteObject,
   type RemoteRef,
 } from '../contract.ts';
-import { cancelled } from '../http-errors.ts';
-import { JsonText } from '../property.ts';
+import { secretsManager } from './client.ts';
 import type { AwsConfig } from './config.ts';
-import { type Asked, awsError, errorInAnswer, labelOf, toAwsError } from './errors.ts';
+import { type Asked, awsError, errorInAnswer, labelOf } from './errors.ts';
 import { findSecrets } from './find.ts';
-import type { AwsLogin, AwsSession } from './session.ts';
-import { versionOf } from './validate.ts';
-
-/** What was read, and its VersionId. */
-interface Read {
-  readonly value: SecretValue;
-  readonly version?: string | undefined;
-}
-
-/** A secret that was read: text or bytes, which may be a JSON object. */
-class AwsObject implements RemoteObject {
-  readonly #value: SecretValue;
-  readonly #key: string;
-  readonly #what: string;
-  readonly version: string | undefined;
-  #json: JsonText | undefined;
-
-  constructor({ value, version }: Read, key: string, what: string) {
-    this.#value = value;
-    this.version = version;
-    this.#key = key;
-    this.#what = what;
-  }
-
-  get(property: string | undefined): SecretValue {
-    if (property === undefined) return this.#value;
-    // A property with dots in it is a name first, and a path only where there is no such name (eso.md 4.4).
-    this.#json ??= new JsonText(this.#value, this.#what, { paths: 'dots-first' });
-    const value = this.#json.value(property);
-    if (value !== undefined) return value;
-    throw new ProviderError(
-      'PROVIDER_PROPERTY_NOT_FOUND',
-      `${this.#what}: key ${JSON.stringify(property)} does not exist in secret ${JSON.stringify(this.#key)}`,
-    );
-  }
-
-  getMap(property: string | undefined): ReadonlyMap<string, SecretValue> {
-    return new JsonText(this.get(property), this.#what).members('source');
-  }
-}
+import { AwsObject, type AwsRead, textOfTags } from './object.ts';
+import { type AwsAccess, checkLogin, sendWith } from './requests.ts';
+import { secretIdOf, versionOf } from './validate.ts';
 
 /** Names a page of a list; more is not allowed. */
 const PAGE = 100;
-/** Secrets a BatchGetSecretValue; more is not allowed. */
-export const BATCH = 20;
-
-/** The name (or ARN) that AWS is asked for. */
-export const secretIdOf = (config: AwsConfig, key: string): string => `${config.prefix ?? ''}${key}`;
 
 const BATCH_REFUSED: ReadonlySet<string> = new Set(['PROVIDER_DENIED', 'PROVIDER_INVALID_RESPONSE']);
 
@@ -82,14 +38,14 @@ function secretValueOf(answer: {
   readonly SecretString?: string | undefined;
   readonly SecretBinary?: Uint8Array | undefined;
   readonly VersionId?: string | undefined;
-}): Read | undefined {
+}): AwsRead | undefined {
   const { SecretString: text, SecretBinary: bytes, VersionId: version } = answer;
   if (text !== undefined) return { value: SecretValue.fromText(text), version };
   return bytes === undefined ? undefined : { value: SecretValue.fromBytes(bytes), version };
 }
 
 /** @throws ProviderError PROVIDER_INVALID_RESPONSE without a value */
-function objectOf(read: Read | undefined, key: string, asked: Asked): RemoteObject {
+function objectOf(read: AwsRead | undefined, key: string, asked: Asked): RemoteObject {
   if (read !== undefined) return new AwsObject(read, key, labelOf(asked));
   throw awsError(asked, 'PROVIDER_INVALID_RESPONSE', 'the answer holds neither text nor bytes');
 }
@@ -104,22 +60,17 @@ function settled<T>(work: () => T): T | ProviderError {
   }
 }
 
-export interface ConnectionParts {
-  readonly config: AwsConfig;
-  readonly session: AwsSession;
-  readonly login: AwsLogin;
-  readonly pace: ProviderPorts['pace'];
-}
+export class SecretsManagerConnection implements Connection {
+  readonly #config: AwsConfig;
+  readonly #access: AwsAccess;
 
-export class AwsConnection implements Connection {
-  readonly #parts: ConnectionParts;
-
-  constructor(parts: ConnectionParts) {
-    this.#parts = parts;
+  constructor(config: AwsConfig, access: AwsAccess) {
+    this.#config = config;
+    this.#access = access;
   }
 
   async read(ref: Omit<RemoteRef, 'property'>, signal: AbortSignal): Promise<RemoteObject> {
-    const id = secretIdOf(this.#parts.config, ref.key);
+    const id = secretIdOf(this.#config, ref.key);
     const asked = this.#asked(`${ref.metadata === true ? 'describe' : 'read'} ${id}`);
     const read =
       ref.metadata === true
@@ -132,7 +83,7 @@ export class AwsConnection implements Connection {
     refs: readonly Pick<RemoteRef, 'key'>[],
     signal: AbortSignal,
   ): Promise<readonly (RemoteObject | ProviderError | undefined)[] | undefined> {
-    const ids = refs.map(({ key }) => secretIdOf(this.#parts.config, key));
+    const ids = refs.map(({ key }) => secretIdOf(this.#config, key));
     let answer: BatchGetSecretValueCommandOutput;
     try {
       answer = await this.#send(this.#asked(`read ${ids.length} secrets`), signal, (client) =>
@@ -161,7 +112,7 @@ export class AwsConnection implements Connection {
     version: string | undefined,
     asked: Asked,
     signal: AbortSignal,
-  ): Promise<Read | undefined> {
+  ): Promise<AwsRead | undefined> {
     const which = versionOf(version);
     if (which === undefined)
       throw awsError(asked, 'PROVIDER_INVALID_CONFIG', 'version "uuid/" names no version');
@@ -176,12 +127,11 @@ export class AwsConnection implements Connection {
     const { Tags = [] } = await this.#send(asked, signal, (client) =>
       client.send(new DescribeSecretCommand({ SecretId: id }), { abortSignal: signal }),
     );
-    const entries = Tags.flatMap(({ Key, Value }) => (Key === undefined ? [] : [[Key, Value ?? '']]));
-    return SecretValue.fromText(JSON.stringify(Object.fromEntries(entries)));
+    return SecretValue.fromText(textOfTags(Tags));
   }
 
   find(request: FindRequest, signal: AbortSignal): Promise<readonly FoundObject[]> {
-    return findSecrets(this.#parts.config, request, {
+    return findSecrets(this.#config, request, {
       list: async (filters, token) => {
         const asked = this.#asked('list secrets');
         const input = { Filters: [...filters], MaxResults: PAGE, NextToken: token };
@@ -204,11 +154,8 @@ export class AwsConnection implements Connection {
     });
   }
 
-  /** Credentials can be had; whether they may read anything only a read can tell. */
-  async validate(signal: AbortSignal): Promise<void> {
-    const { session, login } = this.#parts;
-    if (signal.aborted) throw cancelled(login.label, signal);
-    await session.client(login, signal);
+  validate(signal: AbortSignal): Promise<void> {
+    return checkLogin(this.#access, signal);
   }
 
   async close(): Promise<void> {
@@ -216,30 +163,16 @@ export class AwsConnection implements Connection {
   }
 
   #asked(what: string): Asked {
-    return { service: 'Secrets Manager', region: this.#parts.config.region, what };
+    return { service: 'Secrets Manager', region: this.#config.region, what };
   }
 
-  /** Credentials that have been good for a while and are refused now are replaced once. */
-  async #send<T>(
+  #send<T>(
     asked: Asked,
     signal: AbortSignal,
     work: (client: SecretsManagerClient) => Promise<T>,
   ): Promise<T> {
-    const { session, login, pace } = this.#parts;
-    const client = await session.client(login, signal);
-    await pace?.(signal);
-    try {
-      return await work(client);
-    } catch (thrown) {
-      const error = toAwsError(asked, thrown, signal);
-      if (error.code !== 'PROVIDER_UNAUTHENTICATED' || !session.refused(client)) throw error;
-    }
-    const second = await session.client(login, signal);
-    await pace?.(signal);
-    try {
-      return await work(second);
-    } catch (thrown) {
-      throw toAwsError(asked, thrown, signal);
-    }
+    return sendWith(this.#access, asked, signal, (reach, credentials) =>
+      work(secretsManager(reach, credentials)),
+    );
   }
 }
