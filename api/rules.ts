@@ -151,6 +151,7 @@ export const RULES = {
     ['SecretStore'],
     'References of a SecretStore stay in its own namespace.',
   ),
+  'store-server-url': invalid(STORE, 'The URL of the server is one that can be asked.'),
 
   'vault-server-url': invalid(STORE, '`server` is a URL.'),
   'vault-server-scheme': invalid(STORE, '`server` begins with https or http.'),

@@ -83,7 +83,7 @@ export interface ProviderFixture {
   readonly hang?: () => () => void;
   /**
    * The block of a store that reads from the server at this URL, whose CA is this PEM (undefined: trust nothing but
-   * the system). The kit then answers itself: with redirects, failures, and over TLS. May change what is process-wide;
+   * the system); undefined if a store cannot name a CA. The kit then answers itself: with redirects, failures, and over TLS. May change what is process-wide;
    * nothing but `close` comes after the last call. Absent for a provider without a server.
    */
   at?(url: string, ca: string | undefined): unknown;
