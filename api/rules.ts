@@ -152,6 +152,7 @@ export const RULES = {
     'References of a SecretStore stay in its own namespace.',
   ),
   'store-server-url': invalid(STORE, 'The URL of the server is one that can be asked.'),
+  'store-ca-bundle': invalid(STORE, '`caBundle` holds certificates as PEM.'),
 
   'vault-server-url': invalid(STORE, '`server` is a URL.'),
   'vault-server-scheme': invalid(STORE, '`server` begins with https or http.'),
@@ -197,6 +198,15 @@ export const RULES = {
   'aws-auth': required(['SecretStore'], 'A SecretStore brings its own credentials.'),
   'aws-static-keys': required(STORE, '`auth.secretRef` names both the key id and the key.'),
   'aws-role': invalid(STORE, '`role` and `additionalRoles` are ARNs of roles.'),
+
+  'kubernetes-auth': required(STORE, '`auth` or `authRef` says whose credentials are used.'),
+  'kubernetes-one-auth': invalid(STORE, '`authRef` does not stand beside `auth` or `server`.'),
+  'kubernetes-client-certificate': required(STORE, '`auth.cert` has both the certificate and the key.'),
+  'kubernetes-token': required(STORE, '`auth.token` names the Secret that holds the token.'),
+  'kubernetes-ca': onlyWarns(required(STORE, 'The CA of a foreign API server is named.')),
+  'kubernetes-audiences': onlyWarns(
+    required(STORE, 'The token for a foreign API server is requested for audiences of its own.'),
+  ),
 
   'fake-key': required(STORE, 'An entry of the fake provider has a key.'),
   'fake-value': required(STORE, 'An entry of the fake provider has a value.'),

@@ -73,8 +73,8 @@ export interface RemoteRef {
 }
 
 /**
- * dataFrom[].find. Which criteria count is as in ESO: at Vault a name expression outranks tags, and fake knows names
- * only. A find without a criterion that counts is refused, but at Vault it means everything.
+ * dataFrom[].find. Which criteria count is as in ESO: at Vault a name expression outranks tags, at Kubernetes tags
+ * outrank a name, and fake knows names only. A find without a criterion that counts is refused, but at Vault it means everything.
  */
 export interface FindRequest {
   /** Where to look: a folder at Vault, the beginning of a name at AWS. */
@@ -180,6 +180,11 @@ export interface ProviderPorts {
     request: { namespace: string; name: string; audiences: readonly string[]; expirationSeconds: number },
     signal: AbortSignal,
   ): Promise<{ token: SecretValue; expiresAt: number }>;
+  /**
+   * The API server of this cluster as the program reaches it, and the CA (PEM) that it trusts there; no credentials.
+   * Absent where there is no cluster.
+   */
+  apiServer?(signal: AbortSignal): Promise<{ readonly url: string; readonly ca: string | undefined }>;
   /** The annotations of a ServiceAccount; clouds keep there which of their identities it stands for. */
   serviceAccountAnnotations(
     namespace: string,

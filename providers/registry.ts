@@ -9,11 +9,18 @@ import { awsProvider } from './aws/provider.ts';
 import type { Provider, StoreContext } from './contract.ts';
 import { expressProvider } from './express/provider.ts';
 import { fakeProvider } from './fake/provider.ts';
+import { kubernetesProvider } from './kubernetes/provider.ts';
 import { parseWith } from './schema-problems.ts';
 import { vaultProvider } from './vault/provider.ts';
 
 // Sound without the type of the block: a provider only ever gets one that its own schema has parsed.
-const registered: readonly Provider<unknown>[] = [awsProvider, expressProvider, fakeProvider, vaultProvider];
+const registered: readonly Provider<unknown>[] = [
+  awsProvider,
+  expressProvider,
+  fakeProvider,
+  kubernetesProvider,
+  vaultProvider,
+];
 
 /** Every provider by its key in spec.provider. */
 export const providers: ReadonlyMap<string, Provider<unknown>> = new Map(registered.map((p) => [p.name, p]));

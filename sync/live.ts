@@ -157,6 +157,10 @@ export class LiveCluster {
           version: version(configMap),
         };
       },
+      apiServer: async () => ({
+        url: this.#kube.server,
+        ca: await this.#kube.certificateAuthority(),
+      }),
       serviceAccountToken: async (request, signal) => {
         try {
           return await createToken(this.#kube, request, { signal });

@@ -47,6 +47,7 @@ const AREAS: Readonly<Record<string, string>> = {
   store: 'SecretStores and ClusterSecretStores, whatever their provider.',
   vault: 'The provider `vault`.',
   aws: 'The provider `aws`.',
+  kubernetes: 'The provider `kubernetes`.',
   fake: 'The provider `fake`.',
   generator: 'Generators.',
   policy:
