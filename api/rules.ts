@@ -38,6 +38,7 @@ const CES = ['ClusterExternalSecret'];
 const STORE = ['SecretStore', 'ClusterSecretStore'];
 const SELECTS = [...CES, ...STORE];
 const PASSWORD = ['Password', 'ClusterGenerator'];
+const WEBHOOK = [...STORE, 'Webhook', 'ClusterGenerator'];
 const GENERATOR = ['generators', 'ClusterGenerator'];
 const POLICY = ['ClusterSecretPolicy'];
 const ANY = ['all'];
@@ -207,6 +208,19 @@ export const RULES = {
   'kubernetes-audiences': onlyWarns(
     required(STORE, 'The token for a foreign API server is requested for audiences of its own.'),
   ),
+
+  'webhook-url': invalid(WEBHOOK, '`url` begins with https or http and a server that can be asked.'),
+  'webhook-url-host': forbidden(WEBHOOK, 'The host in `url` does not depend on `remoteRef`.'),
+  'webhook-method': invalid(WEBHOOK, '`method` is a method of HTTP that fetches something.'),
+  'webhook-header': invalid(WEBHOOK, '`headers` has names of headers that are not those of the connection.'),
+  'webhook-timeout': invalid(WEBHOOK, '`timeout` is a duration longer than nothing.'),
+  'webhook-template': invalid(
+    WEBHOOK,
+    'Templates can be parsed, call quick functions that there are, and read `remoteRef` and the Secrets of `secrets`.',
+  ),
+  'webhook-json-path': invalid(WEBHOOK, '`result.jsonPath` is a JSONPath.'),
+  'webhook-secret-name': invalid(WEBHOOK, 'Each of `secrets` has a name of its own.'),
+  'webhook-ntlm': unsupported(WEBHOOK, '`auth.ntlm` is left out.'),
 
   'fake-key': required(STORE, 'An entry of the fake provider has a key.'),
   'fake-value': required(STORE, 'An entry of the fake provider has a value.'),

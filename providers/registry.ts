@@ -12,6 +12,7 @@ import { fakeProvider } from './fake/provider.ts';
 import { kubernetesProvider } from './kubernetes/provider.ts';
 import { parseWith } from './schema-problems.ts';
 import { vaultProvider } from './vault/provider.ts';
+import { webhookProvider } from './webhook/provider.ts';
 
 // Sound without the type of the block: a provider only ever gets one that its own schema has parsed.
 const registered: readonly Provider<unknown>[] = [
@@ -20,6 +21,7 @@ const registered: readonly Provider<unknown>[] = [
   fakeProvider,
   kubernetesProvider,
   vaultProvider,
+  webhookProvider,
 ];
 
 /** Every provider by its key in spec.provider. */

@@ -48,6 +48,7 @@ const AREAS: Readonly<Record<string, string>> = {
   vault: 'The provider `vault`.',
   aws: 'The provider `aws`.',
   kubernetes: 'The provider `kubernetes`.',
+  webhook: 'The provider `webhook` and the generator `Webhook`.',
   fake: 'The provider `fake`.',
   generator: 'Generators.',
   policy:

@@ -3,6 +3,7 @@ import { oneLine, statusError } from '../answers.ts';
 import { ProviderError, type ProviderPorts } from '../contract.ts';
 import { type HttpTarget, httpRequest } from '../http.ts';
 import { basePath } from '../server-url.ts';
+import { withinTime } from '../time-limit.ts';
 
 /** The whole of a request may take so long. */
 const TIMEOUT_MS = 5_000;
@@ -44,13 +45,11 @@ export class ExpressClient {
   async #request(method: 'GET' | 'HEAD', path: string, label: string, signal: AbortSignal) {
     // The store may only be asked so many times a second.
     await this.#ports.pace?.(signal);
-    return httpRequest(this.#target, {
-      method,
-      path: `${basePath(this.#url)}${path}`,
-      headers: { accept: 'application/json' },
-      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
-      label,
-    });
+    const full = `${basePath(this.#url)}${path}`;
+    const headers = { accept: 'application/json' };
+    return withinTime(TIMEOUT_MS, signal, (limit) =>
+      httpRequest(this.#target, { method, path: full, headers, signal: limit, label }),
+    );
   }
 }
 
