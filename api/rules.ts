@@ -38,6 +38,7 @@ const CES = ['ClusterExternalSecret'];
 const STORE = ['SecretStore', 'ClusterSecretStore'];
 const SELECTS = [...CES, ...STORE];
 const PASSWORD = ['Password', 'ClusterGenerator'];
+const WEBHOOK = [...STORE, 'Webhook', 'ClusterGenerator'];
 const GENERATOR = ['generators', 'ClusterGenerator'];
 const AWS_GENERATORS = ['ECRAuthorizationToken', 'STSSessionToken'];
 const STS_TOKEN = ['STSSessionToken', 'ClusterGenerator'];
@@ -154,6 +155,8 @@ export const RULES = {
     ['SecretStore'],
     'References of a SecretStore stay in its own namespace.',
   ),
+  'store-server-url': invalid(STORE, 'The URL of the server is one that can be asked.'),
+  'store-ca-bundle': invalid(STORE, '`caBundle` holds certificates as PEM.'),
 
   'vault-server-url': invalid(STORE, '`server` is a URL.'),
   'vault-server-scheme': invalid(STORE, '`server` begins with https or http.'),
@@ -200,6 +203,28 @@ export const RULES = {
   'aws-static-keys': required(AWS, '`auth.secretRef` names both the key id and the key.'),
   'aws-role': invalid(AWS, '`role` and `additionalRoles` are ARNs of roles.'),
   'aws-endpoint': invalid(STORE, 'The annotations aws-endpoint and aws-sts-endpoint are URLs of servers.'),
+
+  'kubernetes-auth': required(STORE, '`auth` or `authRef` says whose credentials are used.'),
+  'kubernetes-one-auth': invalid(STORE, '`authRef` does not stand beside `auth` or `server`.'),
+  'kubernetes-client-certificate': required(STORE, '`auth.cert` has both the certificate and the key.'),
+  'kubernetes-token': required(STORE, '`auth.token` names the Secret that holds the token.'),
+  'kubernetes-ca': onlyWarns(required(STORE, 'The CA of a foreign API server is named.')),
+  'kubernetes-audiences': onlyWarns(
+    required(STORE, 'The token for a foreign API server is requested for audiences of its own.'),
+  ),
+
+  'webhook-url': invalid(WEBHOOK, '`url` begins with https or http and a server that can be asked.'),
+  'webhook-url-host': forbidden(WEBHOOK, 'The host in `url` does not depend on `remoteRef`.'),
+  'webhook-method': invalid(WEBHOOK, '`method` is a method of HTTP that fetches something.'),
+  'webhook-header': invalid(WEBHOOK, '`headers` has names of headers that are not those of the connection.'),
+  'webhook-timeout': invalid(WEBHOOK, '`timeout` is a duration longer than nothing.'),
+  'webhook-template': invalid(
+    WEBHOOK,
+    'Templates can be parsed, call quick functions that there are, and read `remoteRef` and the Secrets of `secrets`.',
+  ),
+  'webhook-json-path': invalid(WEBHOOK, '`result.jsonPath` is a JSONPath.'),
+  'webhook-secret-name': invalid(WEBHOOK, 'Each of `secrets` has a name of its own.'),
+  'webhook-ntlm': unsupported(WEBHOOK, '`auth.ntlm` is left out.'),
 
   'fake-key': required(STORE, 'An entry of the fake provider has a key.'),
   'fake-value': required(STORE, 'An entry of the fake provider has a value.'),

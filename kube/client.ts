@@ -150,6 +150,11 @@ export class KubeClient {
     return new KubeClient(this.#config, {}, { transport: this.#transport, mayWrite });
   }
 
+  /** PEM of the CAs that the API server is trusted by; undefined for those of the system. */
+  certificateAuthority(): Promise<string | undefined> {
+    return this.#transport.certificateAuthority();
+  }
+
   /** Cuts every connection. Stop reflectors, leases and work before. */
   close(): Promise<void> {
     return this.#transport.close();

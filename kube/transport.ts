@@ -97,6 +97,11 @@ export class Transport {
     }
   }
 
+  /** PEM of the CAs that are trusted; undefined for those of the system. @throws EsaError CONFIGURATION */
+  async certificateAuthority(): Promise<string | undefined> {
+    return (await this.#credentials.current()).tls.ca;
+  }
+
   /** Ends every connection at once; what is under way fails. Stop watches and work first. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -73,8 +73,8 @@ export interface RemoteRef {
 }
 
 /**
- * dataFrom[].find. Which criteria count is as in ESO: at Vault a name expression outranks tags, and fake knows names
- * only. A find without a criterion that counts is refused, but at Vault it means everything.
+ * dataFrom[].find. Which criteria count is as in ESO: at Vault a name expression outranks tags, at Kubernetes tags
+ * outrank a name, and fake knows names only. A find without a criterion that counts is refused, but at Vault it means everything.
  */
 export interface FindRequest {
   /** Where to look: a folder at Vault, the beginning of a name at AWS. */
@@ -126,8 +126,11 @@ export interface RemoteObject {
 
 /** A logged-in way to read from one store for one identity. Safe for concurrent use. */
 export interface Connection {
-  /** @throws ProviderError; PROVIDER_NOT_FOUND only where the provider is authoritative about it */
-  read(ref: Omit<RemoteRef, 'property'>, signal: AbortSignal): Promise<RemoteObject>;
+  /**
+   * @param ref its property counts only where the provider `readsProperty`
+   * @throws ProviderError; PROVIDER_NOT_FOUND only where the provider is authoritative about it
+   */
+  read(ref: RemoteRef, signal: AbortSignal): Promise<RemoteObject>;
   /**
    * Every remote object that matches, in the byte order of their keys, each key once. None is an empty list.
    * @throws ProviderError PROVIDER_INVALID_CONFIG for criteria this provider cannot apply, a malformed regular
@@ -174,12 +177,25 @@ export interface ProviderPorts {
   readonly pace?: (signal: AbortSignal) => Promise<void> | undefined;
   /** A key of a Secret; `version` changes whenever the Secret does. */
   secretKey(ref: KeyReference, signal: AbortSignal): Promise<{ value: SecretValue; version: string }>;
+  /** A whole Secret. Absent where there is no cluster. */
+  secret?(
+    ref: Omit<KeyReference, 'key'>,
+    signal: AbortSignal,
+  ): Promise<{
+    readonly labels: Readonly<Record<string, string>>;
+    readonly data: ReadonlyMap<string, SecretValue>;
+  }>;
   configMapKey(ref: KeyReference, signal: AbortSignal): Promise<{ value: string; version: string }>;
   /** A bound token of a ServiceAccount for these audiences (TokenRequest). */
   serviceAccountToken(
     request: { namespace: string; name: string; audiences: readonly string[]; expirationSeconds: number },
     signal: AbortSignal,
   ): Promise<{ token: SecretValue; expiresAt: number }>;
+  /**
+   * The API server of this cluster as the program reaches it, and the CA (PEM) that it trusts there; no credentials.
+   * Absent where there is no cluster.
+   */
+  apiServer?(signal: AbortSignal): Promise<{ readonly url: string; readonly ca: string | undefined }>;
   /** The annotations of a ServiceAccount; clouds keep there which of their identities it stands for. */
   serviceAccountAnnotations(
     namespace: string,
@@ -250,9 +266,13 @@ export interface Provider<Config> {
 
   /**
    * The remote object's unique name at its server (Vault namespace, mount and path; AWS ARN or name):
-   * policy matches it and reads are deduplicated by it. Not the property, not the version.
+   * policy matches it and reads are deduplicated by it. Not the property, not the version, unless an object is
+   * addressed by them (webhook).
    */
-  canonicalKey(config: Config, ref: Pick<RemoteRef, 'key'>): string;
+  canonicalKey(config: Config, ref: RemoteRef): string;
+
+  /** True if what is read depends on the property: `read` is given it, and only equal ones share an answer. */
+  readsProperty?(config: Config): boolean;
 
   /**
    * What tells two uses of a store apart: server, credentials, and for references without a namespace the

@@ -50,6 +50,8 @@ export function configureOutbound(changes: Partial<OutboundSettings>): void {
 export interface HttpTarget {
   /** Scheme, host and port: `https://vault.example.com:8200`. */
   readonly origin: string;
+  /** The URL that policies know the server by, where it is not its origin. */
+  readonly knownAs?: string | undefined;
   /** PEM of the only CAs to trust; undefined for those of the system (NODE_EXTRA_CA_CERTS included). */
   readonly ca?: string | undefined;
   /** PEM of a TLS client certificate and its key. */
@@ -186,11 +188,11 @@ const descriptions = new WeakMap<HttpTarget, Description>();
 function describe(target: HttpTarget): Description {
   const known = descriptions.get(target);
   if (known !== undefined) return known;
-  const { origin, ca, clientCertificate, guard, ownAgent } = target;
-  const parts = JSON.stringify([origin, ca, clientCertificate, guard?.id, ownAgent]);
+  const { origin, knownAs, ca, clientCertificate, guard, ownAgent } = target;
+  const parts = JSON.stringify([origin, knownAs, ca, clientCertificate, guard?.id, ownAgent]);
   const key = createHash('sha256').update(parts).digest('base64');
-  const url = new URL(origin);
-  const literal = literalAddress(url);
+  const url = new URL(knownAs ?? origin);
+  const literal = literalAddress(new URL(origin));
   const refused = (allowLoopback: boolean): string | undefined =>
     literal === undefined ? undefined : refusalOf(literal, allowLoopback);
   const refusals = { withLoopback: refused(true), without: refused(false) };

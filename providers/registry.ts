@@ -7,12 +7,22 @@ import { below, collector, type Problem } from '../api/problem.ts';
 import type { RuleId } from '../api/rules.ts';
 import { awsProvider } from './aws/provider.ts';
 import type { Annotations, Provider, StoreContext } from './contract.ts';
+import { expressProvider } from './express/provider.ts';
 import { fakeProvider } from './fake/provider.ts';
+import { kubernetesProvider } from './kubernetes/provider.ts';
 import { parseWith } from './schema-problems.ts';
 import { vaultProvider } from './vault/provider.ts';
+import { webhookProvider } from './webhook/provider.ts';
 
 // Sound without the type of the block: a provider only ever gets one that its own schema has parsed.
-const registered: readonly Provider<unknown>[] = [awsProvider, fakeProvider, vaultProvider];
+const registered: readonly Provider<unknown>[] = [
+  awsProvider,
+  expressProvider,
+  fakeProvider,
+  kubernetesProvider,
+  vaultProvider,
+  webhookProvider,
+];
 
 /** Every provider by its key in spec.provider. */
 export const providers: ReadonlyMap<string, Provider<unknown>> = new Map(registered.map((p) => [p.name, p]));

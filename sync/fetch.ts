@@ -98,6 +98,7 @@ function readKey({ identity, provider, config }: ResolvedStore, source: StoreSou
     provider.canonicalKey(config, remote),
     remote.version ?? '',
     remote.metadata ?? false,
+    ...(provider.readsProperty?.(config) === true ? [remote.property ?? ''] : []),
   ]);
 }
 

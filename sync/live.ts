@@ -107,7 +107,12 @@ export class LiveCluster {
         ),
       whyMissing: async ({ kind, namespace, name, key = '' }, signal) => {
         const ref = { namespace, name, key };
-        if (kind === 'Secret') return whyNoKey(await secret(namespace, name, signal), kind, ref);
+        if (kind === 'Secret') {
+          const found = await secret(namespace, name, signal);
+          // Without a key the whole Secret is meant.
+          if (key !== '') return whyNoKey(found, kind, ref);
+          return found === undefined ? missing(kind, ref) : undefined;
+        }
         if (kind === 'ConfigMap') {
           const configMap = await this.#get(`configmap/${namespace}/${name}`, notBefore, signal, (options) =>
             ifFound(getConfigMap(this.#kube, namespace, name, options)),
@@ -146,6 +151,17 @@ export class LiveCluster {
         const text = keyOf(secret, 'Secret', ref);
         return { value: SecretValue.fromBytes(Buffer.from(text, 'base64')), version: version(secret) };
       },
+      secret: async ({ namespace, name }, signal) => {
+        const secret = await this.#get(`secret/${namespace}/${name}`, notBefore(), signal, (options) =>
+          ifFound(getSecret(this.#kube, namespace, name, options)),
+        );
+        if (secret === undefined)
+          throw new EsaError('REFERENCE_NOT_FOUND', missing('Secret', { namespace, name }));
+        const data = [...decodeData(secret)].map(
+          ([key, bytes]) => [key, SecretValue.fromBytes(bytes)] as const,
+        );
+        return { labels: secret.metadata.labels ?? {}, data: new Map(data) };
+      },
       configMapKey: async (ref, signal) => {
         const configMap = await this.#get(
           `configmap/${ref.namespace}/${ref.name}`,
@@ -158,6 +174,10 @@ export class LiveCluster {
           version: version(configMap),
         };
       },
+      apiServer: async () => ({
+        url: this.#kube.server,
+        ca: await this.#kube.certificateAuthority(),
+      }),
       serviceAccountToken: async (request, signal) => {
         try {
           return await createToken(this.#kube, request, { signal });
@@ -203,13 +223,15 @@ function keyOf(object: Keyed, kind: 'Secret' | 'ConfigMap', ref: KeyReference): 
 }
 
 function whyNoKey(object: Keyed, kind: 'Secret' | 'ConfigMap', ref: KeyReference): string | undefined {
-  // The sentence is the one that ESO's users know from its events.
-  if (object === undefined)
-    return `cannot get Kubernetes ${kind === 'Secret' ? 'secret' : 'configmap'} "${ref.name}" from namespace "${ref.namespace}": not found`;
+  if (object === undefined) return missing(kind, ref);
   return Object.hasOwn(object.data ?? {}, ref.key)
     ? undefined
     : `${kind} ${ref.namespace}/${ref.name} has no key "${ref.key}"`;
 }
+
+/** The sentence is the one that ESO's users know from its events. */
+const missing = (kind: 'Secret' | 'ConfigMap', { namespace, name }: Omit<KeyReference, 'key'>): string =>
+  `cannot get Kubernetes ${kind === 'Secret' ? 'secret' : 'configmap'} "${name}" from namespace "${namespace}": not found`;
 
 const noServiceAccount = (namespace: string, name: string): string =>
   `ServiceAccount ${namespace}/${name} not found`;

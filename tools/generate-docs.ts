@@ -47,6 +47,8 @@ const AREAS: Readonly<Record<string, string>> = {
   store: 'SecretStores and ClusterSecretStores, whatever their provider.',
   vault: 'The provider `vault`.',
   aws: 'The provider `aws`.',
+  kubernetes: 'The provider `kubernetes`.',
+  webhook: 'The provider `webhook` and the generator `Webhook`.',
   fake: 'The provider `fake`.',
   generator: 'Generators.',
   policy:

@@ -20,6 +20,12 @@ export class MemoryCluster {
     return this;
   }
 
+  /** Labels of a Secret, for those who read it whole. */
+  label(name: string, labels: Record<string, string>): this {
+    this.objects.set(`Labels ${name}`, labels);
+    return this;
+  }
+
   #read(
     kind: 'Secret' | 'ConfigMap',
     { namespace, name, key }: KeyReference,
@@ -37,6 +43,16 @@ export class MemoryCluster {
       secretKey: async (ref) => {
         const { value, version } = this.#read('Secret', ref);
         return { value: SecretValue.fromText(value), version };
+      },
+      secret: async ({ namespace, name }) => {
+        const id = `Secret ${namespace}/${name}`;
+        this.asked.push(id);
+        const data = this.objects.get(id);
+        if (data === undefined) throw new EsaError('REFERENCE_NOT_FOUND', `${id} not found`);
+        return {
+          labels: this.objects.get(`Labels ${namespace}/${name}`) ?? {},
+          data: new Map(Object.entries(data).map(([key, text]) => [key, SecretValue.fromText(text)])),
+        };
       },
       configMapKey: async (ref) => this.#read('ConfigMap', ref),
       serviceAccountToken: async ({ namespace, name, audiences, expirationSeconds }) => {
