@@ -54,6 +54,8 @@ export class TestReport {
   readonly #print: (text: string) => void;
   readonly #files = new Map<string, FileState>();
   readonly #skippedNames: string[] = [];
+  /** Rows of the table of providers, as their conformance tests report them (test/conformance). */
+  readonly #providerRows = new Set<string>();
   readonly #failedNames: string[] = [];
   passed = 0;
   failed = 0;
@@ -84,7 +86,9 @@ export class TestReport {
         break;
       case 'test:diagnostic':
         // Without a file it is the runner's own summary, which finish() words shorter.
-        if (event.data.file !== undefined) this.#print(`  note ${event.data.message}\n`);
+        if (event.data.file === undefined) break;
+        if (event.data.message.startsWith('| ')) this.#providerRows.add(event.data.message);
+        else this.#print(`  note ${event.data.message}\n`);
         break;
       case 'test:dequeue':
         if (!isFileItself(event.data, file)) state.begun = event.data.name;
@@ -107,6 +111,7 @@ export class TestReport {
     const list = (title: string, names: readonly string[]): void => {
       if (names.length > 0) this.#print(`\n${title}:\n${names.map((name) => `  ${name}\n`).join('')}`);
     };
+    list('providers (docs/providers/README.md has the columns)', [...this.#providerRows].toSorted());
     list('skipped', this.#skippedNames);
     list('failed', this.#failedNames);
     const skipped = this.#skippedNames.length === 0 ? '' : `, ${this.#skippedNames.length} skipped`;

@@ -26,6 +26,7 @@ providerConformance('fake', async () => {
       { block: { data: [{ key: 'k' }] }, path: ['data', 0, 'value'] },
     ],
     missingProperty: 'PROVIDER_NOT_FOUND',
+    traits: { find: ['name'], metadata: 'none' },
     sentinels: [],
     close: async () => {},
   };
