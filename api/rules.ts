@@ -197,6 +197,26 @@ export const RULES = {
   'aws-static-keys': required(STORE, '`auth.secretRef` names both the key id and the key.'),
   'aws-role': invalid(STORE, '`role` and `additionalRoles` are ARNs of roles.'),
 
+  'gcp-project': required(STORE, '`projectID` names the project of the secrets.'),
+  'gcp-project-form': invalid(STORE, '`projectID` has the form of the id of a project.'),
+  'gcp-location': invalid(STORE, '`location` has the form of the name of a location.'),
+  'gcp-one-auth': invalid(STORE, '`auth` of gcpsm has one method only.'),
+  'gcp-auth': required(['SecretStore'], 'A SecretStore of gcpsm brings its own credentials.'),
+  'gcp-key': required(STORE, '`auth.secretRef` names the JSON key of a service account.'),
+  'gcp-cluster': required(STORE, '`auth.workloadIdentity` names the cluster and its location.'),
+  'gcp-federation-source': invalid(
+    STORE,
+    '`auth.workloadIdentityFederation` has one of serviceAccountRef and awsSecurityCredentials.',
+  ),
+  'gcp-cred-config': unsupported(STORE, 'A federation is not configured by a ConfigMap or an endpoint.'),
+  'gcp-audience': required(STORE, '`auth.workloadIdentityFederation` names its audience.'),
+  'gcp-audience-form': invalid(STORE, 'The audience is the full name of the provider in a pool.'),
+  'gcp-aws-region': invalid(STORE, 'The region of `awsSecurityCredentials` has the form of one.'),
+  'gcp-service-account': invalid(
+    STORE,
+    '`gcpServiceAccountEmail` is the e-mail address of a service account.',
+  ),
+
   'fake-key': required(STORE, 'An entry of the fake provider has a key.'),
   'fake-value': required(STORE, 'An entry of the fake provider has a value.'),
 

@@ -11,7 +11,7 @@ import { type LookupAddress, lookup as resolve } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { LRUCache } from 'lru-cache';
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
-import { literalAddress, refusalOf } from './addresses.ts';
+import { isMetadataAddress, literalAddress, refusalOf } from './addresses.ts';
 import { ProviderError, type ServerGuard } from './contract.ts';
 import { AddressRefused, type FailureContext, PolicyRefused, toProviderError } from './http-errors.ts';
 
@@ -56,6 +56,11 @@ export interface HttpTarget {
   readonly clientCertificate?: { readonly cert: string; readonly key: string } | undefined;
   /** What policies say about the server; connections made under one guard are used under no other. */
   readonly guard?: ServerGuard | undefined;
+  /**
+   * True where this program asks its own node who it is, as its operator told it to: then metadata addresses are
+   * contacted, and without a proxy. Never from anything that a store says.
+   */
+  readonly ownMetadata?: true | undefined;
 }
 
 export interface HttpRequest {
@@ -181,18 +186,21 @@ const descriptions = new WeakMap<HttpTarget, Description>();
 function describe(target: HttpTarget): Description {
   const known = descriptions.get(target);
   if (known !== undefined) return known;
-  const { origin, ca, clientCertificate, guard } = target;
-  const parts = JSON.stringify([origin, ca, clientCertificate, guard?.id]);
+  const { origin, ca, clientCertificate, guard, ownMetadata } = target;
+  const parts = JSON.stringify([origin, ca, clientCertificate, guard?.id, ownMetadata]);
   const key = createHash('sha256').update(parts).digest('base64');
   const url = new URL(origin);
   const literal = literalAddress(url);
   const refused = (allowLoopback: boolean): string | undefined =>
-    literal === undefined ? undefined : refusalOf(literal, allowLoopback);
+    literal === undefined ? undefined : refusalFor(target, literal, allowLoopback);
   const refusals = { withLoopback: refused(true), without: refused(false) };
   const description = { key, url, literal, refusals };
   descriptions.set(target, description);
   return description;
 }
+
+const refusalFor = (target: HttpTarget, address: string, allowLoopback: boolean): string | undefined =>
+  target.ownMetadata === true && isMetadataAddress(address) ? undefined : refusalOf(address, allowLoopback);
 
 function agentFor(target: HttpTarget): Dispatcher {
   const { key } = describe(target);
@@ -218,7 +226,8 @@ function newAgent(target: HttpTarget): Dispatcher {
     connect: guardedConnector(tls, connectTimeoutMs, addressCheck(target)),
   } satisfies Agent.Options;
   // A proxy hides the address, so a server that has to be in some network is contacted without it.
-  if (!proxyConfigured() || target.guard?.needsAddress === true) return new Agent(options);
+  const direct = target.guard?.needsAddress === true || target.ownMetadata === true;
+  if (direct || !proxyConfigured()) return new Agent(options);
   return new EnvHttpProxyAgent({ ...options, requestTls: { ...tls, timeout: connectTimeoutMs } });
 }
 
@@ -233,7 +242,7 @@ function addressCheck(target: HttpTarget): AddressCheck {
   const { guard } = target;
   const { url } = describe(target);
   return (address) => {
-    const refusal = refusalOf(address, allowLoopback);
+    const refusal = refusalFor(target, address, allowLoopback);
     if (refusal !== undefined) return new AddressRefused(`${address} ${refusal}`);
     const denial = guard?.refusesAddress(url, address);
     return denial === undefined ? undefined : new PolicyRefused(`${address} ${denial}`);
