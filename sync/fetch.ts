@@ -172,10 +172,10 @@ export async function fetchPlan(plan: Plan, context: FetchContext, signal: Abort
   const answers = new Map<string, Promise<Outcome<Answer>>>();
   const bring = async ({ source }: PlannedRead): Promise<Outcome<Brought>> => {
     if (source.kind === 'generator') {
+      const { guard } = context.policies;
+      const caller = { namespace, controllerClass, guard, timeoutMs: context.readTimeoutMs };
       return settle(
-        generate(source.ref, namespace, context.generators, controllerClass, signal).then((generated) => ({
-          generated,
-        })),
+        generate(source.ref, caller, context.generators, signal).then((generated) => ({ generated })),
       );
     }
     const store = resolved(source.store);

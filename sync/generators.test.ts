@@ -36,6 +36,7 @@ const objects: Readonly<Record<string, unknown>> = {
   'SSHKey/ns/key': {},
 };
 const reader: GeneratorReader = {
+  ports,
   generator: async ({ kind, name }, namespace) => {
     if (name === 'unreadable')
       throw new KubeError('read it: forbidden', { status: 403, reason: 'Forbidden' });
@@ -43,6 +44,8 @@ const reader: GeneratorReader = {
     return Object.hasOwn(objects, key) ? { metadata: { name }, spec: objects[key] } : undefined;
   },
 };
+
+const caller = { namespace: 'ns', controllerClass: 'default', guard: undefined, timeoutMs: 1_000 };
 
 const context: FetchContext = {
   namespace: 'ns',
@@ -79,8 +82,7 @@ const reveal = ({ data }: Fetched): Record<string, string> =>
   Object.fromEntries([...data].map(([key, value]) => [key, value.revealText()]));
 
 describe('from the reference to values', () => {
-  const ask = (kind: GeneratorRefKind, name: string) =>
-    generate({ kind, name }, 'ns', reader, 'default', signal);
+  const ask = (kind: GeneratorRefKind, name: string) => generate({ kind, name }, caller, reader, signal);
 
   test('what is wrong is said in words that users know', async () => {
     for (const [kind, name, code, message] of [

@@ -4,7 +4,9 @@ import { generatorResource } from '../api/generators/names.ts';
 import type { ObjectMeta } from '../api/meta.ts';
 import { formatProblem } from '../api/problem.ts';
 import type { SecretValue } from '../api/secret-value.ts';
+import type { ProviderPorts, ServerGuard } from '../providers/contract.ts';
 import { generatorClass, generatorOf } from '../providers/generators/registry.ts';
+import { timeLimit } from './abort.ts';
 import type { GeneratorReference } from './plan.ts';
 
 /** An object of any kind of generator. */
@@ -15,6 +17,8 @@ export interface GeneratorObject {
 
 /** How generators are read: live, by both programs. */
 export interface GeneratorReader {
+  /** What generators themselves may ask of the cluster. */
+  readonly ports: ProviderPorts;
   /**
    * @param namespace of the ExternalSecret; kinds of the cluster are not looked for in it
    * @returns undefined = it does not exist
@@ -61,7 +65,17 @@ export async function resolveGenerator(
     const problems = choice.problems.map((one) => formatProblem({ ...one, path: ['spec', ...one.path] }));
     throw failure(new EsaError('INVALID_OBJECT', `${label}: ${problems.join('; ')}`));
   }
-  return choice;
+  return { ...choice, label, metadata: object.metadata };
+}
+
+/** Whose sync it is. */
+export interface GeneratorCaller {
+  readonly namespace: string;
+  readonly controllerClass: string;
+  /** What the policies of the namespace say about servers. */
+  readonly guard: ServerGuard | undefined;
+  /** Longest time that the making may take, milliseconds. */
+  readonly timeoutMs: number;
 }
 
 /**
@@ -70,15 +84,28 @@ export async function resolveGenerator(
  */
 export async function generate(
   ref: GeneratorReference,
-  namespace: string,
+  caller: GeneratorCaller,
   reader: GeneratorReader,
-  controllerClass: string,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, SecretValue>> {
-  const { generator, spec } = await resolveGenerator(ref, namespace, reader, controllerClass, signal);
+  const { namespace, controllerClass, guard, timeoutMs } = caller;
+  const resolved = await resolveGenerator(ref, namespace, reader, controllerClass, signal);
+  const { generator, spec, label, metadata } = resolved;
+  const store = {
+    kind: 'SecretStore' as const,
+    name: label,
+    namespace,
+    uid: metadata.uid ?? '',
+    generation: metadata.generation ?? 0,
+    callerNamespace: namespace,
+    guard,
+  };
+  const limit = timeLimit(timeoutMs, signal);
   try {
-    return generator.generate(spec);
+    return await generator.generate(spec, { store, ports: reader.ports }, limit.signal);
   } catch (error) {
     throw failure(toEsaError(error));
+  } finally {
+    limit.end();
   }
 }

@@ -145,14 +145,14 @@ function encode(password: Buffer, encoding: PasswordSpec['encoding']): SecretVal
   }
 }
 
-export const passwordGenerator: Generator<PasswordSpec> = {
+export const passwordGenerator = {
   kind: 'Password',
   schema: passwordSpec,
   validateSpec,
-  generate(spec) {
+  generate(spec: PasswordSpec) {
     const recipe = recipeOf(spec);
     return new Map(
       keysOf(spec).map((key) => [key, encode(passwordOf(recipe, spec.allowRepeat), spec.encoding)]),
     );
   },
-};
+} satisfies Generator<PasswordSpec>;
