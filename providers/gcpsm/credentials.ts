@@ -1,13 +1,13 @@
 /** Where the credentials of a gcpsm block come from, and what is read from the cluster for them. */
-import type { ExternalAccountClientOptions } from 'google-auth-library';
 import { formatFieldPath } from '../../api/problem.ts';
 import { SecretValue } from '../../api/secret-value.ts';
 import { ProviderError, type ProviderPorts, type StoreContext } from '../contract.ts';
 import { resolveReference } from '../references.ts';
-import { isJsonObject, jsonObjectOf } from '../rest.ts';
+import { isJsonObject, type JsonObject, jsonObjectOf } from '../rest.ts';
 import { type GcpAuth, type GcpsmConfig, resolveGcpAuth } from './config.ts';
 import { ambientCredentials, readCredentialsFile } from './environment.ts';
-import type { AwsKeys, ServiceAccountKey } from './google-auth.ts';
+import type { AwsKeys } from './exchange.ts';
+import type { ServiceAccountKey } from './google-auth.ts';
 import { type BlockReference, referencesOf, SERVICE_ACCOUNT } from './validate.ts';
 
 /** Where the first credentials come from. */
@@ -29,10 +29,13 @@ export type CredentialSource =
       readonly audience: string;
       readonly impersonate: string | undefined;
     }
+  /** A token in a file of this program, new at each login. */
   | {
-      readonly method: 'externalAccount';
-      readonly account: ExternalAccountClientOptions;
-      readonly text: SecretValue;
+      readonly method: 'tokenFile';
+      readonly path: string;
+      readonly type: string;
+      readonly audience: string;
+      readonly impersonate: string | undefined;
     }
   | { readonly method: 'metadata'; readonly origin: string };
 
@@ -160,11 +163,25 @@ async function readOwn(store: StoreContext): Promise<CredentialSource> {
   if (ambient.method === 'metadata') return ambient;
   const text = await readCredentialsFile(ambient.path);
   const where = `GOOGLE_APPLICATION_CREDENTIALS of this program, ${ambient.path},`;
-  const parsed = jsonObjectOf(text.revealText());
-  if (parsed?.['type'] !== 'external_account') return { method: 'key', key: parseKey(text, where), text };
-  if (!isJsonObject(parsed['credential_source'])) throw invalid(`${where} names no credential_source`);
-  // Sound: the library checks what it takes from it, and its failure is reported as such.
-  return { method: 'externalAccount', account: parsed as unknown as ExternalAccountClientOptions, text };
+  const account = jsonObjectOf(text.revealText());
+  if (account?.['type'] === 'external_account') return tokenFileOf(account, where);
+  return { method: 'key', key: parseKey(text, where), text };
+}
+
+/** Of the sources that a credential configuration may name, a file with nothing but the token. */
+function tokenFileOf(account: JsonObject, where: string): CredentialSource {
+  const { audience, subject_token_type: type, credential_source: source } = account;
+  const { service_account_impersonation_url: url = '' } = account;
+  const path = isJsonObject(source) ? source['file'] : undefined;
+  const format = isJsonObject(source) ? source['format'] : undefined;
+  if (typeof audience !== 'string' || typeof type !== 'string' || typeof path !== 'string')
+    throw invalid(`${where} needs audience, subject_token_type and credential_source.file`);
+  if (isJsonObject(format) && format['type'] !== 'text')
+    throw invalid(`${where} has a credential_source.format that is not supported: only text is`);
+  const [, email] = /\/serviceAccounts\/([^/:]+):generateAccessToken$/.exec(String(url)) ?? [];
+  if (url !== '' && (email === undefined || !SERVICE_ACCOUNT.test(email)))
+    throw invalid(`${where} has a service_account_impersonation_url that names no service account`);
+  return { method: 'tokenFile', path, type, audience, impersonate: email };
 }
 
 /**
@@ -191,8 +208,7 @@ export async function readSource(
 export function fingerprintOf(source: CredentialSource): unknown {
   switch (source.method) {
     case 'key':
-    case 'externalAccount':
-      return [source.method, source.text.revealText()];
+      return ['key', source.text.revealText()];
     case 'aws': {
       const { keys, audience, impersonate } = source;
       const { region, accessKeyId, secretAccessKey, sessionToken } = keys;
@@ -200,6 +216,7 @@ export function fingerprintOf(source: CredentialSource): unknown {
       return ['aws', region, accessKeyId, ...secrets, audience, impersonate];
     }
     case 'serviceAccount':
+    case 'tokenFile':
     case 'metadata':
       return source;
   }

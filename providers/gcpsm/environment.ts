@@ -77,17 +77,18 @@ export function originOf(service: GcpService, usual: string): string {
 export const ambientCredentials = (): AmbientCredentials | undefined => taken.ambient;
 
 /**
- * The credentials file of the program; it is read at each connection, for it may be replaced.
+ * A file with credentials of the program; it is read each time, for it may be replaced.
+ * @param what in GOOGLE_APPLICATION_CREDENTIALS it is, for errors
  * @throws ProviderError PROVIDER_INVALID_CONFIG if it cannot be read
  */
-export async function readCredentialsFile(path: string): Promise<SecretValue> {
+export async function readCredentialsFile(path: string, what = 'the file'): Promise<SecretValue> {
   try {
     return SecretValue.fromBytes(await readFile(path));
   } catch (error) {
     const { code = 'unknown error' } = error as NodeJS.ErrnoException;
     throw new ProviderError(
       'PROVIDER_INVALID_CONFIG',
-      `GOOGLE_APPLICATION_CREDENTIALS of this program, ${path}, cannot be read (${code})`,
+      `GOOGLE_APPLICATION_CREDENTIALS of this program: ${what}, ${path}, cannot be read (${code})`,
     );
   }
 }

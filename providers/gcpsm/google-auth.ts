@@ -1,65 +1,44 @@
 /**
- * Google's auth library over our own transport. It builds and signs what is asked; each request of it goes to one of
- * Google's token services and nowhere else, through the guarded HTTP, without the library's retries. A client serves
- * one login, so that the deadline and the pace of the caller are those of its requests.
+ * Google's auth library over our own transport: it signs, our guarded HTTP sends, to Google's token endpoint and
+ * nowhere else, and without the library's retries. A client serves one login, so that the deadline and the pace of the
+ * caller are those of its requests. It has no way to exchange tokens over a transport of ours, so exchange.ts does that.
  */
-import type { AuthClient, ExternalAccountClientOptions } from 'google-auth-library';
+import type { AuthClient } from 'google-auth-library';
 import { SecretValue } from '../../api/secret-value.ts';
-import { ProviderError, type ProviderPorts, type ServerGuard } from '../contract.ts';
 import { httpRequest } from '../http.ts';
 import { cancelled } from '../http-errors.ts';
 import { serviceError } from '../rest.ts';
 import type { AccessToken } from '../token-session.ts';
-import { type GcpService, originOf } from './environment.ts';
+import { originOf } from './environment.ts';
 import { errorOfLogin } from './errors.ts';
+import { type Reach, SCOPE } from './exchange.ts';
 
 type AuthClientOptions = NonNullable<ConstructorParameters<typeof AuthClient>[0]>;
-type Transport = NonNullable<AuthClientOptions['transporterOptions']>;
-type Adapter = NonNullable<Transport['adapter']>;
+type Adapter = NonNullable<NonNullable<AuthClientOptions['transporterOptions']>['adapter']>;
 
-export const SCOPE = 'https://www.googleapis.com/auth/cloud-platform';
+const OAUTH_HOST = 'oauth2.googleapis.com';
 
-/** The hosts that the library may ask. */
-const SERVICES: Readonly<Record<string, GcpService>> = {
-  'oauth2.googleapis.com': 'OAuth',
-  'sts.googleapis.com': 'STS',
-  'iamcredentials.googleapis.com': 'IAMCredentials',
-};
+/** Where keys are exchanged, unless the environment moves it. */
+export const oauthOrigin = (): string => originOf('OAuth', `https://${OAUTH_HOST}`);
 
-/** Where the token services are: `https://sts.googleapis.com`, unless the environment moves them. */
-export const tokenOrigin = (host: string): string => {
-  const service = SERVICES[host];
-  return service === undefined ? `https://${host}` : originOf(service, `https://${host}`);
-};
-
-/** What a login may use. */
-export interface Reach {
-  /** How errors begin. */
-  readonly label: string;
-  readonly guard: ServerGuard | undefined;
-  readonly pace: ProviderPorts['pace'];
-}
-
-function adapterOf(
-  { label, guard, pace }: Reach,
-  signal: AbortSignal,
-): { adapter: Adapter; failure(): unknown } {
+function adapterOf({ label, guard, pace }: Reach, signal: AbortSignal) {
   let failure: unknown;
-  const exchange = async (options: Parameters<Adapter>[0]) => {
-    const { url } = options;
-    if (SERVICES[url.host] === undefined || url.protocol !== 'https:') {
-      const cause = 'the credentials name a token service that is none of Google’s';
-      throw serviceError(label, 'PROVIDER_INVALID_CONFIG', cause);
-    }
+  let answered = false;
+  const exchange = async ({ url, method, headers, body }: Parameters<Adapter>[0]): Promise<string> => {
+    if (url.host !== OAUTH_HOST || method !== 'POST')
+      throw serviceError(
+        label,
+        'PROVIDER_INVALID_CONFIG',
+        'the library asks for something else than a token',
+      );
     await pace?.(signal);
-    const { body } = options;
     const answer = await httpRequest(
-      { origin: tokenOrigin(url.host), guard },
+      { origin: oauthOrigin(), guard },
       {
-        method: options.method === 'GET' ? 'GET' : 'POST',
-        path: `${url.pathname}${url.search}`,
-        headers: Object.fromEntries(new Headers(options.headers)),
-        body: body === undefined || body === null ? undefined : String(body),
+        method,
+        path: url.pathname,
+        headers: Object.fromEntries(new Headers(headers)),
+        body: String(body),
         // Tokens are made, and forgotten if nobody uses them.
         repeatable: true,
         signal,
@@ -67,21 +46,21 @@ function adapterOf(
       },
     );
     if (answer.status !== 200) throw errorOfLogin(label, answer);
-    const text = answer.body.toString('utf8');
-    return { text, data: parsed(text) };
+    return answer.body.toString('utf8');
   };
   const adapter: Adapter = async (options) => {
     options.retryConfig = { retry: 0 };
     try {
-      const { text, data } = await exchange(options);
-      // Sound: the library asks for JSON, and checks what it takes from it.
-      return Object.assign(new Response(text, { status: 200 }), { config: options, data: data as never });
+      const text = await exchange(options);
+      answered = true;
+      // Sound: the library asks for JSON, and what it takes from it is checked below.
+      return Object.assign(new Response(text), { config: options, data: parsed(text) as never });
     } catch (error) {
       failure = error;
       throw error;
     }
   };
-  return { adapter, failure: () => failure };
+  return { adapter, failure: () => failure, answered: () => answered };
 }
 
 function parsed(text: string): unknown {
@@ -92,38 +71,6 @@ function parsed(text: string): unknown {
   }
 }
 
-type Library = typeof import('google-auth-library');
-
-/**
- * Runs a login of the library. What it throws by itself may quote a key, so it is not passed on.
- * @param unusable what to say if the library cannot work with the credentials at all
- * @throws ProviderError
- */
-async function tokenOf(
-  reach: Reach,
-  unusable: string,
-  make: (library: Library, options: { transporterOptions: Transport }) => AuthClient,
-  signal: AbortSignal,
-): Promise<AccessToken> {
-  if (signal.aborted) throw cancelled(reach.label, signal);
-  // It is large, and most processes have no store of Google.
-  const library = await import('google-auth-library');
-  const { adapter, failure } = adapterOf(reach, signal);
-  let client: AuthClient;
-  let token: string | null | undefined;
-  try {
-    client = make(library, { transporterOptions: { adapter } });
-    ({ token } = await client.getAccessToken());
-  } catch {
-    throw failure() ?? serviceError(reach.label, 'PROVIDER_INVALID_CONFIG', unusable);
-  }
-  const { expiry_date: expiresAt } = client.credentials;
-  if (!token || typeof expiresAt !== 'number' || !Number.isFinite(expiresAt)) {
-    throw serviceError(reach.label, 'PROVIDER_INVALID_RESPONSE', 'the answer holds no token');
-  }
-  return { value: SecretValue.fromText(token), expiresAt };
-}
-
 /** The key of a service account, as Google gives it out. */
 export interface ServiceAccountKey {
   readonly email: string;
@@ -131,106 +78,34 @@ export interface ServiceAccountKey {
   readonly keyId: string | undefined;
 }
 
+const NO_KEY = 'private_key of the JSON key cannot sign; is it complete, with its line breaks?';
+
 /** A token for the key of a service account. @throws ProviderError */
-export const tokenForKey = (
+export async function tokenForKey(
   { email, privateKey, keyId }: ServiceAccountKey,
   reach: Reach,
   signal: AbortSignal,
-): Promise<AccessToken> =>
-  tokenOf(
-    reach,
-    'private_key of the JSON key cannot sign; is it complete, with its line breaks?',
-    ({ JWT }, options) =>
-      new JWT({
-        ...options,
-        email,
-        key: privateKey.revealText(),
-        ...(keyId === undefined ? {} : { keyId }),
-        scopes: [SCOPE],
-      }),
-    signal,
-  );
-
-/** AWS credentials that a pool accepts. */
-export interface AwsKeys {
-  readonly region: string;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: SecretValue;
-  readonly sessionToken: SecretValue | undefined;
-}
-
-/** What is exchanged at the Security Token Service, and for whom. */
-export interface Exchange {
-  readonly audience: string;
-  readonly subject: { readonly token: SecretValue } | { readonly aws: AwsKeys };
-  /** Service account to impersonate afterwards. */
-  readonly impersonate: string | undefined;
-}
-
-const TOKEN_URL = 'https://sts.googleapis.com/v1/token';
-
-const impersonationUrl = (email: string): string =>
-  `https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/${encodeURIComponent(email)}:generateAccessToken`;
-
-/** A token for one of another issuer. @throws ProviderError */
-export function tokenForExchange(
-  { audience, subject, impersonate }: Exchange,
-  reach: Reach,
-  signal: AbortSignal,
 ): Promise<AccessToken> {
-  const common = {
-    type: 'external_account' as const,
-    audience,
-    token_url: TOKEN_URL,
+  if (signal.aborted) throw cancelled(reach.label, signal);
+  // It is large, and most processes have no store of Google.
+  const { JWT } = await import('google-auth-library');
+  const { adapter, failure, answered } = adapterOf(reach, signal);
+  const client = new JWT({
+    email,
+    key: privateKey.revealText(),
+    ...(keyId === undefined ? {} : { keyId }),
     scopes: [SCOPE],
-    ...(impersonate === undefined
-      ? {}
-      : { service_account_impersonation_url: impersonationUrl(impersonate) }),
-  };
-  return tokenOf(
-    reach,
-    'the credentials cannot be exchanged',
-    (library, options) => {
-      if ('token' in subject) {
-        return new library.IdentityPoolClient({
-          ...options,
-          ...common,
-          subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
-          subject_token_supplier: { getSubjectToken: async () => subject.token.revealText() },
-        });
-      }
-      const { region, accessKeyId, secretAccessKey, sessionToken } = subject.aws;
-      return new library.AwsClient({
-        ...options,
-        ...common,
-        subject_token_type: 'urn:ietf:params:aws:token-type:aws4_request',
-        aws_security_credentials_supplier: {
-          getAwsRegion: async () => region,
-          getAwsSecurityCredentials: async () => ({
-            accessKeyId,
-            secretAccessKey: secretAccessKey.revealText(),
-            ...(sessionToken === undefined ? {} : { token: sessionToken.revealText() }),
-          }),
-        },
-      });
-    },
-    signal,
-  );
+    transporterOptions: { adapter },
+  });
+  const tokens = await client.authorize().catch((): { access_token?: undefined; expiry_date?: undefined } => {
+    const error = failure();
+    if (error !== undefined) throw error;
+    // What the library throws by itself may quote the key, so it is not passed on.
+    if (!answered()) throw serviceError(reach.label, 'PROVIDER_INVALID_CONFIG', NO_KEY);
+    return {};
+  });
+  const { access_token: token, expiry_date: expiresAt } = tokens;
+  if (!token || typeof expiresAt !== 'number' || !Number.isFinite(expiresAt))
+    throw serviceError(reach.label, 'PROVIDER_INVALID_RESPONSE', 'the answer holds no token');
+  return { value: SecretValue.fromText(token), expiresAt };
 }
-
-/** A token for the external account in the program's own credentials file. @throws ProviderError */
-export const tokenForExternalAccount = (
-  account: ExternalAccountClientOptions,
-  reach: Reach,
-  signal: AbortSignal,
-): Promise<AccessToken> =>
-  tokenOf(
-    reach,
-    'the external account in GOOGLE_APPLICATION_CREDENTIALS cannot be used',
-    ({ ExternalAccountClient }, options) => {
-      const client = ExternalAccountClient.fromJSON({ ...account, ...options, scopes: [SCOPE] });
-      if (client === null) throw new ProviderError('PROVIDER_INVALID_CONFIG', 'no external account');
-      return client;
-    },
-    signal,
-  );

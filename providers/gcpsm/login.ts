@@ -6,8 +6,10 @@ import { jsonObjectOf, serviceError } from '../rest.ts';
 import type { AccessToken, TokenLogin } from '../token-session.ts';
 import { type GcpsmConfig, projectOf } from './config.ts';
 import type { CredentialSource } from './credentials.ts';
+import { readCredentialsFile } from './environment.ts';
 import { errorOfLogin, labelOf } from './errors.ts';
-import { type Reach, SCOPE, tokenForExchange, tokenForExternalAccount, tokenForKey } from './google-auth.ts';
+import { JWT_TYPE, type Reach, SCOPE, tokenForExchange } from './exchange.ts';
+import { tokenForKey } from './google-auth.ts';
 
 /** Life of the ServiceAccount's token: it is used once, at once. The API server gives no less. */
 const TOKEN_SECONDS = 600;
@@ -52,7 +54,7 @@ export function gcpLogin(
           );
           const who = `${label} with the token of ServiceAccount ${namespace}/${name}`;
           return tokenForExchange(
-            { audience, subject: { token }, impersonate },
+            { audience, subject: { token, type: JWT_TYPE }, impersonate },
             { ...reach, label: who },
             signal,
           );
@@ -63,8 +65,12 @@ export function gcpLogin(
             reach,
             signal,
           );
-        case 'externalAccount':
-          return tokenForExternalAccount(source.account, reach, signal);
+        case 'tokenFile': {
+          const { audience, impersonate, path, type } = source;
+          const text = await readCredentialsFile(path, 'the token of its credential_source');
+          const token = SecretValue.fromText(text.revealText().trim());
+          return tokenForExchange({ audience, subject: { token, type }, impersonate }, reach, signal);
+        }
         case 'metadata':
           return tokenOfMetadata(source.origin, reach, signal);
       }

@@ -15,7 +15,8 @@ import { type GcpsmConfig, gcpsmConfigSchema, resolveGcpAuth } from './config.ts
 import { GcpConnection } from './connection.ts';
 import { fingerprintOf, readSource } from './credentials.ts';
 import { ambientCredentials } from './environment.ts';
-import { tokenOrigin } from './google-auth.ts';
+import { iamOrigin, stsOrigin } from './exchange.ts';
+import { oauthOrigin } from './google-auth.ts';
 import { gcpLogin } from './login.ts';
 import { canonicalName, parentOf, serverOf } from './names.ts';
 import { referencesOf, validateGcpBlock, validateGcpFind, validateGcpRef } from './validate.ts';
@@ -77,16 +78,12 @@ function loginIdentity(config: GcpsmConfig, store: StoreContext): unknown[] {
   }
 }
 
-const OAUTH = 'oauth2.googleapis.com';
-const STS = 'sts.googleapis.com';
-const IAM = 'iamcredentials.googleapis.com';
-
-/** Hosts of the token services that a login asks; the metadata service is the operator's own and not a server here. */
-function tokenHosts(config: GcpsmConfig): readonly string[] {
+/** The token services that a login asks; the metadata service is the operator's own and no server of the store. */
+function tokenServers(config: GcpsmConfig): readonly string[] {
   const { method } = resolveGcpAuth(config);
-  if (method === 'key') return [OAUTH];
-  if (method !== 'environment') return [STS, IAM];
-  return ambientCredentials()?.method === 'file' ? [OAUTH, STS, IAM] : [];
+  if (method === 'key') return [oauthOrigin()];
+  if (method !== 'environment') return [stsOrigin(), iamOrigin()];
+  return ambientCredentials()?.method === 'file' ? [oauthOrigin(), stsOrigin(), iamOrigin()] : [];
 }
 
 async function connect(
@@ -104,8 +101,12 @@ async function connect(
     );
   }
   const source = await readSource(config, store, ports, signal);
-  const origins = tokenHosts(config).map(tokenOrigin);
-  const key = digest([loginIdentity(config, store), origins, fingerprintOf(source), store.guard?.id]);
+  const key = digest([
+    loginIdentity(config, store),
+    tokenServers(config),
+    fingerprintOf(source),
+    store.guard?.id,
+  ]);
   const session = sessionFor(key, ports);
   const login = gcpLogin(config, store, source, ports);
   await session.token(login, signal);
@@ -131,7 +132,7 @@ export const gcpsmProvider: Provider<GcpsmConfig> = {
       ...loginIdentity(config, store),
     ]),
 
-  servers: (config) => [serverOf(config), ...tokenHosts(config).map(tokenOrigin)].map((one) => new URL(one)),
+  servers: (config) => [serverOf(config), ...tokenServers(config)].map((one) => new URL(one)),
 
   role: (config) => config.auth?.workloadIdentityFederation?.gcpServiceAccountEmail,
 

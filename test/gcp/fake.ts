@@ -87,7 +87,7 @@ export class GcpFake {
     this.#held = undefined;
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<ServerResponse> {
     const body = await readBody(request);
     const url = new URL(request.url ?? '/', 'http://fake');
     const call: GcpCall = {
@@ -117,32 +117,38 @@ export class GcpFake {
 
   #token(whose: string) {
     this.#tokens += 1;
-    return { access_token: `ya29.${whose}-${this.#tokens}`, expires_in: this.lifeSeconds, token_type: 'Bearer' };
+    return {
+      access_token: `ya29.${whose}-${this.#tokens}`,
+      expires_in: this.lifeSeconds,
+      token_type: 'Bearer',
+    };
   }
 
-  #tokenForKey({ body }: GcpCall, response: ServerResponse): void {
-    const [head = '', claims = '', signature = ''] = (new URLSearchParams(body).get('assertion') ?? '').split('.');
+  #tokenForKey({ body }: GcpCall, response: ServerResponse): ServerResponse {
+    const [head = '', claims = '', signature = ''] = (new URLSearchParams(body).get('assertion') ?? '').split(
+      '.',
+    );
     const signed = Buffer.from(`${head}.${claims}`);
     if (!verify('RSA-SHA256', signed, this.publicKey, Buffer.from(signature, 'base64url'))) {
       return json(response, 400, { error: 'invalid_grant', error_description: 'Invalid JWT Signature.' });
     }
-    json(response, 200, this.#token('key'));
+    return json(response, 200, this.#token('key'));
   }
 
-  #exchange({ body }: GcpCall, response: ServerResponse): void {
+  #exchange({ body }: GcpCall, response: ServerResponse): ServerResponse {
     const form = new URLSearchParams(body);
     const subject = form.get('subject_token') ?? '';
     if (subject === '' || subject === 'refused') {
       const text = `The subject token ${subject} is rejected by the attribute condition.`;
       return json(response, 400, { error: 'invalid_grant', error_description: text });
     }
-    json(response, 200, {
+    return json(response, 200, {
       ...this.#token('federated'),
       issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
     });
   }
 
-  #impersonate({ path, token }: GcpCall, response: ServerResponse): void {
+  #impersonate({ path, token }: GcpCall, response: ServerResponse): ServerResponse {
     if (token?.startsWith('ya29.federated') !== true || path.includes('forbidden@')) {
       return failed(
         response,
@@ -152,13 +158,13 @@ export class GcpFake {
       );
     }
     const { access_token: accessToken } = this.#token('impersonated');
-    json(response, 200, {
+    return json(response, 200, {
       accessToken,
       expireTime: new Date(Date.now() + this.lifeSeconds * 1_000).toISOString(),
     });
   }
 
-  #secret(call: GcpCall, pathname: string, response: ServerResponse): void {
+  #secret(call: GcpCall, pathname: string, response: ServerResponse): ServerResponse {
     // By the path as it was sent: names may hold what stands between them.
     const [, encodedParent = '', id, version, verb] =
       /^\/v1\/(projects\/[^/]+(?:\/locations\/[^/]+)?)\/secrets(?:\/([^/:]+))?(?:\/versions(?:\/([^/:]+)(?::(\w+))?)?)?$/.exec(
@@ -175,19 +181,19 @@ export class GcpFake {
     if (verb === 'access') return access(stored, version ?? '', named, none, response);
     if (pathname.endsWith('/versions')) return this.#versions(stored, call, named, response);
     const { labels, annotations } = stored;
-    json(response, 200, { name: named, labels, annotations, replication: { automatic: {} } });
+    return json(response, 200, { name: named, labels, annotations, replication: { automatic: {} } });
   }
 
-  #versions(stored: Stored, { query }: GcpCall, named: string, response: ServerResponse): void {
+  #versions(stored: Stored, { query }: GcpCall, named: string, response: ServerResponse): ServerResponse {
     const only = /^state:(\w+)$/.exec(query.get('filter') ?? '')?.[1];
     const versions = stored.versions
       .map(({ state }, index) => ({ name: `${named}/versions/${index + 1}`, state }))
       .filter(({ state }) => only === undefined || state === only)
       .reverse();
-    json(response, 200, page('versions', versions, query));
+    return json(response, 200, page('versions', versions, query));
   }
 
-  #list({ query }: GcpCall, parent: string, response: ServerResponse): void {
+  #list({ query }: GcpCall, parent: string, response: ServerResponse): ServerResponse {
     const terms = (query.get('filter') ?? '').split(' AND ').filter((term) => term !== '');
     const secrets = [...this.secrets]
       .filter(([name]) => name.startsWith(`${parent}/secrets/`))
@@ -197,7 +203,7 @@ export class GcpFake {
         name: `${parent.replace(/^projects\/[^/]+/, `projects/${NUMBER}`)}/secrets/${id}`,
         labels,
       }));
-    json(response, 200, page('secrets', secrets, query));
+    return json(response, 200, page('secrets', secrets, query));
   }
 }
 
@@ -217,7 +223,13 @@ function page(member: string, items: readonly unknown[], query: URLSearchParams)
   return { [member]: items.slice(from, from + size), ...next, totalSize: items.length };
 }
 
-function access(stored: Stored, which: string, named: string, none: string, response: ServerResponse): void {
+function access(
+  stored: Stored,
+  which: string,
+  named: string,
+  none: string,
+  response: ServerResponse,
+): ServerResponse {
   const number = which === 'latest' ? stored.versions.length : Number(which);
   if (stored.versions.length === 0) return failed(response, 404, 'NOT_FOUND', none);
   const version = stored.versions[number - 1];
@@ -227,19 +239,22 @@ function access(stored: Stored, which: string, named: string, none: string, resp
     const text = `Secret Version [${name}] is in ${version.state} state.`;
     return failed(response, 400, 'FAILED_PRECONDITION', text);
   }
-  json(response, 200, { name, payload: { data: version.data.toString('base64') } });
+  return json(response, 200, { name, payload: { data: version.data.toString('base64') } });
 }
 
-function json(response: ServerResponse, code: number, body: object): void {
-  response.writeHead(code, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+function json(response: ServerResponse, code: number, body: object): ServerResponse {
+  return response.writeHead(code, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }
 
-const failed = (response: ServerResponse, code: number, status: string, message: string): void =>
+const failed = (response: ServerResponse, code: number, status: string, message: string): ServerResponse =>
   json(response, code, { error: { code, status, message } });
 
-function answerFault(response: ServerResponse, { code, status, message, retryAfter, text, location }: GcpFault): void {
+function answerFault(
+  response: ServerResponse,
+  { code, status, message, retryAfter, text, location }: GcpFault,
+): ServerResponse {
   const error = { code, status: status ?? '', message: message ?? status ?? '' };
-  response
+  return response
     .writeHead(code, {
       'content-type': 'application/json',
       ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
