@@ -217,6 +217,20 @@ export const RULES = {
     '`gcpServiceAccountEmail` is the e-mail address of a service account.',
   ),
 
+  'azure-vault-url': invalid(STORE, '`vaultUrl` is the URL of a vault, with https.'),
+  'azure-vault-address': invalid(STORE, '`vaultUrl` is not an address that is never connected to.'),
+  'azure-vault-host': onlyWarns(invalid(STORE, '`vaultUrl` is in the cloud that `environmentType` names.')),
+  'azure-custom-cloud': unsupported(STORE, '`environmentType` is one of the clouds that Microsoft runs.'),
+  'azure-tenant': required(STORE, '`tenantId` names the tenant of a service principal.'),
+  'azure-tenant-form': invalid(STORE, '`tenantId` has the form of an id or a domain.'),
+  'azure-client-id': required(STORE, '`authSecretRef` names the client id.'),
+  'azure-credential': required(STORE, '`authSecretRef` has a client secret or certificate.'),
+  'azure-one-credential': invalid(STORE, '`authSecretRef` has one of client secret and certificate.'),
+  'azure-auth': required(['SecretStore'], 'A SecretStore of azurekv brings its own credentials.'),
+  'azure-unused': onlyWarns(
+    unsupported(STORE, 'Fields of azurekv that its authType does not use are left out.'),
+  ),
+
   'fake-key': required(STORE, 'An entry of the fake provider has a key.'),
   'fake-value': required(STORE, 'An entry of the fake provider has a value.'),
 

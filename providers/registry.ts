@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import { below, collector, type Problem } from '../api/problem.ts';
 import type { RuleId } from '../api/rules.ts';
 import { awsProvider } from './aws/provider.ts';
+import { azurekvProvider } from './azurekv/provider.ts';
 import type { Provider, StoreContext } from './contract.ts';
 import { fakeProvider } from './fake/provider.ts';
 import { gcpsmProvider } from './gcpsm/provider.ts';
@@ -13,7 +14,13 @@ import { parseWith } from './schema-problems.ts';
 import { vaultProvider } from './vault/provider.ts';
 
 // Sound without the type of the block: a provider only ever gets one that its own schema has parsed.
-const registered: readonly Provider<unknown>[] = [awsProvider, fakeProvider, gcpsmProvider, vaultProvider];
+const registered: readonly Provider<unknown>[] = [
+  awsProvider,
+  azurekvProvider,
+  fakeProvider,
+  gcpsmProvider,
+  vaultProvider,
+];
 
 /** Every provider by its key in spec.provider. */
 export const providers: ReadonlyMap<string, Provider<unknown>> = new Map(registered.map((p) => [p.name, p]));
