@@ -47,6 +47,8 @@ const AREAS: Readonly<Record<string, string>> = {
   store: 'SecretStores and ClusterSecretStores, whatever their provider.',
   vault: 'The provider `vault`.',
   aws: 'The provider `aws`.',
+  gcp: 'The provider `gcpsm`.',
+  azure: 'The provider `azurekv`.',
   fake: 'The provider `fake`.',
   generator: 'Generators.',
   policy:
