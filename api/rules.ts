@@ -226,6 +226,40 @@ export const RULES = {
   'webhook-secret-name': invalid(WEBHOOK, 'Each of `secrets` has a name of its own.'),
   'webhook-ntlm': unsupported(WEBHOOK, '`auth.ntlm` is left out.'),
 
+  'gcp-project': required(STORE, '`projectID` names the project of the secrets.'),
+  'gcp-project-form': invalid(STORE, '`projectID` has the form of the id of a project.'),
+  'gcp-location': invalid(STORE, '`location` has the form of the name of a location.'),
+  'gcp-one-auth': invalid(STORE, '`auth` of gcpsm has one method only.'),
+  'gcp-auth': required(['SecretStore'], 'A SecretStore of gcpsm brings its own credentials.'),
+  'gcp-key': required(STORE, '`auth.secretRef` names the JSON key of a service account.'),
+  'gcp-cluster': required(STORE, '`auth.workloadIdentity` names the cluster and its location.'),
+  'gcp-federation-source': invalid(
+    STORE,
+    '`auth.workloadIdentityFederation` has one of serviceAccountRef and awsSecurityCredentials.',
+  ),
+  'gcp-cred-config': unsupported(STORE, 'A federation is not configured by a ConfigMap or an endpoint.'),
+  'gcp-audience': required(STORE, '`auth.workloadIdentityFederation` names its audience.'),
+  'gcp-audience-form': invalid(STORE, 'The audience is the full name of the provider in a pool.'),
+  'gcp-aws-region': invalid(STORE, 'The region of `awsSecurityCredentials` has the form of one.'),
+  'gcp-service-account': invalid(
+    STORE,
+    '`gcpServiceAccountEmail` is the e-mail address of a service account.',
+  ),
+
+  'azure-vault-url': invalid(STORE, '`vaultUrl` is the URL of a vault, with https.'),
+  'azure-vault-address': invalid(STORE, '`vaultUrl` is not an address that is never connected to.'),
+  'azure-vault-host': onlyWarns(invalid(STORE, '`vaultUrl` is in the cloud that `environmentType` names.')),
+  'azure-custom-cloud': unsupported(STORE, '`environmentType` is one of the clouds that Microsoft runs.'),
+  'azure-tenant': required(STORE, '`tenantId` names the tenant of a service principal.'),
+  'azure-tenant-form': invalid(STORE, '`tenantId` has the form of an id or a domain.'),
+  'azure-client-id': required(STORE, '`authSecretRef` names the client id.'),
+  'azure-credential': required(STORE, '`authSecretRef` has a client secret or certificate.'),
+  'azure-one-credential': invalid(STORE, '`authSecretRef` has one of client secret and certificate.'),
+  'azure-auth': required(['SecretStore'], 'A SecretStore of azurekv brings its own credentials.'),
+  'azure-unused': onlyWarns(
+    unsupported(STORE, 'Fields of azurekv that its authType does not use are left out.'),
+  ),
+
   'fake-key': required(STORE, 'An entry of the fake provider has a key.'),
   'fake-value': required(STORE, 'An entry of the fake provider has a value.'),
 

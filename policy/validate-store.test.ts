@@ -20,7 +20,7 @@ test('a provider: exactly one, and one of those there are', () => {
   assert.deepEqual(problems({}), []);
   assert.match(problems({ provider: {} }).join(), /^spec\.provider: .* found none/);
   assert.match(problems({ provider: { ...provider, vault: {} } }).join(), /found 2 \(fake, vault\)/);
-  assert.match(problems({ provider: { gcpsm: {} } }).join(), /^spec\.provider\.gcpsm: .*not supported yet/);
+  assert.match(problems({ provider: { gitlab: {} } }).join(), /^spec\.provider\.gitlab: .*not supported yet/);
 });
 
 test('how often it is checked', () => {

@@ -9,6 +9,8 @@ import { loadClusterConfig } from '../kube/config.ts';
 import { LeaderElector } from '../kube/lease.ts';
 import { storeLimitFlags } from '../policy/store-limits.ts';
 import { takeAwsEnvironment } from '../providers/aws/environment.ts';
+import { takeAzureEnvironment } from '../providers/azurekv/environment.ts';
+import { takeGcpEnvironment } from '../providers/gcpsm/environment.ts';
 import { configureOutbound } from '../providers/http.ts';
 import { scrubVaultEnvironment } from '../providers/vault/client.ts';
 import { COMMON_FLAGS } from '../runtime/flags.ts';
@@ -127,6 +129,8 @@ await runProgram(
     const metricsPort = integerFlag('metrics-port', flags['metrics-port'], 0, 65_535);
     scrubVaultEnvironment();
     takeAwsEnvironment({ ambient: flags['aws-ambient-credentials'] });
+    takeAzureEnvironment({ ambient: flags['azure-ambient-credentials'] });
+    takeGcpEnvironment({ ambient: flags['gcp-ambient-credentials'] });
     configureOutbound({ allowLoopback: flags['allow-loopback'] });
 
     const registry = createRegistry();

@@ -100,6 +100,9 @@ export function refusalOf(address: string, allowLoopback: boolean): string | und
     : `is a ${kind} address, which is never contacted`;
 }
 
+/** True for the addresses at which clouds tell a machine its identity. */
+export const isMetadataAddress = (address: string): boolean => classify(address) === 'cloud metadata';
+
 /** The IP address that the host of a URL is, if it is one: `[::1]` without its brackets, 0x7f.1 resolved. */
 export function literalAddress(url: URL): string | undefined {
   const host = url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname;

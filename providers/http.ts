@@ -11,7 +11,7 @@ import { type LookupAddress, lookup as resolve } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { LRUCache } from 'lru-cache';
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
-import { literalAddress, refusalOf } from './addresses.ts';
+import { isMetadataAddress, literalAddress, refusalOf } from './addresses.ts';
 import { ProviderError, type ServerGuard } from './contract.ts';
 import { AddressRefused, type FailureContext, PolicyRefused, toProviderError } from './http-errors.ts';
 
@@ -59,8 +59,10 @@ export interface HttpTarget {
   /** What policies say about the server; connections made under one guard are used under no other. */
   readonly guard?: ServerGuard | undefined;
   /**
-   * True: the origin is an agent on the node of this Pod, whose address the environment of this program gives: it may
-   * be one that no store may name, and no proxy is asked. Never set it from anything that stands in the cluster.
+  /**
+   * True: the origin is an agent of the node of this Pod (metadata, credentials), which the environment of this program
+   * or its operator names: it may be at an address that no store may name, and no proxy is asked. Never from anything
+   * that stands in the cluster.
    */
   readonly ownAgent?: boolean | undefined;
 }
@@ -112,7 +114,7 @@ export async function httpRequest(target: HttpTarget, options: HttpRequest): Pro
     throw new ProviderError('POLICY_DENIED', `${options.label}: the server ${denial}`);
   }
   const refusal = refusals[settings.allowLoopback ? 'withLoopback' : 'without'];
-  if (refusal !== undefined && target.ownAgent !== true) {
+  if (refusal !== undefined) {
     throw new ProviderError('PROVIDER_INVALID_CONFIG', `${options.label}: ${literal} ${refusal}`);
   }
   try {
@@ -194,12 +196,17 @@ function describe(target: HttpTarget): Description {
   const url = new URL(knownAs ?? origin);
   const literal = literalAddress(new URL(origin));
   const refused = (allowLoopback: boolean): string | undefined =>
-    literal === undefined ? undefined : refusalOf(literal, allowLoopback);
+    literal === undefined ? undefined : refusalFor(target, literal, allowLoopback);
   const refusals = { withLoopback: refused(true), without: refused(false) };
   const description = { key, url, literal, refusals };
   descriptions.set(target, description);
   return description;
 }
+
+const refusalFor = (target: HttpTarget, address: string, allowLoopback: boolean): string | undefined =>
+  target.ownAgent === true && (isMetadataAddress(address) || address === literalAddress(new URL(target.origin)))
+    ? undefined
+    : refusalOf(address, allowLoopback);
 
 function agentFor(target: HttpTarget): Dispatcher {
   const { key } = describe(target);
@@ -239,10 +246,9 @@ type AddressCheck = (address: string) => Error | undefined;
 function addressCheck(target: HttpTarget): AddressCheck {
   const { allowLoopback } = settings;
   const { guard } = target;
-  const { url, literal } = describe(target);
+  const { url } = describe(target);
   return (address) => {
-    if (target.ownAgent === true && address === literal) return undefined;
-    const refusal = refusalOf(address, allowLoopback);
+    const refusal = refusalFor(target, address, allowLoopback);
     if (refusal !== undefined) return new AddressRefused(`${address} ${refusal}`);
     const denial = guard?.refusesAddress(url, address);
     return denial === undefined ? undefined : new PolicyRefused(`${address} ${denial}`);

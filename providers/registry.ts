@@ -6,9 +6,11 @@ import type { z } from 'zod';
 import { below, collector, type Problem } from '../api/problem.ts';
 import type { RuleId } from '../api/rules.ts';
 import { awsProvider } from './aws/provider.ts';
+import { azurekvProvider } from './azurekv/provider.ts';
 import type { Annotations, Provider, StoreContext } from './contract.ts';
 import { expressProvider } from './express/provider.ts';
 import { fakeProvider } from './fake/provider.ts';
+import { gcpsmProvider } from './gcpsm/provider.ts';
 import { kubernetesProvider } from './kubernetes/provider.ts';
 import { parseWith } from './schema-problems.ts';
 import { vaultProvider } from './vault/provider.ts';
@@ -17,8 +19,10 @@ import { webhookProvider } from './webhook/provider.ts';
 // Sound without the type of the block: a provider only ever gets one that its own schema has parsed.
 const registered: readonly Provider<unknown>[] = [
   awsProvider,
+  azurekvProvider,
   expressProvider,
   fakeProvider,
+  gcpsmProvider,
   kubernetesProvider,
   vaultProvider,
   webhookProvider,

@@ -15,6 +15,14 @@ export const COMMON_FLAGS = {
     help: 'A ClusterSecretStore of provider aws without auth uses the AWS credentials of this program.',
     switch: true,
   },
+  'azure-ambient-credentials': {
+    help: 'A ClusterSecretStore of provider azurekv may use the workload identity of this program, or the managed identity of its node.',
+    switch: true,
+  },
+  'gcp-ambient-credentials': {
+    help: 'A ClusterSecretStore of provider gcpsm without auth uses the Google credentials of this program.',
+    switch: true,
+  },
   'policy-default': {
     help: 'What holds in a namespace that no ClusterSecretPolicy of effect Deny is about: allow or deny.',
     default: 'allow',

@@ -49,6 +49,8 @@ const AREAS: Readonly<Record<string, string>> = {
   aws: 'The provider `aws`.',
   kubernetes: 'The provider `kubernetes`.',
   webhook: 'The provider `webhook` and the generator `Webhook`.',
+  gcp: 'The provider `gcpsm`.',
+  azure: 'The provider `azurekv`.',
   fake: 'The provider `fake`.',
   generator: 'Generators.',
   policy:

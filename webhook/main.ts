@@ -10,6 +10,8 @@ import { loadClusterConfig } from '../kube/config.ts';
 import type { Verdict } from '../policy/policy-subject.ts';
 import { storeLimitFlags } from '../policy/store-limits.ts';
 import { takeAwsEnvironment } from '../providers/aws/environment.ts';
+import { takeAzureEnvironment } from '../providers/azurekv/environment.ts';
+import { takeGcpEnvironment } from '../providers/gcpsm/environment.ts';
 import { configureOutbound } from '../providers/http.ts';
 import { scrubVaultEnvironment } from '../providers/vault/client.ts';
 import { COMMON_FLAGS } from '../runtime/flags.ts';
@@ -115,6 +117,8 @@ await runProgram(
     const phase = wordFlag('materialise-in', flags['materialise-in'], PHASES);
     scrubVaultEnvironment();
     takeAwsEnvironment({ ambient: flags['aws-ambient-credentials'] });
+    takeAzureEnvironment({ ambient: flags['azure-ambient-credentials'] });
+    takeGcpEnvironment({ ambient: flags['gcp-ambient-credentials'] });
     configureOutbound({ allowLoopback: flags['allow-loopback'] });
 
     const registry = createRegistry();

@@ -196,8 +196,8 @@ describe('a review that is hostile gets a well-formed answer', () => {
   const nested = (levels: number): string => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
 
   test('nested a thousand deep is judged, in whatever field', async () => {
-    const store = await creates('SecretStore', `{"provider":{"gcpsm":${nested(1_000)}}}`);
-    assert.match(store.status?.message ?? '', /provider gcpsm is not supported yet/);
+    const store = await creates('SecretStore', `{"provider":{"gitlab":${nested(1_000)}}}`);
+    assert.match(store.status?.message ?? '', /provider gitlab is not supported yet/);
     const generator = await creates('Grafana', nested(1_000));
     assert.equal(generator.allowed, true);
     assert.match(generator.warnings?.[0] ?? '', /generator kind Grafana is not supported yet/);

@@ -1,0 +1,147 @@
+/** The provider azurekv: Azure Key Vault. */
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import {
+  type Connection,
+  type NamedDependency,
+  type Provider,
+  ProviderError,
+  type ProviderPorts,
+  type StoreContext,
+} from '../contract.ts';
+import { namespaceOf } from '../references.ts';
+import { TokenSession } from '../token-session.ts';
+import { type AzurekvConfig, azurekvConfigSchema, cloudOf } from './config.ts';
+import { AzureConnection } from './connection.ts';
+import { fingerprintOf, readSource } from './credentials.ts';
+import { authorityOrigin } from './environment.ts';
+import { labelOf } from './errors.ts';
+import { COLLECTIONS, parseKey } from './keys.ts';
+import { azureLogin } from './login.ts';
+import {
+  referencesOf,
+  validateAzureBlock,
+  validateAzureFind,
+  validateAzureRef,
+  vaultUrlOf,
+  warnAzureBlock,
+} from './validate.ts';
+
+/** Tokens of the whole process, by identity and by what they are made from. */
+const sessions = new LRUCache<string, TokenSession>({ max: 4096 });
+
+/** Drops every token of the process; at Azure they live until they expire. */
+export function forgetAzureSessions(): void {
+  sessions.clear();
+}
+
+const digest = (value: unknown): string =>
+  createHash('sha256').update(JSON.stringify(value)).digest('base64url');
+
+function sessionFor(key: string, ports: ProviderPorts): TokenSession {
+  const existing = sessions.get(key);
+  if (existing !== undefined) return existing;
+  const created = new TokenSession(ports.clock);
+  sessions.set(key, created);
+  return created;
+}
+
+/** The references of the block with the namespaces they have for this use; the caller's where none is named. */
+const followed = (config: AzurekvConfig, store: StoreContext) =>
+  referencesOf(config).map((one) => ({ ...one, namespace: namespaceOf(store, one.reference) }));
+
+/** What decides about the token: cloud, where the credentials come from, and whose they become. */
+function loginIdentity(config: AzurekvConfig, store: StoreContext): unknown[] {
+  const { environmentType, authType, tenantId = '', identityId = '', serviceAccountRef } = config;
+  return [
+    environmentType,
+    authType,
+    tenantId,
+    authType === 'ManagedIdentity' ? identityId : '',
+    authType === 'WorkloadIdentity' ? (serviceAccountRef?.audiences ?? []) : [],
+    followed(config, store).map(({ path, namespace, reference: { name, key } }) => [
+      path.at(-1),
+      namespace ?? '',
+      name,
+      key ?? '',
+    ]),
+  ];
+}
+
+/** Where the vault is; what is written where it is no URL, which validateConfig refuses. */
+const hostOf = (config: AzurekvConfig): string => vaultUrlOf(config)?.host ?? config.vaultUrl;
+
+/** Where tokens come from; the metadata service is the operator's own and no server of the store. */
+function tokenServers(config: AzurekvConfig): readonly string[] {
+  return config.authType === 'ManagedIdentity' ? [] : [authorityOrigin(`https://${cloudOf(config).login}`)];
+}
+
+async function connect(
+  config: AzurekvConfig,
+  store: StoreContext,
+  ports: ProviderPorts,
+  signal: AbortSignal,
+): Promise<Connection> {
+  // Stores that were stored before this webhook ran have not been validated by it.
+  const [problem] = validateAzureBlock(config, store);
+  const url = vaultUrlOf(config);
+  if (problem !== undefined || url === undefined) {
+    const [path, message] = [problem?.path.join('.') ?? 'vaultUrl', problem?.message ?? 'is no URL'];
+    throw new ProviderError(
+      'PROVIDER_INVALID_CONFIG',
+      `${store.kind} ${store.name}: azurekv.${path}: ${message}`,
+    );
+  }
+  const source = await readSource(config, store, ports, signal);
+  const key = digest([
+    loginIdentity(config, store),
+    tokenServers(config),
+    fingerprintOf(source),
+    store.guard?.id,
+  ]);
+  const session = sessionFor(key, ports);
+  const label = labelOf({ host: url.host, what: 'get an access token' });
+  const login = azureLogin(config, label, store, source, ports);
+  await session.token(login, signal);
+  return new AzureConnection({
+    config,
+    api: { target: { origin: url.origin, guard: store.guard }, session, login, pace: ports.pace },
+    host: url.host,
+    tenant: source.method === 'node' ? '' : source.tenantId,
+  });
+}
+
+export const azurekvProvider: Provider<AzurekvConfig> = {
+  name: 'azurekv',
+  schema: azurekvConfigSchema,
+  capabilities: 'ReadWrite',
+  validateConfig: validateAzureBlock,
+  warnConfig: warnAzureBlock,
+  validateRef: validateAzureRef,
+  validateFind: validateAzureFind,
+
+  /** `my-vault.vault.azure.net/secrets/name`; `certificates` and `keys` for those. */
+  canonicalKey(config, { key }) {
+    const parsed = parseKey(key);
+    return parsed === undefined
+      ? `${hostOf(config)}/${key}`
+      : `${hostOf(config)}/${COLLECTIONS[parsed.type]}/${parsed.name}`;
+  },
+
+  identity: (config, store) => JSON.stringify(['azurekv', hostOf(config), ...loginIdentity(config, store)]),
+
+  servers(config) {
+    const url = vaultUrlOf(config);
+    return [...(url === undefined ? [] : [url.origin]), ...tokenServers(config)].map((one) => new URL(one));
+  },
+
+  dependencies(config, store) {
+    return followed(config, store).flatMap(
+      ({ kind, path, namespace, reference: { name, key } }): NamedDependency[] =>
+        namespace === undefined || name === undefined ? [] : [{ kind, namespace, name, path, key }],
+    );
+  },
+
+  canValidate: (config, store) => followed(config, store).every(({ namespace }) => namespace !== undefined),
+  connect,
+};
