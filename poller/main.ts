@@ -10,6 +10,7 @@ import { LeaderElector } from '../kube/lease.ts';
 import { storeLimitFlags } from '../policy/store-limits.ts';
 import { takeAwsEnvironment } from '../providers/aws/environment.ts';
 import { configureOutbound } from '../providers/http.ts';
+import { closeProviders } from '../providers/registry.ts';
 import { scrubVaultEnvironment } from '../providers/vault/client.ts';
 import { COMMON_FLAGS } from '../runtime/flags.ts';
 import { stalledLoop, timerLoop } from '../runtime/health.ts';
@@ -249,6 +250,7 @@ await runProgram(
     await shared;
     await Promise.all([membership?.stop(), elector.stop()]);
     await term.catch(() => {});
+    await closeProviders();
     await http.close();
     await Promise.all([kube.close(), leases.close(), clusterExternalSecrets?.kube.close()]);
   },

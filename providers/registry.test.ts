@@ -29,10 +29,10 @@ describe('providerOf', () => {
   });
 
   for (const [block, problem] of [
-    [undefined, ': a store needs exactly one provider, found none; supported: aws, fake, vault'],
-    [{}, ': a store needs exactly one provider, found none; supported: aws, fake, vault'],
+    [undefined, ': a store needs exactly one provider, found none; supported: aws, fake, openBao, vault'],
+    [{}, ': a store needs exactly one provider, found none; supported: aws, fake, openBao, vault'],
     [{ vault, fake: { data: [] } }, ': a store needs exactly one provider, found 2 (fake, vault)'],
-    [{ gcpsm: {} }, 'gcpsm: provider gcpsm is not supported yet; supported: aws, fake, vault'],
+    [{ gcpsm: {} }, 'gcpsm: provider gcpsm is not supported yet; supported: aws, fake, openBao, vault'],
     [{ vault: {} }, 'vault.server: set this field (string)'],
     [{ vault: { ...vault, version: 'v3' } }, 'vault.version: supported values: "v1", "v2"'],
     [{ vault: { ...vault, sever: 'x' } }, 'vault.sever: no such field; remove it or correct its name'],

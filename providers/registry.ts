@@ -9,10 +9,11 @@ import { awsProvider } from './aws/provider.ts';
 import type { Provider, StoreContext } from './contract.ts';
 import { fakeProvider } from './fake/provider.ts';
 import { parseWith } from './schema-problems.ts';
+import { openBaoProvider } from './vault/openbao.ts';
 import { vaultProvider } from './vault/provider.ts';
 
 // Sound without the type of the block: a provider only ever gets one that its own schema has parsed.
-const registered: readonly Provider<unknown>[] = [awsProvider, fakeProvider, vaultProvider];
+const registered: readonly Provider<unknown>[] = [awsProvider, fakeProvider, openBaoProvider, vaultProvider];
 
 /** Every provider by its key in spec.provider. */
 export const providers: ReadonlyMap<string, Provider<unknown>> = new Map(registered.map((p) => [p.name, p]));
@@ -95,4 +96,13 @@ export function providerWarnings(block: unknown): Problem[] {
   const choice = providerOf(block);
   if (!choice.ok) return [];
   return below([choice.name], choice.provider.warnConfig?.(choice.config) ?? []);
+}
+
+/** Longest time for giving back what is held at servers: a program that ends is not waited for longer. */
+const CLOSE_TIMEOUT_MS = 2_000;
+
+/** For the end of a program: logins are given back as far as their servers answer in time. Never throws. */
+export async function closeProviders(): Promise<void> {
+  const signal = AbortSignal.timeout(CLOSE_TIMEOUT_MS);
+  await Promise.allSettled(registered.flatMap((provider) => provider.close?.(signal) ?? []));
 }

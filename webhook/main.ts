@@ -11,6 +11,7 @@ import type { Verdict } from '../policy/policy-subject.ts';
 import { storeLimitFlags } from '../policy/store-limits.ts';
 import { takeAwsEnvironment } from '../providers/aws/environment.ts';
 import { configureOutbound } from '../providers/http.ts';
+import { closeProviders } from '../providers/registry.ts';
 import { scrubVaultEnvironment } from '../providers/vault/client.ts';
 import { COMMON_FLAGS } from '../runtime/flags.ts';
 import { stalledLoop, timerLoop } from '../runtime/health.ts';
@@ -335,6 +336,7 @@ await runProgram(
     state = 'stopping';
     await server.stop();
     await Promise.all([certificates.stop(), policies.stop()]);
+    await closeProviders();
     await http.close();
     await kube.close();
   },
