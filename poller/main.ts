@@ -12,6 +12,7 @@ import { takeAwsEnvironment } from '../providers/aws/environment.ts';
 import { takeAzureEnvironment } from '../providers/azurekv/environment.ts';
 import { takeGcpEnvironment } from '../providers/gcpsm/environment.ts';
 import { configureOutbound } from '../providers/http.ts';
+import { closeProviders } from '../providers/registry.ts';
 import { scrubVaultEnvironment } from '../providers/vault/client.ts';
 import { COMMON_FLAGS } from '../runtime/flags.ts';
 import { stalledLoop, timerLoop } from '../runtime/health.ts';
@@ -253,6 +254,7 @@ await runProgram(
     await shared;
     await Promise.all([membership?.stop(), elector.stop()]);
     await term.catch(() => {});
+    await closeProviders();
     await http.close();
     await Promise.all([kube.close(), leases.close(), clusterExternalSecrets?.kube.close()]);
   },

@@ -302,4 +302,7 @@ export interface Provider<Config> {
     ports: ProviderPorts,
     signal: AbortSignal,
   ): Promise<Connection>;
+
+  /** Gives back what the process holds at its servers, logins for one; for the end of the process. Never throws. */
+  close?(signal: AbortSignal): Promise<void>;
 }

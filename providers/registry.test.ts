@@ -16,6 +16,8 @@ test('each provider is listed under its own name, with its schema', () => {
   assert.deepEqual(Object.keys(providerSchemas).sort(), ['aws', 'express', 'fake', 'kubernetes', 'vault']);
 });
 
+const SUPPORTED = 'aws, azurekv, express, fake, gcpsm, kubernetes, openBao, vault, webhook';
+
 describe('providerOf', () => {
   test('parses the block with its defaults', () => {
     const choice = providerOf({ vault });
@@ -29,19 +31,10 @@ describe('providerOf', () => {
   });
 
   for (const [block, problem] of [
-    [
-      undefined,
-      ': a store needs exactly one provider, found none; supported: aws, express, fake, kubernetes, vault',
-    ],
-    [
-      {},
-      ': a store needs exactly one provider, found none; supported: aws, express, fake, kubernetes, vault',
-    ],
+    [undefined, `: a store needs exactly one provider, found none; supported: ${SUPPORTED}`],
+    [{}, `: a store needs exactly one provider, found none; supported: ${SUPPORTED}`],
     [{ vault, fake: { data: [] } }, ': a store needs exactly one provider, found 2 (fake, vault)'],
-    [
-      { gcpsm: {} },
-      'gcpsm: provider gcpsm is not supported yet; supported: aws, express, fake, kubernetes, vault',
-    ],
+    [{ doppler: {} }, `doppler: provider doppler is not supported yet; supported: ${SUPPORTED}`],
     [{ vault: {} }, 'vault.server: set this field (string)'],
     [{ vault: { ...vault, version: 'v3' } }, 'vault.version: supported values: "v1", "v2"'],
     [{ vault: { ...vault, sever: 'x' } }, 'vault.sever: no such field; remove it or correct its name'],

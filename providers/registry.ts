@@ -13,6 +13,7 @@ import { fakeProvider } from './fake/provider.ts';
 import { gcpsmProvider } from './gcpsm/provider.ts';
 import { kubernetesProvider } from './kubernetes/provider.ts';
 import { parseWith } from './schema-problems.ts';
+import { openBaoProvider } from './vault/openbao.ts';
 import { vaultProvider } from './vault/provider.ts';
 import { webhookProvider } from './webhook/provider.ts';
 
@@ -24,6 +25,7 @@ const registered: readonly Provider<unknown>[] = [
   fakeProvider,
   gcpsmProvider,
   kubernetesProvider,
+  openBaoProvider,
   vaultProvider,
   webhookProvider,
 ];
@@ -121,4 +123,13 @@ export function providerWarnings(block: unknown): Problem[] {
   const choice = providerOf(block);
   if (!choice.ok) return [];
   return below([choice.name], choice.provider.warnConfig?.(choice.config) ?? []);
+}
+
+/** Longest time for giving back what is held at servers: a program that ends is not waited for longer. */
+const CLOSE_TIMEOUT_MS = 2_000;
+
+/** For the end of a program: logins are given back as far as their servers answer in time. Never throws. */
+export async function closeProviders(): Promise<void> {
+  const signal = AbortSignal.timeout(CLOSE_TIMEOUT_MS);
+  await Promise.allSettled(registered.flatMap((provider) => provider.close?.(signal) ?? []));
 }

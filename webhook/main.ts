@@ -13,6 +13,7 @@ import { takeAwsEnvironment } from '../providers/aws/environment.ts';
 import { takeAzureEnvironment } from '../providers/azurekv/environment.ts';
 import { takeGcpEnvironment } from '../providers/gcpsm/environment.ts';
 import { configureOutbound } from '../providers/http.ts';
+import { closeProviders } from '../providers/registry.ts';
 import { scrubVaultEnvironment } from '../providers/vault/client.ts';
 import { COMMON_FLAGS } from '../runtime/flags.ts';
 import { stalledLoop, timerLoop } from '../runtime/health.ts';
@@ -339,6 +340,7 @@ await runProgram(
     state = 'stopping';
     await server.stop();
     await Promise.all([certificates.stop(), policies.stop()]);
+    await closeProviders();
     await http.close();
     await kube.close();
   },

@@ -14,7 +14,7 @@ import { labelOf } from './errors.ts';
 export interface VaultRequest {
   /** For messages: `read secret/data/app`. */
   readonly what: string;
-  readonly method: 'GET' | 'LIST' | 'POST';
+  readonly method: 'GET' | 'LIST' | 'POST' | 'PUT' | 'DELETE';
   /** Below /v1, not encoded. */
   readonly segments: readonly string[];
   readonly query?: Readonly<Record<string, string>> | undefined;
@@ -23,7 +23,7 @@ export interface VaultRequest {
   /** True: of numbers in the answer only those inside `data.data` have to keep their digits. */
   readonly secretOnly?: boolean | undefined;
   /** Sent as JSON. */
-  readonly body?: Readonly<Record<string, string>> | undefined;
+  readonly body?: Readonly<Record<string, unknown>> | undefined;
   readonly signal: AbortSignal;
 }
 

@@ -1,4 +1,4 @@
-/** What a connection needs from the cluster, read through the ports: CA, client certificate, credentials. */
+/** What a connection needs from the cluster, read through the ports: CA, client certificate, stored credentials. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { formatFieldPath } from '../../api/problem.ts';
 import { SecretValue } from '../../api/secret-value.ts';
@@ -6,8 +6,8 @@ import { parseCaBundle } from '../ca-bundle.ts';
 import { ProviderError, type ProviderPorts, type StoreContext } from '../contract.ts';
 import type { HttpTarget } from '../http.ts';
 import { resolveReference } from '../references.ts';
+import { type BlockReference, referencesOf } from './block-references.ts';
 import type { VaultConfig } from './config.ts';
-import { type BlockReference, referencesOf } from './validate.ts';
 
 /** A reference of the block in the cluster: namespace, name and, but for ServiceAccounts, key. */
 export interface ResolvedReference {
@@ -41,6 +41,18 @@ export function referenceAt(
 }
 
 const invalid = (what: string): ProviderError => new ProviderError('PROVIDER_INVALID_CONFIG', what);
+
+/** What a Secret holds, as it is. @throws ProviderError PROVIDER_INVALID_CONFIG if that is nothing */
+export async function readSecret(
+  reference: ResolvedReference,
+  ports: ProviderPorts,
+  signal: AbortSignal,
+): Promise<SecretValue> {
+  const { value } = await ports.secretKey(reference, signal);
+  if (value.byteLength > 0) return value;
+  const { namespace, name, key } = reference;
+  throw invalid(`key ${key} of Secret ${namespace}/${name} is empty`);
+}
 
 /**
  * A token or JWT out of a Secret. White space around it is dropped: files end in newlines.
@@ -88,8 +100,13 @@ async function readClientCertificate(
   ports: ProviderPorts,
   signal: AbortSignal,
 ): Promise<HttpTarget['clientCertificate']> {
-  const certReference = referenceAt(config, store, 'tls.certSecretRef');
-  const keyReference = referenceAt(config, store, 'tls.keySecretRef');
+  // A login by certificate shows its own, whatever else tls says.
+  const [certPath, keyPath] =
+    config.auth?.cert === undefined
+      ? ['tls.certSecretRef', 'tls.keySecretRef']
+      : ['auth.cert.clientCert', 'auth.cert.secretRef'];
+  const certReference = referenceAt(config, store, certPath);
+  const keyReference = referenceAt(config, store, keyPath);
   if (certReference === undefined || keyReference === undefined) return undefined;
   const read = async (reference: ResolvedReference, check: (pem: string) => unknown): Promise<string> => {
     const pem = (await ports.secretKey(reference, signal)).value.revealText();
@@ -97,7 +114,7 @@ async function readClientCertificate(
       check(pem);
     } catch {
       const { namespace, name, key } = reference;
-      throw invalid(`tls: key ${key} of Secret ${namespace}/${name} holds no usable PEM`);
+      throw invalid(`client certificate: key ${key} of Secret ${namespace}/${name} holds no usable PEM`);
     }
     return pem;
   };
@@ -123,23 +140,4 @@ export async function readTarget(
     readClientCertificate(config, store, ports, signal),
   ]);
   return { origin: server.origin, ca, clientCertificate, guard };
-}
-
-/** The JWT of a kubernetes login. A requested token lives as long as ESO asks for: 10 minutes. */
-export async function readServiceAccountJwt(
-  config: VaultConfig,
-  store: StoreContext,
-  ports: ProviderPorts,
-  signal: AbortSignal,
-): Promise<SecretValue> {
-  const account = referenceAt(config, store, 'auth.kubernetes.serviceAccountRef');
-  if (account !== undefined) {
-    const { namespace, name } = account;
-    const audiences = config.auth?.kubernetes?.serviceAccountRef?.audiences ?? [];
-    const request = { namespace, name, audiences, expirationSeconds: 600 };
-    return (await ports.serviceAccountToken(request, signal)).token;
-  }
-  const secret = referenceAt(config, store, 'auth.kubernetes.secretRef');
-  if (secret !== undefined) return readToken(secret, ports, signal);
-  throw invalid(`${store.kind} ${store.name}: auth.kubernetes has neither serviceAccountRef nor secretRef`);
 }

@@ -9,19 +9,36 @@ import {
   type ProviderPorts,
   type StoreContext,
 } from '../contract.ts';
+import { inParallel } from '../find.ts';
 import { namespaceOf } from '../references.ts';
+import { readLogin } from './auth.ts';
+import { roleOf } from './auth-methods.ts';
+import { referencesOf } from './block-references.ts';
 import { VaultClient } from './client.ts';
 import { type VaultConfig, vaultConfigSchema } from './config.ts';
 import { type ConnectionParts, VaultConnection } from './connection.ts';
-import { readServiceAccountJwt, readTarget, readToken, referenceAt } from './credentials.ts';
+import { readTarget, readToken, referenceAt } from './credentials.ts';
 import { validateVaultFind } from './find.ts';
-import { kubernetesLogin } from './login.ts';
-import { namespaceSegments, requestSegments, secretPath, splitSegments } from './paths.ts';
+import { regionOf, stsServer } from './iam.ts';
+import { loginMethod } from './login.ts';
+import { namespaceSegments, requestSegments, secretPath } from './paths.ts';
 import { VaultSession } from './session.ts';
-import { parseServer, referencesOf, validateVaultConfig, validateVaultRef } from './validate.ts';
+import { parseServer, validateVaultConfig, validateVaultRef, warnVaultConfig } from './validate.ts';
+
+/** A session that nobody used for so long is given up, and its token given back. */
+const IDLE_MS = 60 * 60_000;
+const RETIRE_TIMEOUT_MS = 5_000;
+
+const newSessions = () =>
+  new LRUCache<string, VaultSession>({
+    max: 4096,
+    ttl: IDLE_MS,
+    updateAgeOnGet: true,
+    dispose: (session) => void session.retire(AbortSignal.timeout(RETIRE_TIMEOUT_MS)),
+  });
 
 /** Logged-in state of the whole process, by identity and credential. */
-const sessions = new LRUCache<string, VaultSession>({ max: 4096 });
+let sessions = newSessions();
 
 const digest = (value: unknown): string =>
   createHash('sha256').update(JSON.stringify(value)).digest('base64url');
@@ -29,6 +46,8 @@ const digest = (value: unknown): string =>
 function sessionFor(key: string, ports: ProviderPorts): VaultSession {
   const existing = sessions.get(key);
   if (existing !== undefined) return existing;
+  // Whoever comes anew clears away what others left.
+  sessions.purgeStale();
   const created = new VaultSession(ports.clock);
   sessions.set(key, created);
   return created;
@@ -36,7 +55,14 @@ function sessionFor(key: string, ports: ProviderPorts): VaultSession {
 
 /** Drops every login of the process; tokens at the server live until they expire. */
 export function forgetVaultSessions(): void {
-  sessions.clear();
+  sessions = newSessions();
+}
+
+/** Gives every token back that came from a login; for the end of the process. */
+async function retireVaultSessions(signal: AbortSignal): Promise<void> {
+  const open = [...sessions.values()];
+  forgetVaultSessions();
+  await inParallel(open, (session) => session.retire(signal));
 }
 
 function invalidStore(store: StoreContext, text: string): ProviderError {
@@ -60,20 +86,20 @@ function loginIdentity(config: VaultConfig, store: StoreContext): string {
     reference.name,
     reference.key ?? defaultKey,
   ]);
-  const kubernetes = auth?.kubernetes && [
-    auth.kubernetes.mountPath,
-    auth.kubernetes.role,
-    auth.kubernetes.serviceAccountRef?.audiences,
-  ];
-  // Headers and the bundle only as a digest: the first may hold credentials, the second is long.
-  const rest = digest([config.headers, config.caBundle, config.readYourWrites, config.forwardInconsistent]);
+  // Only as a digest: headers may hold credentials, the bundle is long, and a name is nobody's business.
+  const rest = digest([
+    auth,
+    config.headers,
+    config.caBundle,
+    config.readYourWrites,
+    config.forwardInconsistent,
+  ]);
   const server = parseServer(config.server);
   return JSON.stringify([
     server instanceof URL ? server.href.replace(/\/+$/, '') : config.server,
     namespaceSegments(config.namespace).join('/'),
     namespaceSegments(auth?.namespace ?? config.namespace).join('/'),
     references,
-    kubernetes ?? null,
     rest,
   ]);
 }
@@ -90,7 +116,7 @@ async function connect(
   const server = `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
   const identity = loginIdentity(config, store);
   /** Session and client of this identity with this credential. */
-  const begin = (credential: string | undefined) => {
+  const begin = (credential: unknown) => {
     const session = sessionFor(digest([identity, target, credential]), ports);
     const client = new VaultClient(target, {
       endpoint: server,
@@ -102,29 +128,22 @@ async function connect(
     return { session, common: { config, client, server, mounts: session.mounts, clock: ports.clock } };
   };
 
-  const tokenReference = referenceAt(config, store, 'auth.tokenSecretRef');
-  if (tokenReference !== undefined) {
+  const login = await readLogin(config, store, ports, signal);
+  if (login === undefined) {
+    const tokenReference = referenceAt(config, store, 'auth.tokenSecretRef');
+    if (tokenReference === undefined) throw invalidStore(store, 'auth has no method');
     const token = await readToken(tokenReference, ports, signal);
     const { session, common } = begin(token.revealText());
     const lookUp: ConnectionParts['lookUp'] = (ask, caller, now) => session.lookUp(ask, caller, now);
     return new VaultConnection({ ...common, tokens: session.fixed(token), lookUp });
   }
-  const kubernetes = config.auth?.kubernetes;
-  if (kubernetes === undefined) throw invalidStore(store, 'auth has no method that is supported yet');
-  const mount = splitSegments(kubernetes.mountPath);
-  if (typeof mount === 'string') throw invalidStore(store, `auth.kubernetes.mountPath ${mount}`);
-  // A stored JWT is part of what the session stands for; a requested one is new at each login.
-  const stored = referenceAt(config, store, 'auth.kubernetes.secretRef');
-  const jwt = stored === undefined ? undefined : await readToken(stored, ports, signal);
-  const { session, common } = begin(jwt?.revealText());
+  const { session, common } = begin(login.credential);
   const tokens = session.source(
-    kubernetesLogin({
+    loginMethod({
       client: common.client,
       server,
-      mount,
-      role: kubernetes.role,
+      request: login,
       namespace: config.auth?.namespace ?? config.namespace,
-      jwt: async (loginSignal) => jwt ?? readServiceAccountJwt(config, store, ports, loginSignal),
       now: () => ports.clock.now(),
     }),
   );
@@ -137,6 +156,7 @@ export const vaultProvider: Provider<VaultConfig> = {
   schema: vaultConfigSchema,
   capabilities: 'ReadWrite',
   validateConfig: validateVaultConfig,
+  warnConfig: warnVaultConfig,
   validateRef: validateVaultRef,
   validateFind: validateVaultFind,
 
@@ -154,12 +174,15 @@ export const vaultProvider: Provider<VaultConfig> = {
   identity: (config, store) =>
     JSON.stringify(['vault', loginIdentity(config, store), config.path ?? '', config.version]),
 
-  servers({ server }) {
+  servers({ server, auth }) {
     const url = parseServer(server);
-    return url instanceof URL ? [url] : [];
+    const iam = auth?.iam;
+    // Keys alone ask nobody: they sign what Vault sends.
+    const asks = iam !== undefined && (iam.role !== undefined || iam.secretRef === undefined);
+    return [...(url instanceof URL ? [url] : []), ...(asks ? [stsServer(regionOf(iam))] : [])];
   },
 
-  role: ({ auth }) => auth?.kubernetes?.role,
+  role: ({ auth }) => roleOf(auth),
 
   dependencies(config, store) {
     return followed(config, store).flatMap(
@@ -180,4 +203,5 @@ export const vaultProvider: Provider<VaultConfig> = {
 
   canValidate: (config, store) => followed(config, store).every(({ namespace }) => namespace !== undefined),
   connect,
+  close: retireVaultSessions,
 };

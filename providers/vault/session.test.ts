@@ -13,13 +13,16 @@ class Hand {
 interface Given {
   ttlMs?: number;
   renewable?: boolean;
+  /** Requests it is good for. */
+  uses?: number;
+  isBatch?: boolean;
   /** Life after a renewal; undefined: refused. */
   renewedTtlMs?: number | undefined;
 }
 
 function bed(given: Given = {}) {
   const clock = new Hand();
-  const log = { logins: 0, renewals: 0, fail: false };
+  const log = { logins: 0, renewals: 0, fail: false, revoked: [] as string[] };
   const ttlMs = given.ttlMs ?? 60_000;
   const method: LoginMethod = {
     label: 'Vault x: login',
@@ -27,7 +30,17 @@ function bed(given: Given = {}) {
       await setImmediate();
       if (log.fail) throw new Error('down');
       log.logins++;
-      return { token: SecretValue.fromText(`t${log.logins}`), ttlMs, renewable: given.renewable ?? false };
+      return {
+        token: SecretValue.fromText(`t${log.logins}`),
+        ttlMs,
+        renewable: given.renewable ?? false,
+        uses: given.uses ?? Number.POSITIVE_INFINITY,
+        isBatch: given.isBatch ?? false,
+      };
+    },
+    async revoke(token) {
+      log.revoked.push(token.revealText());
+      if (log.fail) throw new Error('down');
     },
     async renew() {
       await setImmediate();
@@ -200,4 +213,41 @@ describe('a session', () => {
       message: /Vault x: login/,
     });
   });
+});
+
+describe('the end of a session', () => {
+  test('the token is given back once, and whoever still asks logs in anew', async () => {
+    const { log, session, token, never } = bed();
+    await session.retire(never);
+    assert.deepEqual(log.revoked, []);
+    await token();
+    await session.retire(never);
+    await session.retire(never);
+    assert.deepEqual(log.revoked, ['t1']);
+    assert.equal(await token(), 't2');
+  });
+
+  test('what has expired or is kept nowhere is not given back; a failure is nobody’s', async () => {
+    const expired = bed();
+    await expired.token();
+    expired.clock.ms += 60_000;
+    await expired.session.retire(expired.never);
+    const batch = bed({ isBatch: true });
+    await batch.token();
+    await batch.session.retire(batch.never);
+    assert.deepEqual([...expired.log.revoked, ...batch.log.revoked], []);
+    const failing = bed();
+    await failing.token();
+    failing.log.fail = true;
+    await failing.session.retire(failing.never);
+    assert.deepEqual(failing.log.revoked, ['t1']);
+  });
+});
+
+test('a token with a number of uses is replaced when they are used up', async () => {
+  const { log, token } = bed({ uses: 3 });
+  const tokens = [];
+  for (let i = 0; i < 7; i++) tokens.push(await token());
+  assert.deepEqual(tokens, ['t1', 't1', 't1', 't2', 't2', 't2', 't3']);
+  assert.equal(log.logins, 3);
 });

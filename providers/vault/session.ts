@@ -15,6 +15,10 @@ export interface Login {
   /** Life in milliseconds, Infinity for a token that does not expire. */
   readonly ttlMs: number;
   readonly renewable: boolean;
+  /** How many requests it is good for; Infinity if it is not counted. */
+  readonly uses: number;
+  /** True: the server keeps nothing of it that could be given back. */
+  readonly isBatch: boolean;
 }
 
 /** How to get a token; a connection brings it along, for it knows the ports and the configuration. */
@@ -23,7 +27,9 @@ export interface LoginMethod {
   readonly label: string;
   login(signal: AbortSignal): Promise<Login>;
   /** Extends the life of the token; the new life, or undefined if the server does not allow it. */
-  renew(token: SecretValue, signal: AbortSignal): Promise<Omit<Login, 'token'> | undefined>;
+  renew(token: SecretValue, signal: AbortSignal): Promise<Pick<Login, 'ttlMs' | 'renewable'> | undefined>;
+  /** Ends the life of the token, if the server lets it. @throws ProviderError */
+  revoke(token: SecretValue, signal: AbortSignal): Promise<void>;
 }
 
 /** Where the token of a request comes from. */
@@ -65,6 +71,11 @@ interface Held {
   readonly expiresAt: number;
   /** Life right after the login. */
   readonly firstTtlMs: number;
+  /** Requests that it is still good for, that of whoever logged in taken off. */
+  usesLeft: number;
+  readonly isBatch: boolean;
+  /** How it came, and how it is given back. */
+  readonly method: LoginMethod;
 }
 
 /**
@@ -129,10 +140,22 @@ export class VaultSession {
     }, signal);
   }
 
+  /**
+   * Nobody needs the session now: its token is given back. Whoever uses it all the same logs in anew. Never throws;
+   * a token that cannot be given back ends by itself.
+   */
+  async retire(signal: AbortSignal): Promise<void> {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held === undefined || held.isBatch || this.#clock.monotonic() >= held.expiresAt) return;
+    await held.method.revoke(held.token, signal).catch(() => {});
+  }
+
   async #token(method: LoginMethod, signal: AbortSignal): Promise<SecretValue> {
     const held = this.#held;
     const now = this.#clock.monotonic();
-    if (held === undefined || now >= held.expiresAt) return this.#login(method, signal);
+    if (held === undefined || now >= held.expiresAt || held.usesLeft <= 0) return this.#login(method, signal);
+    held.usesLeft -= 1;
     if (now >= held.loginAt) this.#inBackground((background) => this.#login(method, background));
     else if (now >= held.renewAt) this.#inBackground((background) => this.#renew(held, method, background));
     return held.token;
@@ -165,7 +188,7 @@ export class VaultSession {
     const start = async (shared: AbortSignal): Promise<SecretValue> => {
       const before = this.#clock.monotonic();
       const login = await method.login(shared);
-      this.#hold(login, before, login.ttlMs);
+      this.#hold(login, before, login.ttlMs, method);
       return login.token;
     };
     try {
@@ -177,19 +200,24 @@ export class VaultSession {
 
   async #renew(held: Held, method: LoginMethod, signal: AbortSignal): Promise<void> {
     // Whoever comes while it runs, and after it failed, goes on with the token until the next login is due.
-    this.#held = { ...held, renewAt: Number.POSITIVE_INFINITY };
+    this.#held = { ...held, renewAt: Number.POSITIVE_INFINITY, usesLeft: held.usesLeft - 1 };
     const before = this.#clock.monotonic();
     const renewed = await method.renew(held.token, signal);
     if (renewed === undefined || this.#held?.token !== held.token) return;
-    this.#hold({ ...renewed, token: held.token }, before, held.firstTtlMs);
+    const { usesLeft } = this.#held;
+    const { token, isBatch } = held;
+    this.#hold({ ...renewed, token, isBatch, uses: usesLeft + 1 }, before, held.firstTtlMs, method);
   }
 
-  #hold(login: Login, from: number, firstTtlMs: number): void {
-    const { token, ttlMs } = login;
+  #hold(login: Login, from: number, firstTtlMs: number, method: LoginMethod): void {
+    const { token, ttlMs, uses, isBatch } = login;
     const mayRenew = login.renewable && ttlMs >= firstTtlMs * WORTH_RENEWING;
     this.#held = {
       token,
       firstTtlMs,
+      usesLeft: uses - 1,
+      isBatch,
+      method,
       renewAt: mayRenew ? from + ttlMs * RENEW_AT : Number.POSITIVE_INFINITY,
       loginAt: from + ttlMs * LOGIN_AT,
       expiresAt: from + ttlMs - Math.min(1_000, ttlMs / 20),

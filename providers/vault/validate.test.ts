@@ -40,6 +40,19 @@ describe('a sound block has no problems', () => {
     { caBundle: Buffer.from(rootCertificates[0] ?? '').toString('base64') },
     { caProvider: { type: 'ConfigMap', name: 'ca', key: 'ca.crt' } },
     { tls: { certSecretRef: { name: 'c' }, keySecretRef: { name: 'c' } } },
+    { auth: { appRole: { roleId: 'r', secretRef: { name: 's', key: 'k' } } } },
+    { auth: { userPass: { username: 'a b@c', secretRef: { name: 's', key: 'k' } } } },
+    { auth: { jwt: { kubernetesServiceAccountToken: { serviceAccountRef: { name: 'sa' } } } } },
+    { auth: { cert: { clientCert: { name: 'c', key: 'k' }, secretRef: { name: 'c', key: 'k' } } } },
+    {
+      auth: {
+        iam: {
+          vaultRole: 'r',
+          role: 'arn:aws:iam::123456789012:role/x',
+          jwt: { serviceAccountRef: { name: 'sa' } },
+        },
+      },
+    },
     { checkAndSet: { required: true }, readYourWrites: true, forwardInconsistent: true },
   ]) {
     test(JSON.stringify(more).slice(0, 90), () => assert.deepEqual(problems(more), []));
@@ -48,6 +61,9 @@ describe('a sound block has no problems', () => {
 
 describe('each mistake is named by its path', () => {
   const foreign = { name: 'x', key: 'k', namespace: 'b' };
+  const ref = { name: 'x', key: 'k' };
+  const ref2 = { name: 'x' };
+  const google = { secretAccessKeySecretRef: ref };
   for (const [more, expected] of [
     [{ server: 'vault.example.com' }, /^server: must be a URL/],
     [{ server: 'vault.example.com:8200' }, /^server: must start with https/],
@@ -77,13 +93,62 @@ describe('each mistake is named by its path', () => {
       { auth: { tokenSecretRef, kubernetes: { role: 'r', secretRef: { name: 'x' } } } },
       /^auth: set exactly one auth method, found 2/,
     ],
+    [{ auth: { ldap: { username: 'u' } } }, /^auth\.ldap\.secretRef: name the Secret/],
+    [{ auth: { ldap: { username: 'a/b', secretRef: ref } } }, /^auth\.ldap\.username: name the user/],
+    [{ auth: { userPass: { username: '..', secretRef: ref } } }, /^auth\.userPass\.username: name the user/],
+    [{ auth: { userPass: { username: ' ', secretRef: ref } } }, /^auth\.userPass\.username: name the user/],
     [
-      { auth: { ldap: { username: 'u' } } },
-      /^auth\.ldap: auth method ldap is not supported yet; supported: tokenSecretRef, kubernetes$/,
+      { auth: { userPass: { username: 'u', secretRef: { name: 'x' } } } },
+      /^auth\.userPass\.secretRef\.key: /,
     ],
     [
-      { auth: { appRole: { secretRef: { name: 'x' } } } },
-      /^auth\.appRole: auth method appRole is not supported yet/,
+      { auth: { userPass: { username: 'u', path: '..', secretRef: ref } } },
+      /^auth\.userPass\.path: must not/,
+    ],
+    [{ auth: { appRole: { secretRef: ref } } }, /^auth\.appRole: set roleId or roleRef$/],
+    [{ auth: { appRole: { roleId: 'r', secretRef: foreign } } }, /^auth\.appRole\.secretRef\.namespace: /],
+    [{ auth: { appRole: { roleRef: foreign, secretRef: ref } } }, /^auth\.appRole\.roleRef\.namespace: /],
+    [{ auth: { jwt: { role: 'r' } } }, /^auth\.jwt: set secretRef or kubernetesServiceAccountToken$/],
+    [
+      {
+        auth: { jwt: { kubernetesServiceAccountToken: { serviceAccountRef: ref2, expirationSeconds: 60 } } },
+      },
+      /^auth\.jwt\.kubernetesServiceAccountToken\.expirationSeconds: the API server gives/,
+    ],
+    [
+      {
+        auth: { jwt: { kubernetesServiceAccountToken: { serviceAccountRef: { ...ref2, namespace: 'b' } } } },
+      },
+      /^auth\.jwt\.kubernetesServiceAccountToken\.serviceAccountRef\.namespace: /,
+    ],
+    [{ auth: { cert: { clientCert: ref } } }, /^auth\.cert\.secretRef: a login by certificate needs both/],
+    [{ auth: { cert: { secretRef: ref } } }, /^auth\.cert\.clientCert: a login by certificate needs both/],
+    [
+      { server: 'http://vault', auth: { cert: { clientCert: ref, secretRef: ref } } },
+      /^auth\.cert: a login by certificate needs a server with https$/,
+    ],
+    [{ auth: { iam: { vaultRole: 'r' } } }, /^auth\.iam: a SecretStore brings its own credentials/],
+    [{ auth: { iam: { vaultRole: '', jwt: { serviceAccountRef: ref2 } } } }, /^auth\.iam\.vaultRole: name/],
+    [
+      { auth: { iam: { vaultRole: 'r', role: 'admin', jwt: { serviceAccountRef: ref2 } } } },
+      /^auth\.iam\.role: must be the ARN of a role/,
+    ],
+    [
+      { auth: { iam: { vaultRole: 'r', region: 'x.evil.test/', jwt: { serviceAccountRef: ref2 } } } },
+      /^auth\.iam\.region: name an AWS region/,
+    ],
+    [
+      { auth: { iam: { vaultRole: 'r', vaultAwsIamServerID: 'a\nb', jwt: { serviceAccountRef: ref2 } } } },
+      /^auth\.iam\.vaultAwsIamServerID: must be printable/,
+    ],
+    [
+      { auth: { iam: { vaultRole: 'r', secretRef: { accessKeyIDSecretRef: ref } } } },
+      /^auth\.iam\.secretRef\.secretAccessKeySecretRef: static credentials need both/,
+    ],
+    [{ auth: { gcp: { role: 'r' } } }, /^auth\.gcp\.secretRef: set secretRef\.secretAccessKeySecretRef/],
+    [
+      { auth: { gcp: { role: 'r', secretRef: google, workloadIdentity: { serviceAccountRef: ref2 } } } },
+      /^auth\.gcp\.workloadIdentity: workloadIdentity is not supported yet; set secretRef/,
     ],
     [{ auth: { kubernetes: { role: 'r' } } }, /^auth\.kubernetes: set serviceAccountRef or secretRef/],
     [
@@ -127,6 +192,13 @@ describe('each mistake is named by its path', () => {
       assert.match(found[0] ?? '', expected);
     });
   }
+
+  test('iam without credentials is for a ClusterSecretStore; fields that change nothing are warned of', () => {
+    assert.deepEqual(problems({ auth: { iam: { vaultRole: 'r' } } }, cluster), []);
+    const gcp = parse({ auth: { gcp: { role: 'r', secretRef: google, projectID: 'p' } } });
+    assert.deepEqual(vaultProvider.validateConfig(gcp, namespaced), []);
+    assert.match(vaultProvider.warnConfig?.(gcp).map(formatProblem).join() ?? '', /^auth\.gcp\.projectID: /);
+  });
 
   test('a ClusterSecretStore has to name the namespace of its CA, and may leave out that of its token', () => {
     assert.deepEqual(problems({}, cluster), []);

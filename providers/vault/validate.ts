@@ -4,65 +4,13 @@ import type { RuleId } from '../../api/rules.ts';
 import { literalAddress, refusalOf } from '../addresses.ts';
 import { parseCaBundle } from '../ca-bundle.ts';
 import type { RemoteRef, StoreContext } from '../contract.ts';
-import { checkReference, type ReferenceOptions, type StoreReference } from '../references.ts';
-import type { VaultAuth, VaultConfig } from './config.ts';
+import { checkReference } from '../references.ts';
+import { referencesOf } from './block-references.ts';
+import type { VaultConfig } from './config.ts';
 import { secretPath, splitSegments } from './paths.ts';
+import { checkAuth } from './validate-auth.ts';
 
 type StoreScope = Pick<StoreContext, 'kind' | 'namespace'>;
-
-/** A reference of the block, where it stands, and what holds for it. */
-export interface BlockReference {
-  readonly kind: 'Secret' | 'ConfigMap' | 'ServiceAccount';
-  readonly path: FieldPath;
-  readonly reference: StoreReference & { readonly key?: string | undefined };
-  readonly options: ReferenceOptions;
-  /** The key that is meant where the reference names none; undefined if it has to. */
-  readonly defaultKey?: string | undefined;
-  /** False where something else outranks it: it is checked all the same, but never followed. */
-  readonly used: boolean;
-}
-
-/** Methods that a login can use; the rest of the block's methods are refused by name. */
-const SUPPORTED_AUTH = ['tokenSecretRef', 'kubernetes'] as const satisfies (keyof VaultAuth)[];
-
-/** The auth methods that are set, in the order of the schema. */
-function authMethods(config: VaultConfig): Exclude<keyof VaultAuth, 'namespace'>[] {
-  const auth = config.auth ?? {};
-  return (Object.keys(auth) as (keyof VaultAuth)[]).filter(
-    (key): key is Exclude<keyof VaultAuth, 'namespace'> => key !== 'namespace' && auth[key] !== undefined,
-  );
-}
-
-/** Every reference that the supported part of the block makes. */
-export function referencesOf({ server, auth, caBundle, caProvider, tls }: VaultConfig): BlockReference[] {
-  const references: BlockReference[] = [];
-  // Over plain HTTP, CA and client certificate have no meaning, as in ESO.
-  const secure = !/^http:/i.test(server);
-  const add = (
-    kind: BlockReference['kind'],
-    path: FieldPath,
-    reference: BlockReference['reference'] | undefined,
-    extra: Partial<Pick<BlockReference, 'defaultKey' | 'options' | 'used'>> = {},
-  ): void => {
-    if (reference !== undefined)
-      references.push({ kind, path, reference, options: {}, used: true, ...extra });
-  };
-  const kubernetes = auth?.kubernetes;
-  add('Secret', ['auth', 'tokenSecretRef'], auth?.tokenSecretRef);
-  add('ServiceAccount', ['auth', 'kubernetes', 'serviceAccountRef'], kubernetes?.serviceAccountRef);
-  // A ServiceAccount outranks a Secret, and caBundle a caProvider, as in ESO.
-  add('Secret', ['auth', 'kubernetes', 'secretRef'], kubernetes?.secretRef, {
-    defaultKey: 'token',
-    used: kubernetes?.serviceAccountRef === undefined,
-  });
-  add(caProvider?.type ?? 'Secret', ['caProvider'], caProvider, {
-    options: { namespaceRequired: true },
-    used: secure && caBundle === undefined,
-  });
-  add('Secret', ['tls', 'certSecretRef'], tls?.certSecretRef, { defaultKey: 'tls.crt', used: secure });
-  add('Secret', ['tls', 'keySecretRef'], tls?.keySecretRef, { defaultKey: 'tls.key', used: secure });
-  return references;
-}
 
 /** Why a server cannot be used. */
 interface ServerRefusal {
@@ -103,50 +51,6 @@ export function parseServer(server: string): URL | ServerRefusal {
 function checkServer({ server }: VaultConfig, report: Report): void {
   const parsed = parseServer(server);
   if (!(parsed instanceof URL)) report(parsed.rule, ['server'], parsed.message);
-}
-
-function checkAuth(config: VaultConfig, report: Report): void {
-  const methods = authMethods(config);
-  const [method] = methods;
-  if (method === undefined) {
-    report('vault-auth', ['auth'], `set one auth method; supported: ${SUPPORTED_AUTH.join(', ')}`);
-    return;
-  }
-  if (methods.length > 1) {
-    report(
-      'vault-one-auth',
-      ['auth'],
-      `set exactly one auth method, found ${methods.length} (${methods.join(', ')})`,
-    );
-    return;
-  }
-  if (!SUPPORTED_AUTH.some((supported) => supported === method)) {
-    report(
-      'vault-auth-kind',
-      ['auth', method],
-      `auth method ${method} is not supported yet; supported: ${SUPPORTED_AUTH.join(', ')}`,
-    );
-    return;
-  }
-  if (config.auth?.kubernetes !== undefined) checkKubernetes(config.auth.kubernetes, report);
-}
-
-function checkKubernetes(kubernetes: NonNullable<VaultAuth['kubernetes']>, report: Report): void {
-  const path = ['auth', 'kubernetes'];
-  if (kubernetes.role === '') {
-    report('vault-role', [...path, 'role'], 'name the role');
-  }
-  const mount = splitSegments(kubernetes.mountPath);
-  if (typeof mount === 'string') {
-    report('vault-auth-mount', [...path, 'mountPath'], mount);
-  }
-  if (kubernetes.serviceAccountRef === undefined && kubernetes.secretRef === undefined) {
-    report(
-      'vault-kubernetes-token',
-      path,
-      "set serviceAccountRef or secretRef; logging in with the controller's own token is not supported yet",
-    );
-  }
 }
 
 function checkReferences(config: VaultConfig, store: StoreScope, report: Report): void {
@@ -222,7 +126,7 @@ export function validateVaultConfig(config: VaultConfig, store: StoreScope): Pro
   const { report, problems } = collector();
   checkServer(config, report);
   checkEngine(config, report);
-  checkAuth(config, report);
+  checkAuth(config, store, report);
   checkReferences(config, store, report);
   checkTls(config, report);
   checkHeaders(config, report);
@@ -241,4 +145,18 @@ export function validateVaultRef(config: VaultConfig, ref: RemoteRef): string | 
     return 'version must be a positive whole number, the number of a KV version 2 secret';
   }
   return undefined;
+}
+
+/** What is accepted and changes nothing here. */
+export function warnVaultConfig({ auth }: VaultConfig): Problem[] {
+  const { report, problems } = collector();
+  for (const field of ['projectID', 'location'] as const) {
+    if (auth?.gcp?.[field] === undefined) continue;
+    report(
+      'vault-gcp-unused',
+      ['auth', 'gcp', field],
+      'the key of a service account needs no such field; it changes nothing',
+    );
+  }
+  return problems;
 }

@@ -5,6 +5,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Agent } from 'undici';
+import { selfSigned } from '../../providers/testing/self-signed.ts';
 import { openBaoBinary } from '../../tools/setup/paths.mjs';
 import { type HttpAnswer, httpRequest, trusting } from './http.ts';
 import { freePort } from './ports.ts';
@@ -16,6 +17,8 @@ export interface OpenBaoOptions {
   readonly tls?: boolean;
   /** Writes an audit log for auditLines() and auditCounts(). */
   readonly audit?: boolean;
+  /** PEM of a CA: a second listener, OpenBao.mutualAddress, asks for a client certificate of it. Only with `tls`. */
+  readonly clientCa?: string;
 }
 
 /** One line of the audit log, as far as tests look at it; values in it are HMACs. */
@@ -35,6 +38,10 @@ export interface OpenBaoAuditLine {
 
 export interface OpenBao {
   readonly address: string;
+  /** Where a client certificate is asked for; with `clientCa` only. */
+  readonly mutualAddress: string;
+  /** PEM of the CA of that listener. */
+  readonly mutualCa: string;
   /** The root token. */
   readonly token: string;
   /** PEM, with `tls` only. Another one after each start(). */
@@ -70,16 +77,23 @@ const TOKEN = 'root';
 
 class LocalOpenBao implements OpenBao {
   readonly token = TOKEN;
+  mutualCa = '';
   readonly #options: OpenBaoOptions;
   readonly #port: number;
+  readonly #mutualPort: number;
   readonly #directory = temporaryDirectory('openbao');
   readonly #auditLog = join(this.#directory, 'audit.log');
   #agent: Agent | undefined;
   #process: RunningProcess | undefined;
 
-  constructor(options: OpenBaoOptions, port: number) {
+  constructor(options: OpenBaoOptions, port: number, mutualPort: number) {
     this.#options = options;
     this.#port = port;
+    this.#mutualPort = mutualPort;
+  }
+
+  get mutualAddress(): string {
+    return `https://127.0.0.1:${this.#mutualPort}`;
   }
 
   get address(): string {
@@ -106,7 +120,7 @@ class LocalOpenBao implements OpenBao {
   async start(): Promise<void> {
     const configuration = join(this.#directory, 'audit.hcl');
     // Audit devices cannot be enabled over the API of a dev server, only by its configuration.
-    writeFileSync(configuration, `audit "file" "log" {\n  options { file_path = "${this.#auditLog}" }\n}\n`);
+    writeFileSync(configuration, this.#configuration());
     await this.#agent?.destroy();
     this.#agent = undefined;
     this.#process = await startProcess({
@@ -120,7 +134,9 @@ class LocalOpenBao implements OpenBao {
         `-dev-listen-address=127.0.0.1:${this.#port}`,
         '-dev-no-store-token',
         '-log-level=warn',
-        ...(this.#options.audit === true ? [`-config=${configuration}`] : []),
+        ...(this.#options.audit === true || this.#options.clientCa !== undefined
+          ? [`-config=${configuration}`]
+          : []),
       ],
       ready: async () => {
         // It may be there and not be written yet.
@@ -130,6 +146,26 @@ class LocalOpenBao implements OpenBao {
         return (await this.request('GET', 'sys/health')).status === 200;
       },
     });
+  }
+
+  #configuration(): string {
+    const { audit, clientCa } = this.#options;
+    const log = `audit "file" "log" {\n  options { file_path = "${this.#auditLog}" }\n}\n`;
+    if (clientCa === undefined) return log;
+    const file = (name: string): string => join(this.#directory, name);
+    writeFileSync(file('client-ca.pem'), clientCa);
+    const server = selfSigned('127.0.0.1');
+    writeFileSync(file('mutual.pem'), server.cert);
+    writeFileSync(file('mutual-key.pem'), server.key);
+    this.mutualCa = server.cert;
+    const lines = [
+      `address = "127.0.0.1:${this.#mutualPort}"`,
+      `tls_cert_file = "${file('mutual.pem')}"`,
+      `tls_key_file = "${file('mutual-key.pem')}"`,
+      `tls_client_ca_file = "${file('client-ca.pem')}"`,
+      'tls_require_and_verify_client_cert = true',
+    ];
+    return `${audit === true ? log : ''}listener "tcp" {\n  ${lines.join('\n  ')}\n}\n`;
   }
 
   request<T = unknown>(
@@ -200,7 +236,7 @@ class LocalOpenBao implements OpenBao {
 
 /** @throws Error with the end of its log if it does not come up */
 export async function startOpenBao(options: OpenBaoOptions = {}): Promise<OpenBao> {
-  const openBao = new LocalOpenBao(options, await freePort());
+  const openBao = new LocalOpenBao(options, await freePort(), await freePort());
   await openBao.start();
   return openBao;
 }
