@@ -14,6 +14,7 @@ import { scrubVaultEnvironment } from '../providers/vault/client.ts';
 import { COMMON_FLAGS } from '../runtime/flags.ts';
 import { stalledLoop, timerLoop } from '../runtime/health.ts';
 import { serveOperational } from '../runtime/http.ts';
+import { takeKesEnvironment } from '../runtime/kes.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import {
   clusterExternalSecretMetrics,
@@ -125,8 +126,9 @@ await runProgram(
     );
     const workers = integerFlag('workers', flags.workers, 1, 1024);
     const metricsPort = integerFlag('metrics-port', flags['metrics-port'], 0, 65_535);
+    const kesSettings = takeKesEnvironment(flags, namespace);
     scrubVaultEnvironment();
-    takeAwsEnvironment({ ambient: flags['aws-ambient-credentials'] });
+    takeAwsEnvironment({ ambient: flags['aws-ambient-credentials'] || flags.kes });
     configureOutbound({ allowLoopback: flags['allow-loopback'] });
 
     const registry = createRegistry();
@@ -170,6 +172,7 @@ await runProgram(
       sweepAfterMs,
       unmanagedTarget,
       policyDefault,
+      kes: kesSettings,
       clusterExternalSecrets,
     };
     const membership = shares

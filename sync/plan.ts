@@ -11,16 +11,22 @@ import type {
   NullBytePolicy,
   RemoteRefSpec,
   RewriteStep,
+  SecretStore,
   StoreRef,
 } from '../api/external-secrets/v1/index.ts';
 import type { GeneratorRefKind } from '../api/generators/names.ts';
+import { type KesPart, kesOf } from '../api/kubernetes-client/to-hub.ts';
 import type { FieldPath } from '../api/problem.ts';
 import type { FindRequest, RemoteRef } from '../providers/contract.ts';
+import { kesReads } from './kes/plan.ts';
+import type { KesEntry } from './kes/values.ts';
 import type { ConversionStrategy } from './keys.ts';
 
 export interface StoreReference {
   readonly kind: StoreKind;
   readonly name: string;
+  /** The store itself where it is no object of the cluster, but what the environment of the program stands for. */
+  readonly object?: SecretStore | undefined;
 }
 
 export interface GeneratorReference {
@@ -55,7 +61,9 @@ export interface PlannedRead {
          */
         readonly conversion: ConversionStrategy | undefined;
         readonly rewrite: readonly RewriteStep[];
-      };
+      }
+    /** As kubernetes-external-secrets does it, which has no other step. */
+    | { readonly kind: 'kes'; readonly entry: KesEntry };
   readonly decoding: DecodingStrategy;
   readonly nullBytes: NullBytePolicy;
 }
@@ -67,6 +75,8 @@ export interface Plan {
   readonly reads: readonly PlannedRead[];
   /** True if an entry whose secret is gone is left out; false if it fails the whole sync (eso.md 2.4). */
   readonly skipsMissing: boolean;
+  /** Set for an ExternalSecret of KES: it is asked whether it may be served, and a Secret may end up empty. */
+  readonly kes?: KesPart | undefined;
 }
 
 const filled = (text: string | undefined): string | undefined =>
@@ -126,6 +136,9 @@ const storeSource = (spec: ExternalSecretSpec, entry: FieldPath, own: StoreRef |
  */
 export function plan(es: ExternalSecret): Plan {
   const { spec } = es;
+  const kes = kesOf(es);
+  if (kes !== undefined)
+    return { target: targetName(es), reads: kesReads(es, kes), skipsMissing: false, kes };
   const reads: PlannedRead[] = [];
   for (const [index, { extract, find, rewrite = [], sourceRef }] of (spec.dataFrom ?? []).entries()) {
     const common = { missing: `spec.dataFrom[${index}]` };

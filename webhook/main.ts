@@ -15,6 +15,7 @@ import { scrubVaultEnvironment } from '../providers/vault/client.ts';
 import { COMMON_FLAGS } from '../runtime/flags.ts';
 import { stalledLoop, timerLoop } from '../runtime/health.ts';
 import { serveOperational } from '../runtime/http.ts';
+import { takeKesEnvironment } from '../runtime/kes.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import {
   certificateMetrics,
@@ -113,8 +114,9 @@ await runProgram(
     const authorizeMode = wordFlag('authorize-callers', flags['authorize-callers'], AUTHORIZE_MODES);
     const limits = storeLimitFlags(flags);
     const phase = wordFlag('materialise-in', flags['materialise-in'], PHASES);
+    const kesSettings = takeKesEnvironment(flags, namespace);
     scrubVaultEnvironment();
-    takeAwsEnvironment({ ambient: flags['aws-ambient-credentials'] });
+    takeAwsEnvironment({ ambient: flags['aws-ambient-credentials'] || flags.kes });
     configureOutbound({ allowLoopback: flags['allow-loopback'] });
 
     const registry = createRegistry();
@@ -137,7 +139,13 @@ await runProgram(
     const { violations } = policyMetrics(registry, () => policies.brokenMs / 1000);
     const notes = new CreateNotes(systemClock);
     const ports = (notBefore: () => number) => live.ports(notBefore);
+    const kes = kesSettings && {
+      ...kesSettings,
+      annotations: (name: string, signal: AbortSignal) =>
+        live.namespaceAnnotations(name, systemClock.monotonic(), signal),
+    };
     const validating = {
+      kes,
       policies: policies.gate,
       live,
       clock: systemClock,
@@ -156,6 +164,7 @@ await runProgram(
       onViolation: ({ policy, rule, effect }: Verdict) => violations.inc({ policy, rule, effect }),
     };
     const mutating = {
+      kes,
       kube,
       clock: systemClock,
       live,
