@@ -4,7 +4,8 @@
  */
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import type { KesEnvironment } from '../api/kubernetes-client/environment.ts';
-import { type KesObject, kesOf, kesSecretType, kesToHub } from '../api/kubernetes-client/to-hub.ts';
+import { kesOf } from '../api/kubernetes-client/part.ts';
+import { type KesObject, kesSecretType, kesToHub } from '../api/kubernetes-client/to-hub.ts';
 import {
   KES_SERVED_BACKENDS,
   type KesBackend,

@@ -14,7 +14,6 @@ import { scrubVaultEnvironment } from '../providers/vault/client.ts';
 import { COMMON_FLAGS } from '../runtime/flags.ts';
 import { stalledLoop, timerLoop } from '../runtime/health.ts';
 import { serveOperational } from '../runtime/http.ts';
-import { takeKesEnvironment } from '../runtime/kes.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import {
   clusterExternalSecretMetrics,
@@ -32,6 +31,7 @@ import {
   runProgram,
   wordFlag,
 } from '../runtime/program.ts';
+import { takeKesEnvironment } from '../sync/kes/take-environment.ts';
 import { REFRESH_TIME_MODES } from '../sync/status.ts';
 import { Membership, type ShardHost } from './membership.ts';
 import { ObjectMetrics } from './object-series.ts';

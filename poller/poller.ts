@@ -368,8 +368,9 @@ export class Poller {
     shard?.start({
       release: (now) =>
         controller.releaseOthers(now ? 0 : RELEASE_GRACE_MS, (key) => dependents.forgetKey(key)),
-      gained: async () => {
-        await Promise.all([objects.redeliver(), kesReflector?.redeliver()]);
+      gained: () => {
+        objects.redeliver();
+        kesReflector?.redeliver();
       },
     });
     // Policies first: nothing may be read, and no store connected to, before all of them are known. Then stores:

@@ -1,7 +1,7 @@
 /** From fetched values to the Secret that should exist, with the templates read and rendered. */
 import type { Clock } from '../api/clock.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
-import { kesOf } from '../api/kubernetes-client/to-hub.ts';
+import { kesOf } from '../api/kubernetes-client/part.ts';
 import type { SecretValue } from '../api/secret-value.ts';
 import type { Verdict } from '../policy/policy-subject.ts';
 import { toSyncError } from './errors.ts';

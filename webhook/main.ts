@@ -15,7 +15,6 @@ import { scrubVaultEnvironment } from '../providers/vault/client.ts';
 import { COMMON_FLAGS } from '../runtime/flags.ts';
 import { stalledLoop, timerLoop } from '../runtime/health.ts';
 import { serveOperational } from '../runtime/http.ts';
-import { takeKesEnvironment } from '../runtime/kes.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import {
   certificateMetrics,
@@ -38,6 +37,7 @@ import { AccessReviews } from '../sync/access-reviews.ts';
 import { BAD_LIMITS, Connections } from '../sync/connections.ts';
 import type { Answer } from '../sync/fetch.ts';
 import { FreshReads } from '../sync/fresh-reads.ts';
+import { takeKesEnvironment } from '../sync/kes/take-environment.ts';
 import { LiveCluster } from '../sync/live.ts';
 import { MarkerKeys } from '../sync/marker-keys.ts';
 import { Room } from '../sync/materialize.ts';

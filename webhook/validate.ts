@@ -15,7 +15,7 @@ import type { ClusterExternalSecret, ExternalSecret } from '../api/external-secr
 import { GENERATOR_REF_KINDS, generatorResource } from '../api/generators/names.ts';
 import { servesKes } from '../api/kubernetes-client/environment.ts';
 import { isKes, KES_GROUP } from '../api/kubernetes-client/names.ts';
-import { kesOf } from '../api/kubernetes-client/to-hub.ts';
+import { kesOf } from '../api/kubernetes-client/part.ts';
 import { POLICY_KIND } from '../api/policy/cluster-secret-policy.ts';
 import { collector, formatProblem, type Problem } from '../api/problem.ts';
 import { checkGenerator } from '../policy/check-generator.ts';

@@ -6,6 +6,7 @@ import type { ExternalSecret, ExternalSecretSpec, SecretStore } from '../externa
 import type { ObjectMeta } from '../meta.ts';
 import type { KesEnvironment } from './environment.ts';
 import { KES_API_VERSION } from './names.ts';
+import type { KesPart } from './part.ts';
 import { statusFromKes } from './status.ts';
 import type { KesSpec, KesStatus } from './v1/external-secret.ts';
 
@@ -14,18 +15,6 @@ export interface KesObject {
   readonly metadata: ObjectMeta;
   readonly spec: KesSpec;
   readonly status?: KesStatus | undefined;
-}
-
-/** What the hub form of an ExternalSecret of KES holds beside what ESO has. */
-export interface KesPart {
-  /** As it was written. */
-  readonly spec: KesSpec;
-  /** Block of the provider in the store, as in spec.provider of a ClusterSecretStore. */
-  readonly provider: Readonly<Record<string, unknown>>;
-  /** What the environment of the program would have to say; nothing can be read without it. */
-  readonly lacking?: string | undefined;
-  /** Why the object is not served although it is stored. */
-  readonly refused?: string | undefined;
 }
 
 /** No object of the cluster can have a name with a colon, so nobody else can name such a store. */
@@ -39,10 +28,6 @@ export const KES_CREDENTIALS = {
   azureClientSecret: 'AZURE_CLIENT_SECRET',
   googleKey: 'GOOGLE_APPLICATION_CREDENTIALS',
 } as const;
-
-/** The part of an ExternalSecret that only one of KES has. */
-export const kesOf = (es: Pick<ExternalSecret, 'apiVersion' | 'spec'>): KesPart | undefined =>
-  es.apiVersion === KES_API_VERSION ? es.spec.kes : undefined;
 
 /** The store that the fields of an object and the environment stand for. */
 interface Backend {

@@ -1,11 +1,12 @@
 /** From an ExternalSecret of KES to the reads it asks for; pure. */
 import type { ExternalSecret } from '../../api/external-secrets/v1/index.ts';
 import { quoteMeta } from '../../api/go-regexp.ts';
-import { type KesPart, kesStore } from '../../api/kubernetes-client/to-hub.ts';
+import type { KesPart } from '../../api/kubernetes-client/part.ts';
+import { kesStore } from '../../api/kubernetes-client/to-hub.ts';
 import type { KesDataItem } from '../../api/kubernetes-client/v1/external-secret.ts';
 import type { FieldPath } from '../../api/problem.ts';
 import type { RemoteRef } from '../../providers/contract.ts';
-import type { PlannedRead } from '../plan.ts';
+import type { PlannedRead } from '../planned.ts';
 import type { KesEntry } from './values.ts';
 
 const filled = (text: string | undefined): string | undefined => (text === '' ? undefined : text);

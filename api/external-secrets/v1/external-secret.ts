@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { GENERATOR_REF_KINDS } from '../../generators/names.ts';
 import type { KES_API_VERSION } from '../../kubernetes-client/names.ts';
-import type { KesPart } from '../../kubernetes-client/to-hub.ts';
+import type { KesPart } from '../../kubernetes-client/part.ts';
 import type { ObjectMeta } from '../../meta.ts';
 import { DATA_FROM_RULES, SPEC_RULES, TARGET_RULES, TEMPLATE_RULES } from '../cel.ts';
 import { STORE_KINDS } from '../names.ts';

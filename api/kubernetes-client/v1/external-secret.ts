@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { intOrString } from '../../external-secrets/shared.ts';
 
-export const KES_BACKENDS = [
+const KES_BACKENDS = [
   'secretsManager',
   'systemManager',
   'vault',

@@ -1,7 +1,7 @@
 /** How the programs take what KES has in its environment; before anything else there is taken or removed. */
-import { EsaError } from '../api/errors.ts';
-import { type KesEnvironment, readKesEnvironment } from '../api/kubernetes-client/environment.ts';
-import { type KesCredentials, takeKesCredentials } from '../sync/kes/services.ts';
+import { EsaError } from '../../api/errors.ts';
+import { type KesEnvironment, readKesEnvironment } from '../../api/kubernetes-client/environment.ts';
+import { type KesCredentials, takeKesCredentials } from './services.ts';
 
 interface KesFlags {
   readonly kes: boolean;
