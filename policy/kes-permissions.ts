@@ -5,13 +5,7 @@
 import { compileGoRegexp, GoRegexpError } from '../api/go-regexp.ts';
 import type { KesEnvironment } from '../api/kubernetes-client/environment.ts';
 import type { KesSpec } from '../api/kubernetes-client/v1/external-secret.ts';
-import type { FieldPath } from '../api/problem.ts';
-
-export interface Forbidden {
-  readonly path: FieldPath;
-  /** In KES's words. */
-  readonly message: string;
-}
+import { collector, type FieldPath, type Problem } from '../api/problem.ts';
 
 type Annotations = Readonly<Record<string, string>>;
 
@@ -74,21 +68,20 @@ const matches = (expressions: readonly string[], text: string): boolean =>
   expressions.some((one) => [...compileGoRegexp(`^(?:${one})$`).matches(text, 1)].length > 0);
 
 /**
- * What is not permitted, in the order of the fields; nothing if all is.
+ * What is not permitted, in KES's words and in the order of the fields; nothing if all is.
  * @param annotations of the namespace
  */
 export function forbiddenIn(
   { namespace, name, spec }: Subject,
   annotations: Annotations,
   { permissions }: Pick<KesEnvironment, 'permissions'>,
-): readonly Forbidden[] {
-  const found: Forbidden[] = [];
-  const say = (path: FieldPath, reason: string): void => {
-    found.push({ path, message: `not allowed to fetch secret: ${namespace}/${name}: ${reason}` });
-  };
+): readonly Problem[] {
+  const { report, problems } = collector();
+  const say = (path: FieldPath, reason: string): void =>
+    report('kes-permission', path, `not allowed to fetch secret: ${namespace}/${name}: ${reason}`);
   if (permissions.enforced && Object.keys(annotations).length === 0) {
     say(['metadata', 'namespace'], 'Namespace annotation is required');
-    return found;
+    return problems;
   }
   /** The expressions of an annotation; undefined if there is nothing to compare with, which has been judged then. */
   const required = (annotation: string, path: FieldPath): readonly string[] | undefined => {
@@ -109,10 +102,10 @@ export function forbiddenIn(
       say(path, `${what} ${text} does not match naming convention ${naming?.join(', ') ?? ''}`);
   }
   const [field, role] = spec.roleArn ? ['roleArn', spec.roleArn] : ['vaultRole', spec.vaultRole];
-  if (!role) return found;
+  if (!role) return problems;
   const at: FieldPath = ['spec', field ?? ''];
   const roles = required(permissions.role, at);
   if (roles !== undefined && !matches(roles, role))
     say(at, `namespace does not allow to assume role ${role}`);
-  return found;
+  return problems;
 }

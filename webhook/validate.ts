@@ -17,7 +17,7 @@ import { servesKes } from '../api/kubernetes-client/environment.ts';
 import { isKes, KES_GROUP } from '../api/kubernetes-client/names.ts';
 import { kesOf } from '../api/kubernetes-client/part.ts';
 import { POLICY_KIND } from '../api/policy/cluster-secret-policy.ts';
-import { collector, formatProblem, type Problem } from '../api/problem.ts';
+import { formatProblem, type Problem } from '../api/problem.ts';
 import { checkGenerator } from '../policy/check-generator.ts';
 import { checkKes } from '../policy/check-kes.ts';
 import {
@@ -285,11 +285,8 @@ async function askPermissions(
     const forbidden = (one: Judged | undefined): readonly Problem[] => {
       const part = one?.kind === 'ExternalSecret' ? kesOf(one.hub) : undefined;
       if (one === undefined || part === undefined) return [];
-      const { report, problems } = collector();
       const subject = { namespace, name: one.hub.metadata.name ?? '', spec: part.spec };
-      for (const { path, message } of forbiddenIn(subject, annotations, kes.environment))
-        report('kes-permission', path, message);
-      return problems;
+      return forbiddenIn(subject, annotations, kes.environment);
     };
     const before = new Set(forbidden(old).map(({ message }) => message));
     const all = forbidden(judged);
