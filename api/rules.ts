@@ -45,6 +45,8 @@ const STS_TOKEN = ['STSSessionToken', 'ClusterGenerator'];
 const AWS = [...STORE, ...AWS_GENERATORS, 'ClusterGenerator'];
 const POLICY = ['ClusterSecretPolicy'];
 const ANY = ['all'];
+/** ExternalSecret of kubernetes-client.io. */
+const KES = ['ExternalSecret (kubernetes-client.io)'];
 
 export const RULES = {
   // Shapes; the API server words most of these itself, before it asks the webhook.
@@ -97,6 +99,47 @@ export const RULES = {
     ES,
     'With the annotation require-sync the Secret can be made while the ExternalSecret is created.',
   ),
+
+  // ExternalSecrets of kubernetes-external-secrets.
+  'kes-spec': required(KES, 'An ExternalSecret has a spec.'),
+  'kes-source': required(KES, 'One of `data`, `dataFrom` and `dataFromWithOptions` is set.'),
+  'kes-backend': unsupported(KES, '`backendType` is one that is supported.'),
+  'kes-entry-key': required(KES, 'An entry of `data` without path names a `key`.'),
+  'kes-entry-name': required(KES, 'An entry of `data` without path has a `name`.'),
+  'kes-secret-key': invalid(KES, '`name` can be a key of a Secret.'),
+  'kes-property': invalid(KES, '`property` names a member.'),
+  'kes-path': invalid(KES, '`path` begins with a slash.'),
+  'kes-path-alone': invalid(KES, '`path` stands without key, name and property.'),
+  'kes-path-backend': unsupported(KES, '`path` goes with backendType systemManager.'),
+  'kes-key': invalid(KES, 'A key can be one at its backend.'),
+  'kes-key-vault': required(KES, '`keyVaultName` goes with backendType azureKeyVault.'),
+  'kes-key-vault-name': invalid(KES, '`keyVaultName` has the form of the name of a key vault.'),
+  'kes-secret-type': forbidden(
+    KES,
+    'The type of the Secret is not one of those that are credentials of the cluster itself.',
+  ),
+  'kes-template': invalid(KES, 'The lodash templates in `template` are of the part that is supported.'),
+  'kes-template-shape': invalid(
+    KES,
+    'What `template` merges into the Secret has the type that a Secret asks for.',
+  ),
+  'kes-template-key': invalid(KES, 'Keys in `template` can be keys of labels, annotations or data.'),
+  'kes-template-value': invalid(
+    KES,
+    'Values in `template` without a template can be labels, and those of data are base64.',
+  ),
+  'kes-template-ignored': onlyWarns(
+    unsupported(
+      KES,
+      '`template` has type, immutable, data, stringData, labels, annotations and finalizers only.',
+    ),
+  ),
+  'kes-template-scalar': onlyWarns(invalid(KES, 'Labels and annotations in `template` are texts.')),
+  'kes-unused-field': onlyWarns(unsupported(KES, 'Fields are those of the backendType.')),
+  'kes-environment': onlyWarns(
+    required(KES, 'The environment of the controller says what the backend needs beside the object.'),
+  ),
+  'kes-permission': forbidden(KES, 'The annotations of the namespace permit the keys and the role.'),
 
   'ces-spec': required(CES, 'A ClusterExternalSecret has a spec.'),
   'selector-label': invalid(SELECTS, 'Keys and values of a selector can be those of a label.'),

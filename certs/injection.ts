@@ -44,6 +44,7 @@ const WEBHOOKS: Readonly<Record<string, HookName>> = {
   'validate-limits.stores.external-secrets.io': 'validate',
   'validate.clusterexternalsecret.external-secrets.io': 'validate',
   'validate.clustersecretpolicy.external-secrets-admission.io': 'validate',
+  'validate.externalsecret.kubernetes-client.io': 'validate',
   'validate.generator.external-secrets.io': 'validate',
   'validate.clustergenerator.external-secrets.io': 'validate',
   'materialize.externalsecret.external-secrets.io': 'mutate',

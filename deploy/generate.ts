@@ -9,8 +9,10 @@ import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 import { buildCrds, type CustomResourceDefinition } from '../api/crd/crds.ts';
 import { buildGeneratorCrds } from '../api/crd/generator-crds.ts';
+import { buildKesCrd } from '../api/crd/kes-crd.ts';
 import { buildPolicyCrd } from '../api/crd/policy-crd.ts';
 import { GENERATOR_GROUP } from '../api/generators/names.ts';
+import { KES_GROUP } from '../api/kubernetes-client/names.ts';
 import { providerSchemas } from '../providers/registry.ts';
 import { validatingVariant } from './validating-variant.ts';
 
@@ -28,13 +30,16 @@ export function renderCrds(): ReadonlyMap<string, string> {
     ...buildCrds({ providers: providerSchemas, conversion: CONVERSION }),
     ...buildGeneratorCrds(),
     buildPolicyCrd(),
+    buildKesCrd(),
   ];
   return new Map(crds.map((crd) => [fileOf(crd), render(crd)]));
 }
 
-/** Plurals of generators, such as webhooks, say little by themselves. */
+/** Plurals of generators, such as webhooks, say little by themselves, and KES has one that ESO has, too. */
+const PREFIXES: Readonly<Record<string, string>> = { [GENERATOR_GROUP]: 'generators-', [KES_GROUP]: 'kes-' };
+
 const fileOf = ({ spec: { group, names } }: CustomResourceDefinition): string =>
-  `${group === GENERATOR_GROUP ? 'generators-' : ''}${names.plural}.yaml`;
+  `${PREFIXES[group] ?? ''}${names.plural}.yaml`;
 
 const render = (crd: CustomResourceDefinition): string =>
   HEADER + stringify(crd, { aliasDuplicateObjects: false, lineWidth: 110, singleQuote: true });

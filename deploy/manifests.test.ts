@@ -48,6 +48,17 @@ test('every kind of generator is validated, those of the cluster apart', () => {
   );
 });
 
+test('S58 no webhook is about Pods, or about anything but our own kinds', () => {
+  const webhooks = read('webhook-configurations.yaml').flatMap((document) => document.webhooks ?? []);
+  const groups = new Set(webhooks.flatMap(({ rules }) => rules.flatMap(({ apiGroups }) => apiGroups)));
+  assert.deepEqual([...groups].sort(), [
+    'external-secrets-admission.io',
+    'external-secrets.io',
+    'generators.external-secrets.io',
+    'kubernetes-client.io',
+  ]);
+});
+
 test('both programs may read the generators that can be used, the poller watch them, and no others', () => {
   for (const [file, verbsOfAll] of [
     ['rbac-webhook.yaml', 'get'],

@@ -4,6 +4,7 @@
  */
 import { GROUP, HUB_VERSION, type StoreKind } from '../api/external-secrets/names.ts';
 import { type GeneratorRefKind, generatorResource } from '../api/generators/names.ts';
+import { KES_GROUP, KES_PLURAL, KES_VERSION, splitName } from '../api/kubernetes-client/names.ts';
 import type { KubernetesObject, ObjectMeta } from '../api/meta.ts';
 import { SecretValue } from '../api/secret-value.ts';
 import { type CallOptions, type KubeClient, PATCH } from './client.ts';
@@ -154,7 +155,7 @@ export const getNamespace = (
     what: `read Namespace ${name}`,
   });
 
-/** An ExternalSecret in the hub version. */
+/** An ExternalSecret in the hub version, or one of KES as it is stored. @param name see `qualifiedName` */
 export const getExternalSecret = <T extends KubeObject>(
   kube: KubeClient,
   namespace: string,
@@ -186,9 +187,14 @@ export function getGenerator<T extends KubeObject>(
   return kube.request('GET', path, { ...options, what: `read ${kind} ${name}` });
 }
 
-/** Path of an ExternalSecret in the hub version. */
-export const externalSecretPath = (namespace: string, name?: string): string =>
-  resourcePath({ group: GROUP, version: HUB_VERSION, resource: 'externalsecrets', namespace, name });
+/** Path of an ExternalSecret in the hub version, or of one of KES if the name says so (see `qualifiedName`). */
+export function externalSecretPath(namespace: string, name?: string, subresource?: 'status'): string {
+  const { kes, name: own } = splitName(name ?? '');
+  const kind = kes
+    ? { group: KES_GROUP, version: KES_VERSION, resource: KES_PLURAL }
+    : { group: GROUP, version: HUB_VERSION, resource: 'externalsecrets' };
+  return resourcePath({ ...kind, namespace, name: name === undefined ? undefined : own, subresource });
+}
 
 /** Path of a store in the hub version. */
 const storePath = (store: {

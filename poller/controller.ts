@@ -4,7 +4,9 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../api/clock.ts';
+import { ANNOTATION_FORCE_SYNC } from '../api/external-secrets/names.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import { qualifiedName } from '../api/kubernetes-client/names.ts';
 import type { Interest } from '../kube/known-objects.ts';
 import { nameHash } from '../kube/name-hash.ts';
 import { specHash } from '../sync/marker.ts';
@@ -106,11 +108,11 @@ export class Controller {
   }
 
   /** @param key `namespace/name`, if somebody else keeps that string, too */
-  upsert(es: ExternalSecret, key = keyOf(es.metadata.namespace, es.metadata.name)): void {
-    const { namespace, name, uid } = es.metadata;
+  upsert(es: ExternalSecret, key = keyOf(es.metadata.namespace, qualifiedName(es))): void {
+    const { uid } = es.metadata;
     const before = this.#objects.get(key);
     const same = before !== undefined && unpack(before.packed).metadata.uid === uid;
-    if (before !== undefined && !same) this.delete(namespace, name);
+    if (before !== undefined && !same) this.#remove(before);
     const tracked = same ? before : track(key, es);
     if (same) observe(tracked, es);
     this.#objects.put(tracked, es);
@@ -271,8 +273,10 @@ export class Controller {
       return;
     }
     const version = currentVersion(es);
-    // Not by generation alone: an edit through an older version's conversion data does not raise it.
-    const handled = this.#fingerprint(specHash([version, es.spec]));
+    // Not by generation alone: an edit through an older version's conversion data does not raise it. With KES the
+    // version is the generation, and the one annotation that asks for a sync counts beside it.
+    const asked = es.metadata.annotations?.[ANNOTATION_FORCE_SYNC];
+    const handled = this.#fingerprint(specHash([version, es.spec, asked]));
     if (tracked.handled === undefined) {
       tracked.handled = handled;
       this.#first(tracked, es, version, now);

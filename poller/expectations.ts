@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../api/clock.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import { isKes } from '../api/kubernetes-client/names.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isNotFound } from '../kube/errors.ts';
 import type { KubeObject } from '../kube/objects.ts';
@@ -53,6 +54,8 @@ export class Expectations {
    * the namespace (not the suspended ones), and does this kind of work. If it cannot be told: false.
    */
   async of(es: ExternalSecret, signal: AbortSignal): Promise<boolean> {
+    // Whether KES is served at admission is the webhook's to know.
+    if (isKes(es)) return false;
     // The name that the API server makes up is not known yet when the hook is called.
     if (leftToPoller(es.spec) || es.metadata.generateName !== undefined) return false;
     try {

@@ -7,6 +7,7 @@ import {
   HUB_VERSION,
 } from '../api/external-secrets/names.ts';
 import type { ClusterExternalSecret, ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import { qualifiedName } from '../api/kubernetes-client/names.ts';
 import type { ObjectMeta } from '../api/meta.ts';
 import { type KubeClient, PATCH } from '../kube/client.ts';
 import { isNotFound } from '../kube/errors.ts';
@@ -35,11 +36,15 @@ export const hasEsoNamespaceFinalizer = ({ finalizers = [] }: ObjectMeta): boole
  */
 export async function removeEsoFinalizer(
   kube: KubeClient,
-  { metadata }: ExternalSecret,
+  es: ExternalSecret,
   signal: AbortSignal,
 ): Promise<void> {
+  const { metadata } = es;
   const { namespace = '', name = '' } = metadata;
-  const at = { path: externalSecretPath(namespace, name), label: `ExternalSecret ${namespace}/${name}` };
+  const at = {
+    path: externalSecretPath(namespace, qualifiedName(es)),
+    label: `ExternalSecret ${namespace}/${name}`,
+  };
   await remove(kube, at, metadata, (finalizer) => finalizer === FINALIZER_ESO, signal);
 }
 

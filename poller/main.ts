@@ -34,6 +34,7 @@ import {
   runProgram,
   wordFlag,
 } from '../runtime/program.ts';
+import { takeKesEnvironment } from '../sync/kes/take-environment.ts';
 import { REFRESH_TIME_MODES } from '../sync/status.ts';
 import { Membership, type ShardHost } from './membership.ts';
 import { ObjectMetrics } from './object-series.ts';
@@ -128,10 +129,11 @@ await runProgram(
     );
     const workers = integerFlag('workers', flags.workers, 1, 1024);
     const metricsPort = integerFlag('metrics-port', flags['metrics-port'], 0, 65_535);
+    const kesSettings = takeKesEnvironment(flags, namespace);
     scrubVaultEnvironment();
-    takeAwsEnvironment({ ambient: flags['aws-ambient-credentials'] });
-    takeAzureEnvironment({ ambient: flags['azure-ambient-credentials'] });
-    takeGcpEnvironment({ ambient: flags['gcp-ambient-credentials'] });
+    takeAwsEnvironment({ ambient: flags['aws-ambient-credentials'] || flags.kes });
+    takeAzureEnvironment({ ambient: flags['azure-ambient-credentials'] || flags.kes });
+    takeGcpEnvironment({ ambient: flags['gcp-ambient-credentials'] || flags.kes });
     configureOutbound({ allowLoopback: flags['allow-loopback'] });
 
     const registry = createRegistry();
@@ -175,6 +177,7 @@ await runProgram(
       sweepAfterMs,
       unmanagedTarget,
       policyDefault,
+      kes: kesSettings,
       clusterExternalSecrets,
     };
     const membership = shares

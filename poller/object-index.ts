@@ -3,7 +3,7 @@ import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { creationPolicyOf, storeReferences, targetName } from '../sync/plan.ts';
 import { storeKey } from './store-monitor.ts';
 
-/** `namespace/name`; joined, so that what is kept is one flat string and not a tree of its parts. */
+/** `namespace/name`, by its qualified name for an ExternalSecret of KES; joined, so that what is kept is one flat string and not a tree of its parts. */
 export const keyOf = (namespace: string | undefined, name: string | undefined): string =>
   [namespace ?? '', name ?? ''].join('/');
 
@@ -111,7 +111,8 @@ export class ObjectIndex<T extends Indexed> {
   #targetOf(key: string, es: ExternalSecret): string | undefined {
     // With None there is no Secret of this object, whatever its name.
     if (creationPolicyOf(es.spec) === 'None') return undefined;
-    const name = targetName(es);
-    return name === es.metadata.name ? key : keyOf(es.metadata.namespace, name);
+    // Most have the name of their object; those keep one string.
+    const target = keyOf(es.metadata.namespace, targetName(es));
+    return target === key ? key : target;
   }
 }

@@ -3,6 +3,7 @@ import { createSecretKey, randomBytes } from 'node:crypto';
 import type { Clock } from '../api/clock.ts';
 import { GROUP, HUB_VERSION, STORE_KINDS, type StoreKind } from '../api/external-secrets/names.ts';
 import type { ClusterExternalSecret, ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import { KES_GROUP, KES_PLURAL, KES_VERSION, qualifiedName } from '../api/kubernetes-client/names.ts';
 import { pause } from '../kube/backoff.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { EventRecorder } from '../kube/events.ts';
@@ -17,6 +18,7 @@ import { BatchReads } from '../sync/batch-reads.ts';
 import { BAD_LIMITS, Connections, type StoreState } from '../sync/connections.ts';
 import type { Answer } from '../sync/fetch.ts';
 import { FreshReads } from '../sync/fresh-reads.ts';
+import { portsOf } from '../sync/kes/services.ts';
 import { LiveCluster } from '../sync/live.ts';
 import { MarkerKeys } from '../sync/marker-keys.ts';
 import type { PolicyDefault } from '../sync/policies.ts';
@@ -27,6 +29,7 @@ import { ClusterExternalSecrets } from './cluster-external-secrets.ts';
 import { Controller } from './controller.ts';
 import { Dependents, type Source } from './dependents.ts';
 import { Expectations } from './expectations.ts';
+import { KesObjects, type KesSettings, type KesStored } from './kes-objects.ts';
 import type { ShardHost } from './membership.ts';
 import { keyOf } from './object-index.ts';
 import type { ObjectMetrics } from './object-series.ts';
@@ -51,6 +54,8 @@ export interface PollerOptions {
   readonly sweepAfterMs: number;
   readonly unmanagedTarget: 'refuse' | 'adopt';
   readonly policyDefault: PolicyDefault;
+  /** Undefined: ExternalSecrets of KES are left alone. */
+  readonly kes: KesSettings | undefined;
   /** False once others may work on what this process had. Asked before each write. */
   readonly mayWrite: () => boolean;
   /** undefined: this process has all objects, and leads from the start. */
@@ -192,6 +197,7 @@ export class Poller {
             : await findExternalSecret(ns, name, { kube, signal: stop }),
         stop,
       });
+    const kes = this.#options.kes && new KesObjects(this.#options.kes, live, clock);
     const policies = new PolicyWatch({
       kube,
       log,
@@ -204,6 +210,8 @@ export class Poller {
         fleet?.policiesChanged(concerns);
       },
       onNamespace: (name, metadata) => {
+        if (kes?.namespaceChanged(name, metadata) === true)
+          controller?.policiesChanged((namespace) => namespace === name);
         if (metadata === undefined) fleet?.namespaceDeleted(name);
         else fleet?.namespaceChanged(metadata);
       },
@@ -261,8 +269,9 @@ export class Poller {
           generators: live.generators(() => clock.monotonic()),
           withConnection: (store, signal, use, urgent) => {
             stores.register(store);
-            return connections.kept(store, ports, signal, use, urgent);
+            return connections.kept(store, portsOf(store, ports, kes?.services), signal, use, urgent);
           },
+          kes: kes?.services,
           reads: new FreshReads<Answer>({ clock, keepMs: SHARE_MS, ...readCounts(metrics.provider) }),
           batches: new BatchReads({
             clock,
@@ -322,6 +331,7 @@ export class Poller {
         fleet?.externalSecretDeleted(gone.namespace ?? '', gone.name);
       },
     });
+    const kesReflector = kes && this.#kesReflector(kes, controller, owns);
     const fleetReflector =
       fleet &&
       this.#reflector<ClusterExternalSecret>('clusterexternalsecrets', {
@@ -339,7 +349,7 @@ export class Poller {
       dependents,
       sourceChanged,
     });
-    const reflectors = [...storeReflectors, objects, secrets];
+    const reflectors = [...storeReflectors, objects, secrets, ...(kesReflector ? [kesReflector] : [])];
     // A reflector that is stopped says that it is not synced: nothing below waits for one that never will be.
     const followers = [...reflectors, policies, fleetReflector, watches].filter((one) => one !== undefined);
     const loop = (name: string, one: { readonly stalledMs: number }, limitMs: number): Loop => ({
@@ -358,7 +368,10 @@ export class Poller {
     shard?.start({
       release: (now) =>
         controller.releaseOthers(now ? 0 : RELEASE_GRACE_MS, (key) => dependents.forgetKey(key)),
-      gained: () => objects.redeliver(),
+      gained: () => {
+        objects.redeliver();
+        kesReflector?.redeliver();
+      },
     });
     // Policies first: nothing may be read, and no store connected to, before all of them are known. Then stores:
     // an object whose store is not known yet would be looked for live.
@@ -366,9 +379,9 @@ export class Poller {
     if (policiesSynced) for (const reflector of storeReflectors) reflector.start();
     const storesSynced = await Promise.all(storeReflectors.map((reflector) => reflector.synced));
     if (policiesSynced && storesSynced.every(Boolean) && !stop.aborted) {
-      objects.start();
-      secrets.start();
-      const rest = await Promise.all([objects.synced, secrets.synced]);
+      const listed = [objects, secrets, ...(kesReflector ? [kesReflector] : [])];
+      for (const reflector of listed) reflector.start();
+      const rest = await Promise.all(listed.map((reflector) => reflector.synced));
       this.#synced = rest.every(Boolean);
       if (this.#synced) log.info({ externalSecrets: controller.size }, 'synced');
       fleetReflector?.start();
@@ -426,6 +439,30 @@ export class Poller {
       handlers,
       pageSize: PAGE_SIZE,
       relistMs: RELIST_MS,
+    });
+  }
+
+  #kesReflector(
+    kes: KesObjects,
+    controller: Controller,
+    owns: (key: string) => boolean,
+  ): Reflector<KesStored> {
+    return new Reflector<KesStored>({
+      kube: this.#options.kube,
+      log: this.#options.log,
+      path: resourcePath({ group: KES_GROUP, version: KES_VERSION, resource: KES_PLURAL }),
+      pageSize: PAGE_SIZE,
+      relistMs: RELIST_MS,
+      handlers: {
+        onUpsert: (object) => {
+          const hub = kes.take(object);
+          const { namespace, name } = object.metadata;
+          // Of another controller now: not ours any more.
+          if (hub === undefined) controller.delete(namespace, kes.nameOf(name));
+          else if (owns(keyOf(namespace, qualifiedName(hub)))) controller.upsert(hub);
+        },
+        onDelete: ({ namespace, name }) => controller.delete(namespace, kes.nameOf(name)),
+      },
     });
   }
 

@@ -1,6 +1,7 @@
 /** What a sync leaves behind for people: counters, events, and the log's line for each change. Never a value. */
 import type { Clock } from '../api/clock.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import { qualifiedName } from '../api/kubernetes-client/names.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { Verdict } from '../policy/policy-subject.ts';
 import type { Log } from '../runtime/log.ts';
@@ -16,7 +17,7 @@ export type Synced = Extract<Reconciled, { result: 'synced' }>;
 
 const labelsOf = (es: ExternalSecret): { namespace: string; name: string } => ({
   namespace: es.metadata.namespace ?? '',
-  name: es.metadata.name ?? '',
+  name: qualifiedName(es),
 });
 
 export type ReporterMetrics = PollerMetrics & { readonly policy: ReturnType<typeof policyMetrics> };

@@ -131,7 +131,7 @@ export class Sweeper {
     }
   }
 
-  /** A live read: is there an ExternalSecret of that name that wants this Secret? */
+  /** A live read: is there an ExternalSecret of that name and kind that wants this Secret? */
   async #wanted(pending: Pending): Promise<boolean> {
     try {
       const es = await getExternalSecret<ExternalSecret>(

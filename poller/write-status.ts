@@ -1,8 +1,10 @@
-import { GROUP, HUB_VERSION } from '../api/external-secrets/names.ts';
 import type { ExternalSecret, ExternalSecretStatus } from '../api/external-secrets/v1/index.ts';
+import { isKes, qualifiedName } from '../api/kubernetes-client/names.ts';
+import { statusFromKes, statusToKes } from '../api/kubernetes-client/status.ts';
+import type { KesStatus } from '../api/kubernetes-client/v1/external-secret.ts';
 import { type KubeClient, PATCH } from '../kube/client.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
-import { resourcePath } from '../kube/path.ts';
+import { externalSecretPath } from '../kube/objects.ts';
 import type { PollerMetrics } from '../runtime/metrics.ts';
 
 /**
@@ -20,28 +22,23 @@ export async function writeStatus(
   signal: AbortSignal,
 ): Promise<ExternalSecret['status']> {
   if (status === undefined) return undefined;
-  const { namespace, name = '', uid } = es.metadata;
+  const { namespace = '', name = '', uid, generation } = es.metadata;
   try {
     const updated = await kube.request<ExternalSecret>(
       'PATCH',
-      resourcePath({
-        group: GROUP,
-        version: HUB_VERSION,
-        resource: 'externalsecrets',
-        namespace,
-        name,
-        subresource: 'status',
-      }),
+      externalSecretPath(namespace, qualifiedName(es), 'status'),
       {
         contentType: PATCH.merge,
-        body: { metadata: { uid }, status },
+        body: { metadata: { uid }, status: isKes(es) ? statusToKes(status, generation) : status },
         query: { fieldManager: 'external-secrets' },
         signal,
-        what: `write the status of ExternalSecret ${namespace ?? ''}/${name}`,
+        what: `write the status of ExternalSecret ${namespace}/${name}`,
       },
     );
     metrics.statusWrites.inc();
-    return updated.status;
+    return isKes(es)
+      ? statusFromKes((updated as { status?: KesStatus }).status, updated.metadata)
+      : updated.status;
   } catch (error) {
     if (isNotFound(error) || isConflict(error)) return;
     throw error;

@@ -23,6 +23,16 @@ export const COMMON_FLAGS = {
     help: 'A ClusterSecretStore of provider gcpsm without auth uses the Google credentials of this program.',
     switch: true,
   },
+  kes: {
+    help: 'ExternalSecrets of kubernetes-client.io (kubernetes-external-secrets) are served, with what KES has in its environment (docs/kes.md). Includes --aws-ambient-credentials, --azure-ambient-credentials and --gcp-ambient-credentials.',
+    switch: true,
+  },
+  'kes-service-account': {
+    help: 'ServiceAccount, as namespace/name, that logs in to Vault for them; without it external-secrets-admission-poller in the namespace of this program.',
+  },
+  'kes-vault-audience': {
+    help: 'Audience of its token, where the role at Vault asks for one; without it that of the API server.',
+  },
   'policy-default': {
     help: 'What holds in a namespace that no ClusterSecretPolicy of effect Deny is about: allow or deny.',
     default: 'allow',

@@ -3,6 +3,7 @@ import { EsaError, toEsaError } from '../api/errors.ts';
 import { ANNOTATION_PENDING } from '../api/external-secrets/names.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { fieldManager } from '../api/go-hash.ts';
+import { qualifiedName } from '../api/kubernetes-client/names.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
 import { createSecret, deleteSecret, getSecret, patchSecret, type SecretObject } from '../kube/objects.ts';
@@ -34,7 +35,7 @@ export type Applied =
 /** As `sync` knows the object: what the writes are for. */
 export const identityOf = (es: ExternalSecret) => ({
   namespace: es.metadata.namespace ?? '',
-  name: es.metadata.name ?? '',
+  name: qualifiedName(es),
   uid: es.metadata.uid ?? '',
 });
 

@@ -1,9 +1,11 @@
 /** From fetched values to the Secret that should exist, with the templates read and rendered. */
 import type { Clock } from '../api/clock.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import { kesOf } from '../api/kubernetes-client/part.ts';
 import type { SecretValue } from '../api/secret-value.ts';
 import type { Verdict } from '../policy/policy-subject.ts';
 import { toSyncError } from './errors.ts';
+import { renderKes } from './kes/template.ts';
 import type { NamespacePolicies } from './policies.ts';
 import { enforce } from './policy-gate.ts';
 import { render } from './render.ts';
@@ -31,6 +33,9 @@ export async function desire(
   signal: AbortSignal,
 ): Promise<Desired> {
   try {
+    const kes = kesOf(es);
+    if (kes !== undefined)
+      return counted(shape(es, values, renderKes(kes.spec, values, clock)), [], policies);
     if (es.spec.target?.template === undefined) return counted(shape(es, values, undefined), [], policies);
     const sources = await templateSources(es.metadata.namespace ?? '', es.spec, templates, signal);
     const elsewhere = sources.filter(({ path }) => path.includes('configMap') || path.includes('secret'));

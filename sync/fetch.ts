@@ -14,6 +14,8 @@ import type { BatchReads, RunRead } from './batch-reads.ts';
 import { SyncError } from './errors.ts';
 import type { FreshReads } from './fresh-reads.ts';
 import { type GeneratorReader, generate } from './generators.ts';
+import type { KesServices } from './kes/services.ts';
+import { kesValues } from './kes/values.ts';
 import { checkKeys, convertKeys } from './keys.ts';
 import type { Plan, PlannedRead, StoreReference } from './plan.ts';
 import type { NamespacePolicies } from './policies.ts';
@@ -49,6 +51,8 @@ export interface FetchContext {
   readonly batches?: BatchReads | undefined;
   /** Places at the providers; absent if whoever asks is few by himself. */
   readonly shares?: StoreShares | undefined;
+  /** Set where ExternalSecrets of KES are served. */
+  readonly kes?: KesServices | undefined;
   /** Answers must have been asked for at or after this moment (monotonic milliseconds). */
   readonly notBefore: number;
   /** True if somebody waits for the values, so that their reads go before those that are only due. */
@@ -297,6 +301,7 @@ export function entryValues(
   brought: Answer | ReadonlyMap<string, SecretValue>,
 ): ReadonlyMap<string, SecretValue> {
   const { into, source } = read;
+  if (into.kind === 'kes') return checkKeys(kesValues(into.entry, brought as Answer));
   let values: ReadonlyMap<string, SecretValue>;
   if (into.kind === 'key') {
     const object = brought as RemoteObject;

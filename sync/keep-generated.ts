@@ -5,6 +5,7 @@
 import { ANNOTATION_KEEP_GENERATED } from '../api/external-secrets/names.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { fieldManager } from '../api/go-hash.ts';
+import { qualifiedName } from '../api/kubernetes-client/names.ts';
 import { SecretValue } from '../api/secret-value.ts';
 import type { SecretObject } from '../kube/objects.ts';
 import { passesKey } from '../policy/passed-keys.ts';
@@ -24,7 +25,7 @@ export const asksToKeep = ({ metadata }: ExternalSecret): boolean =>
 function ownKeys(es: ExternalSecret, live: SecretObject, owned: Ownership): (key: string) => boolean {
   const policy = creationPolicyOf(es.spec);
   if (policy === 'None' || !mergesKeys({ policy })) return () => MINE.has(owned.kind);
-  const set = new Set(onceSet(live.metadata, fieldManager(es.metadata.name ?? ''), 'f:data'));
+  const set = new Set(onceSet(live.metadata, fieldManager(qualifiedName(es)), 'f:data'));
   return (key) => set.has(key);
 }
 

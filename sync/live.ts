@@ -75,6 +75,18 @@ export class LiveCluster {
     };
   }
 
+  /** Annotations of a namespace. @param notBefore as for `reader` */
+  async namespaceAnnotations(
+    name: string,
+    notBefore: number,
+    signal: AbortSignal,
+  ): Promise<Readonly<Record<string, string>>> {
+    const object = await this.#get(`namespace/${name}`, notBefore, signal, (options) =>
+      getNamespace(this.#kube, name, options),
+    );
+    return object.metadata.annotations ?? {};
+  }
+
   /** The objects that templateFrom names. @param notBefore as for `reader` */
   templates(notBefore: number): TemplateReader {
     return {

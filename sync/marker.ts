@@ -20,7 +20,7 @@ export interface Marker {
   readonly keyId: string;
   readonly specHash: string;
   readonly signature: string;
-  /** Name of the ExternalSecret; it lives in the namespace of the Secret. */
+  /** Name of the ExternalSecret, see `qualifiedName`; it lives in the namespace of the Secret. */
   readonly externalSecret: string;
 }
 
@@ -72,7 +72,9 @@ export function signMarker(key: MarkerKey, subject: MarkerSubject): string {
 
 /** Takes the annotation apart; undefined if it has not the form of a marker. It proves nothing yet. */
 export function parseMarker(text: string): Marker | undefined {
-  const match = /^v1\.([\w-]+)\.([\w-]+)\.([\w-]+)\.([a-z0-9][a-z0-9.-]*)$/.exec(text);
+  const match = /^v1\.([\w-]+)\.([\w-]+)\.([\w-]+)\.((?:kubernetes-client\.io\/)?[a-z0-9][a-z0-9.-]*)$/.exec(
+    text,
+  );
   if (match === null) return undefined;
   const [, keyId = '', hash = '', mac = '', externalSecret = ''] = match;
   return { keyId, specHash: hash, signature: mac, externalSecret };

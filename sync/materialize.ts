@@ -8,6 +8,7 @@ import { EsaError, toEsaError } from '../api/errors.ts';
 import { GROUP, HUB_VERSION } from '../api/external-secrets/names.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { fieldManager } from '../api/go-hash.ts';
+import { isKes, KES_GROUP, KES_PLURAL, KES_VERSION, qualifiedName } from '../api/kubernetes-client/names.ts';
 import { SecretValue } from '../api/secret-value.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isAlreadyExists, isConflict, isNamespaceTerminating, isNotFound } from '../kube/errors.ts';
@@ -27,6 +28,7 @@ import { SyncError, toSyncError } from './errors.ts';
 import { type Answer, type Fetched, fetchPlan } from './fetch.ts';
 import type { FreshReads } from './fresh-reads.ts';
 import { asksToKeep, keepGenerated } from './keep-generated.ts';
+import { admitKes, type KesServices, portsOf } from './kes/services.ts';
 import type { LiveCluster } from './live.ts';
 import { type MarkerKey, signMarker, specHash } from './marker.ts';
 import type { MarkerKeys } from './marker-keys.ts';
@@ -70,6 +72,8 @@ export interface MaterializeDeps {
   /** How many of them may wait for one provider. */
   readonly shares: StoreShares;
   readonly controllerClass: string;
+  /** Set where ExternalSecrets of KES are served. */
+  readonly kes?: KesServices | undefined;
   /** Longest time of one read at a provider, milliseconds. */
   readonly readTimeoutMs: number;
 }
@@ -102,6 +106,11 @@ export class Room {
   }
 }
 
+const kindOf = (es: ExternalSecret) =>
+  isKes(es)
+    ? { group: KES_GROUP, version: KES_VERSION, resource: KES_PLURAL }
+    : { group: GROUP, version: HUB_VERSION, resource: 'externalsecrets' };
+
 const skipped = (why: string): Materialized => ({ outcome: 'skipped', why });
 
 /**
@@ -117,7 +126,7 @@ export async function materialize(
   signal: AbortSignal,
 ): Promise<Materialized> {
   const namespace = es.metadata.namespace ?? '';
-  const name = es.metadata.name ?? '';
+  const name = qualifiedName(es);
   if (leftToPoller(es.spec)) return skipped('left-to-the-poller');
   if (!deps.room.enter()) {
     // Waiting would only make all of them late: the API server holds a seat for each.
@@ -131,11 +140,7 @@ export async function materialize(
   try {
     // All of it is needed, none of it has a side effect: side by side.
     const exists = objectExists(deps.kube, namespace, name, until);
-    const allowed = deps.access.mayCreate(
-      user,
-      { group: GROUP, version: HUB_VERSION, resource: 'externalsecrets', namespace },
-      until,
-    );
+    const allowed = deps.access.mayCreate(user, { ...kindOf(es), namespace }, until);
     const permitted = deps.callerMay(es, user, until);
     const wanted = fetchDesired(es, deps, until);
     for (const one of [wanted, allowed, permitted]) one.catch(() => {});
@@ -194,17 +199,21 @@ async function fetchDesired(
   const namespace = es.metadata.namespace ?? '';
   const policies = await deps.policies(namespace, signal);
   enforce(policies.judge({ object: objectOf(es) }), true);
+  const work = plan(es);
+  if (work.kes !== undefined) await admitKes(es, work.kes, deps.kes, signal);
   const notBefore = deps.clock.monotonic();
   const ports = deps.live.ports(() => notBefore);
   const fetched = await fetchPlan(
-    plan(es),
+    work,
     {
       namespace,
       policies,
       controllerClass: deps.controllerClass,
       reader: deps.live.reader(notBefore),
       generators: deps.live.generators(() => notBefore),
-      withConnection: (store: ResolvedStore, limit, use) => deps.connections.once(store, ports, limit, use),
+      withConnection: (store: ResolvedStore, limit, use) =>
+        deps.connections.once(store, portsOf(store, ports, deps.kes), limit, use),
+      kes: deps.kes,
       reads: deps.reads,
       shares: deps.shares,
       notBefore,
@@ -216,7 +225,8 @@ async function fetchDesired(
     signal,
   );
   // Everything is gone at the provider: only deletionPolicy Merge wants a Secret then, an empty one.
-  if (fetched.data.size === 0 && deletionPolicyOf(es.spec) !== 'Merge') return undefined;
+  const mayBeEmpty = deletionPolicyOf(es.spec) === 'Merge' || work.kes !== undefined;
+  if (fetched.data.size === 0 && !mayBeEmpty) return undefined;
   const redo = async (values: Fetched['data']): Promise<DesiredSecret> =>
     (await desire(es, values, deps.live.templates(notBefore), deps.clock, policies, signal)).secret;
   return { fetched, desired: await redo(fetched.data), redo };
@@ -232,7 +242,7 @@ function pendingSecret(es: ExternalSecret, desired: DesiredSecret, key: MarkerKe
   const pending = signMarker(key, {
     namespace: desired.namespace,
     secret: desired.name,
-    externalSecret: es.metadata.name ?? '',
+    externalSecret: qualifiedName(es),
     specHash: specHash(es.spec),
     data: revealData(desired.data),
   });
@@ -246,7 +256,7 @@ async function write(
   signal: AbortSignal,
 ): Promise<Materialized> {
   const { kube, keys } = deps;
-  const name = es.metadata.name ?? '';
+  const name = qualifiedName(es);
   if (keys.current === undefined) await keys.load(signal);
   const key = keys.current;
   if (key === undefined) throw new EsaError('INTERNAL', 'no key to sign the pending marker');
@@ -298,7 +308,7 @@ async function replaceUnused(
 ): Promise<Materialized | 'retry'> {
   const { kube, keys } = deps;
   const { desired } = work;
-  const name = es.metadata.name ?? '';
+  const name = qualifiedName(es);
   let live: SecretObject;
   try {
     live = await getSecret(kube, desired.namespace, desired.name, { signal });

@@ -49,9 +49,31 @@ test('another controller is respected, whatever the labels say', () => {
   assert.equal(kind({ labels, ownerReferences: [deployment] }), 'other-controller');
   // The same kind in somebody else's group is somebody else's.
   assert.equal(
-    kind({ labels, ownerReferences: [{ ...ownerReference(es), apiVersion: 'kubernetes-client.io/v1' }] }),
+    kind({ labels, ownerReferences: [{ ...ownerReference(es), apiVersion: 'example.com/v1' }] }),
     'other-controller',
   );
+});
+
+test('S98 an object of KES is another one than that of ESO with the same name', () => {
+  const kes = { namespace: 'ns', name: 'kubernetes-client.io/app', uid: 'u2' };
+  const ofKes = { metadata: { name: 's', ownerReferences: [ownerReference(kes)] } };
+  assert.deepEqual(ownership(ofKes, es, []), {
+    kind: 'other-external-secret',
+    owner: 'kubernetes-client.io/app',
+  });
+  assert.deepEqual(ownership(ofKes, kes, []), { kind: 'owned' });
+  assert.deepEqual(ownership({ metadata: { name: 's', ownerReferences: [ownerReference(es)] } }, kes, []), {
+    kind: 'other-external-secret',
+    owner: 'app',
+  });
+  // As KES itself writes it.
+  assert.deepEqual(ownerReference(kes), {
+    apiVersion: 'kubernetes-client.io/v1',
+    kind: 'ExternalSecret',
+    name: 'app',
+    uid: 'u2',
+    controller: true,
+  });
 });
 
 test('without a controller the labels decide: a restored backup is ours, a copy for another object is not', () => {

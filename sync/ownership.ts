@@ -8,6 +8,7 @@ import {
   LABEL_MANAGED,
 } from '../api/external-secrets/names.ts';
 import { createdByHash, FIELD_MANAGER_PREFIX, fieldManager } from '../api/go-hash.ts';
+import { KES_API_VERSION, KES_GROUP, qualifiedName, splitName } from '../api/kubernetes-client/names.ts';
 import type { ObjectMeta, OwnerReference } from '../api/meta.ts';
 import type { SecretObject } from '../kube/objects.ts';
 import { type Marker, type MarkerKey, parseMarker, verifyMarker } from './marker.ts';
@@ -30,8 +31,12 @@ export type Ownership =
   | { readonly kind: 'other-external-secret'; readonly owner: string }
   | { readonly kind: 'other-controller'; readonly owner: string };
 
-/** The reference that makes `es` the controller of its Secret (eso.md 3.2). */
+/** The reference that makes `es` the controller of its Secret (eso.md 3.2). @param es.name see `qualifiedName` */
 export function ownerReference(es: { name: string; uid: string }): OwnerReference {
+  const { kes, name } = splitName(es.name);
+  // As KES writes it, so that it and this program may follow each other without a write.
+  if (kes)
+    return { apiVersion: KES_API_VERSION, kind: 'ExternalSecret', name, uid: es.uid, controller: true };
   return {
     apiVersion: `${GROUP}/v1`,
     kind: 'ExternalSecret',
@@ -57,12 +62,18 @@ function otherWriter(meta: ObjectMeta, name: string): string | undefined {
     ?.slice(FIELD_MANAGER_PREFIX.length);
 }
 
-/** True for a controller reference to an ExternalSecret of this group, whatever its version. */
-export const isExternalSecretReference = (reference: OwnerReference): boolean =>
-  reference.kind === 'ExternalSecret' && reference.apiVersion.split('/')[0] === GROUP;
+/** True for a reference to an ExternalSecret, whatever its version and whichever of the two kinds. */
+export function isExternalSecretReference({ kind, apiVersion }: OwnerReference): boolean {
+  const [group] = apiVersion.split('/');
+  return kind === 'ExternalSecret' && (group === GROUP || group === KES_GROUP);
+}
+
+/** See `qualifiedName`; of an ExternalSecret. */
+export const referencedName = ({ apiVersion, name }: OwnerReference): string =>
+  qualifiedName({ apiVersion, metadata: { name } });
 
 /**
- * @param es the ExternalSecret; its uid is undefined while it is being created
+ * @param es the ExternalSecret, by its qualified name; its uid is undefined while it is being created
  * @param keys the keys that verify a pending marker; without the right one a marker counts for nothing
  */
 export function ownership(
@@ -75,7 +86,8 @@ export function ownership(
     if (!isExternalSecretReference(controller))
       return { kind: 'other-controller', owner: `${controller.kind} ${controller.name}` };
     // By name, as ESO compares: the uid changes when the object is deleted and made again.
-    if (controller.name !== es.name) return { kind: 'other-external-secret', owner: controller.name };
+    const name = referencedName(controller);
+    if (name !== es.name) return { kind: 'other-external-secret', owner: name };
     return controller.uid === es.uid ? { kind: 'owned' } : { kind: 'dangling' };
   }
   const text = secret.metadata.annotations?.[ANNOTATION_PENDING];

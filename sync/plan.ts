@@ -1,73 +1,22 @@
 /** From the spec of an ExternalSecret to the reads it asks for; pure. */
 
-import type { StoreKind } from '../api/external-secrets/names.ts';
 import type {
   CreationPolicy,
-  DecodingStrategy,
   DeletionPolicy,
   ExternalSecret,
   ExternalSecretSpec,
   FindSpec,
-  NullBytePolicy,
   RemoteRefSpec,
-  RewriteStep,
   StoreRef,
 } from '../api/external-secrets/v1/index.ts';
 import type { GeneratorRefKind } from '../api/generators/names.ts';
+import { kesOf } from '../api/kubernetes-client/part.ts';
 import type { FieldPath } from '../api/problem.ts';
 import type { FindRequest, RemoteRef } from '../providers/contract.ts';
-import type { ConversionStrategy } from './keys.ts';
+import { kesReads } from './kes/plan.ts';
+import type { Plan, PlannedRead, StoreReference, StoreSource } from './planned.ts';
 
-export interface StoreReference {
-  readonly kind: StoreKind;
-  readonly name: string;
-}
-
-export interface GeneratorReference {
-  readonly kind: GeneratorRefKind;
-  readonly name: string;
-}
-
-interface StoreSource {
-  readonly store: StoreReference;
-  /** The field that names the store. */
-  readonly storePath: FieldPath;
-}
-
-/** One entry of spec.dataFrom or spec.data. */
-export interface PlannedRead {
-  /** Where it stands, as ESO words it in its errors: `spec.data[0] (key: path/of/secret)`. */
-  readonly location: string;
-  /** The same for the event about a secret that is gone: `spec.data[0] (key=path/of/secret)`. */
-  readonly missing: string;
-  readonly path: FieldPath;
-  readonly source:
-    | (StoreSource & { readonly kind: 'read'; readonly remote: RemoteRef })
-    | (StoreSource & { readonly kind: 'find'; readonly request: FindRequest })
-    | { readonly kind: 'generator'; readonly ref: GeneratorReference };
-  readonly into:
-    | { readonly kind: 'key'; readonly secretKey: string }
-    | {
-        readonly kind: 'map';
-        /**
-         * Unused where there is a rewrite: that makes the keys itself (eso.md 2.6). Undefined: keys have to be
-         * right as they are; what a generator calls them is its user's to say.
-         */
-        readonly conversion: ConversionStrategy | undefined;
-        readonly rewrite: readonly RewriteStep[];
-      };
-  readonly decoding: DecodingStrategy;
-  readonly nullBytes: NullBytePolicy;
-}
-
-export interface Plan {
-  /** Name of the Secret to keep. */
-  readonly target: string;
-  /** In the order in which they are merged: dataFrom first, then data; a later one overwrites. */
-  readonly reads: readonly PlannedRead[];
-  /** True if an entry whose secret is gone is left out; false if it fails the whole sync (eso.md 2.4). */
-  readonly skipsMissing: boolean;
-}
+export type { GeneratorReference, Plan, PlannedRead, StoreReference } from './planned.ts';
 
 const filled = (text: string | undefined): string | undefined =>
   text === undefined || text === '' ? undefined : text;
@@ -126,6 +75,9 @@ const storeSource = (spec: ExternalSecretSpec, entry: FieldPath, own: StoreRef |
  */
 export function plan(es: ExternalSecret): Plan {
   const { spec } = es;
+  const kes = kesOf(es);
+  if (kes !== undefined)
+    return { target: targetName(es), reads: kesReads(es, kes), skipsMissing: false, kes };
   const reads: PlannedRead[] = [];
   for (const [index, { extract, find, rewrite = [], sourceRef }] of (spec.dataFrom ?? []).entries()) {
     const common = { missing: `spec.dataFrom[${index}]` };

@@ -69,7 +69,8 @@ export function useOf(
       : [],
   );
   return {
-    ...reference,
+    kind: reference.kind,
+    name: reference.name,
     provider: provider.name,
     servers: provider.servers(config),
     path: mine[0]?.source.storePath ?? ['spec', 'secretStoreRef', 'name'],

@@ -8,6 +8,7 @@ import { EsaError } from '../api/errors.ts';
 import { ANNOTATION_DATA_HASH, LABEL_MANAGED } from '../api/external-secrets/names.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { dataHash } from '../api/go-hash.ts';
+import { isKes, qualifiedName } from '../api/kubernetes-client/names.ts';
 import { formatProblem } from '../api/problem.ts';
 import type { SecretObject } from '../kube/objects.ts';
 import { checkExternalSecret } from '../policy/check-object.ts';
@@ -27,6 +28,7 @@ import { desire } from './desire.ts';
 import { SyncError, toSyncError } from './errors.ts';
 import { type FetchContext, type Fetched, fetchPlan } from './fetch.ts';
 import { asksToKeep, keepGenerated } from './keep-generated.ts';
+import { admitKes } from './kes/services.ts';
 import { creationPolicyOf, deletionPolicyOf, plan, targetName } from './plan.ts';
 import type { PolicyGate } from './policies.ts';
 import { enforce, objectOf } from './policy-gate.ts';
@@ -107,6 +109,8 @@ export async function reconcile(
   signal: AbortSignal,
 ): Promise<Reconciled> {
   try {
+    // What is wrong with one of KES was found when it became one of the hub.
+    if (isKes(input.es)) return await sync(input, deps, signal);
     const checked = checkExternalSecret(input.es);
     if (checked.problems.length > 0) {
       throw new SyncError(
@@ -135,6 +139,7 @@ async function sync(input: ReconcileInput, deps: ReconcileDeps, signal: AbortSig
   const refreshedAt = deps.clock.now();
   const policies = await deps.policies(namespace, signal);
   const verdicts = [...enforce(policies.judge({ object: objectOf(es) }), true)];
+  if (work.kes !== undefined) await admitKes(es, work.kes, deps.fetch.kes, signal);
   const { notBefore, first: urgent } = input;
   const fetched = await fetchPlan(work, { ...deps.fetch, namespace, notBefore, policies, urgent }, signal);
   verdicts.push(...fetched.verdicts);
@@ -160,7 +165,7 @@ async function sync(input: ReconcileInput, deps: ReconcileDeps, signal: AbortSig
     missing: fetched.missing,
     verdicts,
   });
-  if (isGone(fetched)) {
+  if (isGone(fetched) && work.kes === undefined) {
     const deletion = deletionPolicyOf(es.spec);
     if (deletion === 'Retain') return done('retained', { memory });
     if (deletion === 'Delete') {
@@ -226,7 +231,7 @@ async function afterAdoption(
     outcome: 'synced',
     action: 'adopted',
     memory: {
-      dataHash: heldHash(secret, es.metadata.name ?? '', policy === 'None' ? 'Owner' : policy),
+      dataHash: heldHash(secret, qualifiedName(es), policy === 'None' ? 'Owner' : policy),
       secretVersion: secret.metadata.resourceVersion,
     },
     refreshedAt: Date.parse(secret.metadata.creationTimestamp ?? '') || deps.clock.now(),

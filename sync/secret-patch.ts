@@ -10,12 +10,13 @@ import {
 import { dataHash, fieldManager } from '../api/go-hash.ts';
 import type { ObjectMeta, OwnerReference } from '../api/meta.ts';
 import type { SecretObject } from '../kube/objects.ts';
-import { isExternalSecretReference, ownerReference } from './ownership.ts';
+import { isExternalSecretReference, ownerReference, referencedName } from './ownership.ts';
 import { decodeData, encodeData, revealData } from './secret-data.ts';
 import { type DesiredSecret, mergesKeys } from './shape.ts';
 
 /** The ExternalSecret that a Secret is written for. */
 export interface Writer {
+  /** See `qualifiedName`. */
   readonly name: string;
   readonly uid: string;
 }
@@ -116,7 +117,7 @@ function ownersPatch(
   owner: OwnerReference | undefined,
 ): OwnerReference[] | undefined {
   const others = live.filter(
-    (reference) => !(isExternalSecretReference(reference) && reference.name === writer.name),
+    (reference) => !(isExternalSecretReference(reference) && referencedName(reference) === writer.name),
   );
   if (owner === undefined) return others.length === live.length ? undefined : others;
   const mine = live.filter((reference) => !others.includes(reference));

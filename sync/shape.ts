@@ -4,6 +4,7 @@ import { EsaError } from '../api/errors.ts';
 import { LABEL_CREATED_BY, LABEL_MANAGED, OUR_GROUP } from '../api/external-secrets/names.ts';
 import type { CreationPolicy, ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { createdByHash } from '../api/go-hash.ts';
+import { qualifiedName } from '../api/kubernetes-client/names.ts';
 import type { SecretValue } from '../api/secret-value.ts';
 import { FORBIDDEN_SECRET_TYPES } from '../policy/secret-types.ts';
 import { creationPolicyOf, targetName } from './plan.ts';
@@ -60,7 +61,7 @@ export function shape(
     labels: {
       ...withoutOurs(rendered === undefined ? es.metadata.labels : rendered.labels),
       [LABEL_MANAGED]: 'true',
-      ...(policy === 'Owner' ? { [LABEL_CREATED_BY]: createdByHash(namespace, es.metadata.name ?? '') } : {}),
+      ...(policy === 'Owner' ? { [LABEL_CREATED_BY]: createdByHash(namespace, qualifiedName(es)) } : {}),
     },
     annotations: withoutOurs(rendered === undefined ? es.metadata.annotations : rendered.annotations),
     finalizers: template?.metadata?.finalizers ?? [],

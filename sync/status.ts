@@ -2,6 +2,8 @@
 
 import type { ExternalSecret, ExternalSecretStatus } from '../api/external-secrets/v1/index.ts';
 import { syncedResourceVersion } from '../api/go-hash.ts';
+import { isKes } from '../api/kubernetes-client/names.ts';
+import { kesVersion, oneLine } from '../api/kubernetes-client/status.ts';
 import type { SyncError } from './errors.ts';
 
 export interface Condition {
@@ -18,9 +20,17 @@ const kubeTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, 
 /** Clocks of machines differ that much without anything being wrong. */
 export const CLOCK_SKEW_MS = 60_000;
 
-/** What identifies the version of the object that was synced: generation, labels and annotations. */
-export const currentVersion = (es: Pick<ExternalSecret, 'metadata'>): string =>
-  syncedResourceVersion(es.metadata.generation ?? 0, es.metadata.annotations ?? {}, es.metadata.labels ?? {});
+type Versioned = Pick<ExternalSecret, 'metadata'> & { readonly apiVersion?: string | undefined };
+
+/** What identifies the version of the object that was synced: generation, labels and annotations. KES knows the first. */
+export const currentVersion = (es: Versioned): string =>
+  isKes(es)
+    ? kesVersion(es.metadata.generation ?? 0)
+    : syncedResourceVersion(
+        es.metadata.generation ?? 0,
+        es.metadata.annotations ?? {},
+        es.metadata.labels ?? {},
+      );
 
 /** refreshTime is written no more often than this while nothing else changes. */
 export const COARSE_REFRESH_MS = 10 * 60_000;
@@ -70,7 +80,7 @@ export const excusesMissing = (condition: Condition | undefined): boolean =>
 
 export interface SyncedInput {
   readonly outcome: SyncedOutcome;
-  readonly es: Pick<ExternalSecret, 'metadata' | 'status'>;
+  readonly es: Versioned & Pick<ExternalSecret, 'status'>;
   readonly target: string;
   /** When the values were read, milliseconds since the epoch. */
   readonly refreshedAt: number;
@@ -113,10 +123,11 @@ export function syncedStatus(input: SyncedInput): ExternalSecretStatus | undefin
 
 /** The status after a failure (refreshTime and syncedResourceVersion stay), or undefined if it says so already. */
 export function failedStatus(
-  es: Pick<ExternalSecret, 'status'>,
+  es: Versioned & Pick<ExternalSecret, 'status'>,
   error: SyncError,
   now: number,
 ): ExternalSecretStatus | undefined {
+  if (isKes(es)) return failedKesStatus(es, error, now);
   const before = readyCondition(es.status);
   const condition = nextCondition(
     before,
@@ -124,4 +135,18 @@ export function failedStatus(
     now,
   );
   return sameCondition(before, condition) ? undefined : { conditions: [condition] };
+}
+
+/** KES also says which generation has failed, and when. */
+function failedKesStatus(
+  es: Versioned & Pick<ExternalSecret, 'status'>,
+  error: SyncError,
+  now: number,
+): ExternalSecretStatus | undefined {
+  const before = readyCondition(es.status);
+  const message = oneLine(error.reason);
+  const condition = nextCondition(before, { status: 'False', reason: 'SecretSyncedError', message }, now);
+  const version = kesVersion(es.metadata.generation ?? 0, true);
+  if (sameCondition(before, condition) && es.status?.syncedResourceVersion === version) return undefined;
+  return { conditions: [condition], refreshTime: kubeTime(now), syncedResourceVersion: version };
 }

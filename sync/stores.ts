@@ -117,7 +117,9 @@ export async function resolveStore(
   guard?: ServerGuard,
 ): Promise<ResolvedStore> {
   const { kind, name } = reference;
-  const object = await reader.store(kind, kind === 'SecretStore' ? namespace : undefined, name, signal);
+  const object =
+    reference.object ??
+    (await reader.store(kind, kind === 'SecretStore' ? namespace : undefined, name, signal));
   if (object === undefined) {
     // The second half is how the API server words it, and what ESO's users grep for.
     const where = kind === 'SecretStore' ? ` in namespace ${namespace}` : '';

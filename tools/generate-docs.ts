@@ -41,6 +41,7 @@ const AREAS: Readonly<Record<string, string>> = {
   schema:
     'The shape of an object. The API server words these itself, before it asks the webhook; the webhook where a schema cannot (objects of old versions, annotations), and `esa` offline.',
   es: 'ExternalSecrets.',
+  kes: 'ExternalSecrets of kubernetes-external-secrets, where they are served (`--kes`).',
   ces: 'ClusterExternalSecrets, beside what the ExternalSecret in them has to be.',
   selector: 'Label selectors for namespaces.',
   template: 'Templates in an ExternalSecret.',

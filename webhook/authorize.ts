@@ -6,9 +6,11 @@ import { isDeepStrictEqual } from 'node:util';
 import { GROUP, HUB_VERSION } from '../api/external-secrets/names.ts';
 import { pathInVersion } from '../api/external-secrets/paths.ts';
 import type { ClusterExternalSecret, ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import { isKes } from '../api/kubernetes-client/names.ts';
 import { collector, type FieldPath, type Problem } from '../api/problem.ts';
 import type { RuleId } from '../api/rules.ts';
 import type { UserInfo } from '../kube/objects.ts';
+import { kesPath } from '../policy/check-kes.ts';
 import { namedStores } from '../policy/policy-rules.ts';
 import { embeddedPath } from '../policy/validate-cluster-external-secret.ts';
 import type { AccessReviews } from '../sync/access-reviews.ts';
@@ -59,7 +61,8 @@ async function missingRights(
   const known = new Set(
     before === undefined ? [] : namedStores(before.spec).map(({ kind, name }) => `${kind}/${name}`),
   );
-  for (const { kind, name, path } of namedStores(es.spec)) {
+  // The one store of KES is the program's own; what may be read through it is said by the namespace.
+  for (const { kind, name, path } of isKes(es) ? [] : namedStores(es.spec)) {
     if (kind !== 'ClusterSecretStore' || known.has(`${kind}/${name}`)) continue;
     const resource = { group: GROUP, version: HUB_VERSION, resource: 'clustersecretstores', name };
     questions.push({
@@ -112,7 +115,7 @@ export class CallerAuthorizer {
     const problems = await missingRights(es, before, user, this.#access, signal);
     return problems.map((problem) => ({
       ...problem,
-      path: pathInVersion(version, 'ExternalSecret', problem.path),
+      path: isKes(es) ? kesPath(problem.path) : pathInVersion(version, 'ExternalSecret', problem.path),
     }));
   }
 

@@ -1,6 +1,8 @@
 /** What policies say about an object that somebody wants to store. */
 import { HUB_VERSION, SERVED_VERSIONS, type ServedVersion } from '../api/external-secrets/names.ts';
 import type { ClusterExternalSecret, ExternalSecret, SecretStore } from '../api/external-secrets/v1/index.ts';
+import { isKes } from '../api/kubernetes-client/names.ts';
+import { kesPath } from '../policy/check-kes.ts';
 import type { StoreUse, Verdict } from '../policy/policy-subject.ts';
 import type { LiveCluster } from '../sync/live.ts';
 import { plan } from '../sync/plan.ts';
@@ -41,7 +43,8 @@ export async function policyVerdicts(
     return use === undefined ? [] : policies.judge({ stores: [use] });
   }
   const stores = policies.needsStores ? await storeUses(hub, deps.live.reader(notBefore), signal) : [];
-  return policies.judge({ version: servedVersion(version), object: objectOf(hub), stores });
+  const verdicts = policies.judge({ version: servedVersion(version), object: objectOf(hub), stores });
+  return isKes(hub) ? verdicts.map((verdict) => ({ ...verdict, path: kesPath(verdict.path) })) : verdicts;
 }
 
 const servedVersion = (text: string): ServedVersion =>
@@ -65,7 +68,9 @@ async function storeUses(
   const uses = await Promise.all(
     [...references.values()].map(async (reference) => {
       const { kind, name } = reference;
-      const object = await reader.store(kind, kind === 'SecretStore' ? namespace : undefined, name, signal);
+      const object =
+        reference.object ??
+        (await reader.store(kind, kind === 'SecretStore' ? namespace : undefined, name, signal));
       return object === undefined ? undefined : useOf(reference, object, reads);
     }),
   );

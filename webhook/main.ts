@@ -40,6 +40,7 @@ import { AccessReviews } from '../sync/access-reviews.ts';
 import { BAD_LIMITS, Connections } from '../sync/connections.ts';
 import type { Answer } from '../sync/fetch.ts';
 import { FreshReads } from '../sync/fresh-reads.ts';
+import { takeKesEnvironment } from '../sync/kes/take-environment.ts';
 import { LiveCluster } from '../sync/live.ts';
 import { MarkerKeys } from '../sync/marker-keys.ts';
 import { Room } from '../sync/materialize.ts';
@@ -116,10 +117,11 @@ await runProgram(
     const authorizeMode = wordFlag('authorize-callers', flags['authorize-callers'], AUTHORIZE_MODES);
     const limits = storeLimitFlags(flags);
     const phase = wordFlag('materialise-in', flags['materialise-in'], PHASES);
+    const kesSettings = takeKesEnvironment(flags, namespace);
     scrubVaultEnvironment();
-    takeAwsEnvironment({ ambient: flags['aws-ambient-credentials'] });
-    takeAzureEnvironment({ ambient: flags['azure-ambient-credentials'] });
-    takeGcpEnvironment({ ambient: flags['gcp-ambient-credentials'] });
+    takeAwsEnvironment({ ambient: flags['aws-ambient-credentials'] || flags.kes });
+    takeAzureEnvironment({ ambient: flags['azure-ambient-credentials'] || flags.kes });
+    takeGcpEnvironment({ ambient: flags['gcp-ambient-credentials'] || flags.kes });
     configureOutbound({ allowLoopback: flags['allow-loopback'] });
 
     const registry = createRegistry();
@@ -142,7 +144,13 @@ await runProgram(
     const { violations } = policyMetrics(registry, () => policies.brokenMs / 1000);
     const notes = new CreateNotes(systemClock);
     const ports = (notBefore: () => number) => live.ports(notBefore);
+    const kes = kesSettings && {
+      ...kesSettings,
+      annotations: (name: string, signal: AbortSignal) =>
+        live.namespaceAnnotations(name, systemClock.monotonic(), signal),
+    };
     const validating = {
+      kes,
       policies: policies.gate,
       live,
       clock: systemClock,
@@ -161,6 +169,7 @@ await runProgram(
       onViolation: ({ policy, rule, effect }: Verdict) => violations.inc({ policy, rule, effect }),
     };
     const mutating = {
+      kes,
       kube,
       clock: systemClock,
       live,

@@ -7,7 +7,10 @@ import { type ErrorCode, toEsaError } from '../api/errors.ts';
 import { ANNOTATION_REQUIRE_SYNC, GROUP, SERVED_VERSIONS } from '../api/external-secrets/names.ts';
 import { pathInVersion } from '../api/external-secrets/paths.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import { servesKes } from '../api/kubernetes-client/environment.ts';
+import { isKes, KES_GROUP, KES_VERSION } from '../api/kubernetes-client/names.ts';
 import { collector, type FieldPath } from '../api/problem.ts';
+import { checkKes, kesPath } from '../policy/check-kes.ts';
 import { checkExternalSecret } from '../policy/check-object.ts';
 import type { Log } from '../runtime/log.ts';
 import { AUDIT_MESSAGE, auditedSources } from '../sync/audit.ts';
@@ -72,6 +75,9 @@ export async function mutate(call: MutateCall, deps: MutateDeps): Promise<Admiss
   return answer.allowed ? { ...answer, auditAnnotations: { outcome } } : answer;
 }
 
+const isKesKind = ({ group, version, kind }: AdmissionRequest['kind']): boolean =>
+  group === KES_GROUP && version === KES_VERSION && kind === 'ExternalSecret';
+
 const isExternalSecret = ({ group, version, kind }: AdmissionRequest['kind']): boolean =>
   group === GROUP && kind === 'ExternalSecret' && SERVED_VERSIONS.some((served) => served === version);
 
@@ -81,7 +87,8 @@ async function decide(
 ): Promise<{ answer: AdmissionAnswer; outcome: string }> {
   const { request } = call;
   const quiet = (outcome: string) => ({ answer: allow(), outcome });
-  if (!isExternalSecret(request.kind)) return quiet('not-an-external-secret');
+  const ofKes = isKesKind(request.kind);
+  if (!ofKes && !isExternalSecret(request.kind)) return quiet('not-an-external-secret');
   if (request.operation !== 'CREATE' || request.object === null) return quiet('not-a-create');
   if (request.dryRun === true) return quiet('dry-run');
   if (phaseOf(request.object) !== deps.phase) return quiet('other-phase');
@@ -89,10 +96,11 @@ async function decide(
   // With generateName the API server picks the name after the mutating phase.
   if (name === '') return quiet('no-name-yet');
   const namespace = request.namespace ?? '';
-  const { hub, problems } = checkExternalSecret({
-    ...request.object,
-    metadata: { ...request.object.metadata, namespace },
-  });
+  const object = { ...request.object, metadata: { ...request.object.metadata, namespace } };
+  const environment = deps.kes?.environment;
+  if (ofKes && (environment === undefined || !servesKes(environment, object))) return quiet('kes-not-served');
+  const { hub, problems } =
+    ofKes && environment !== undefined ? checkKes(object, environment) : checkExternalSecret(object);
   // The validating hook words the refusal.
   if (problems.length > 0) return quiet('invalid');
 
@@ -124,6 +132,8 @@ const STRAINED: ReadonlySet<ErrorCode> = new Set(['OVERLOADED', 'DEADLINE', 'KUB
 
 /** Spares the validating hook what was seen here. Only one cause is named, so where there is one it looks for more. */
 function leaveNote(es: ExternalSecret, result: Materialized, notes: CreateNotes): void {
+  // The validating hook does not look at other objects for one of KES.
+  if (isKes(es)) return;
   if (result.outcome === 'skipped' && result.why === 'left-to-the-poller') return;
   const error = result.outcome === 'deferred' ? result.error : undefined;
   notes.leave(es, { said: error?.reason, complete: error === undefined || STRAINED.has(error.code) });
@@ -146,7 +156,7 @@ function judge(
   const outcome = `deferred-${error.code}`;
   deps.log.warn({ namespace: request.namespace, name: es.metadata.name, err: error }, 'not materialised');
   if (es.metadata.annotations?.[ANNOTATION_REQUIRE_SYNC] === 'true') {
-    return { answer: refuseUnsynced(request, target, error), outcome: `refused-${error.code}` };
+    return { answer: refuseUnsynced(request, es, target, error), outcome: `refused-${error.code}` };
   }
   return { answer: allow({ warnings: [warningOf(target, error)] }), outcome };
 }
@@ -157,11 +167,18 @@ function warningOf(target: string, error: SyncError): string {
   return notMadeYet(target, error.reason);
 }
 
-function refuseUnsynced(request: AdmissionRequest, target: string, error: SyncError): AdmissionAnswer {
+function refuseUnsynced(
+  request: AdmissionRequest,
+  es: ExternalSecret,
+  target: string,
+  error: SyncError,
+): AdmissionAnswer {
   const message = `Secret ${target} cannot be made now, and ${ANNOTATION_REQUIRE_SYNC} asks for it: ${error.reason}`;
   if (isTransient(error.code)) return refuseForNow(`${message} (try again)`);
   const version = SERVED_VERSIONS.find((served) => served === request.kind.version) ?? 'v1';
-  const path = pathInVersion(version, 'ExternalSecret', fieldOf(error));
+  const path = isKes(es)
+    ? kesPath(error.path ?? ['spec'])
+    : pathInVersion(version, 'ExternalSecret', fieldOf(error));
   const { report, problems } = collector();
   report('es-require-sync', path, message);
   return refuseInvalid(request, problems);

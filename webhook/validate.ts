@@ -13,9 +13,13 @@ import {
 } from '../api/external-secrets/names.ts';
 import type { ClusterExternalSecret, ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { GENERATOR_REF_KINDS, generatorResource } from '../api/generators/names.ts';
+import { servesKes } from '../api/kubernetes-client/environment.ts';
+import { isKes, KES_GROUP } from '../api/kubernetes-client/names.ts';
+import { kesOf } from '../api/kubernetes-client/part.ts';
 import { POLICY_KIND } from '../api/policy/cluster-secret-policy.ts';
 import { formatProblem, type Problem } from '../api/problem.ts';
 import { checkGenerator } from '../policy/check-generator.ts';
+import { checkKes } from '../policy/check-kes.ts';
 import {
   type Checked,
   checkClusterExternalSecret,
@@ -23,9 +27,11 @@ import {
   checkStore,
 } from '../policy/check-object.ts';
 import { verdictProblems } from '../policy/cluster-policy.ts';
+import { forbiddenIn } from '../policy/kes-permissions.ts';
 import type { Verdict } from '../policy/policy-subject.ts';
 import { validateClusterPolicy } from '../policy/validate-cluster-policy.ts';
 import type { Log } from '../runtime/log.ts';
+import type { KesServices } from '../sync/kes/services.ts';
 import { describeVerdict } from '../sync/policy-gate.ts';
 import {
   type AdmissionAnswer,
@@ -44,6 +50,8 @@ import { type Judged, type PolicyDeps, policyVerdicts } from './judge-policies.t
 export interface ValidateDeps extends PolicyDeps {
   readonly clock: Clock;
   readonly callers: CallerAuthorizer;
+  /** Undefined: ExternalSecrets of KES are somebody else's. */
+  readonly kes?: KesServices | undefined;
   readonly crossObject: CrossObjectDeps;
   readonly log: Log;
   /** Called for each violation of a policy that is new with this request. */
@@ -69,13 +77,18 @@ interface Judgement extends Pick<Checked<unknown>, 'problems' | 'warnings'> {
   readonly subject?: CrossObjectSubject;
 }
 
-function judge(request: AdmissionRequest, object: AdmissionObject): Judgement {
+function judge(request: AdmissionRequest, object: AdmissionObject, kes: KesServices | undefined): Judgement {
   // The namespace may be left out of the object; the request always has it.
   const metadata = { ...object.metadata, ...(request.namespace ? { namespace: request.namespace } : {}) };
   const { group, version, kind } = request.kind;
   // The API server's objects say what they are; others have no say in it.
   const complete = { ...object, apiVersion: `${group}/${version}`, kind, metadata };
   // Kinds such as Webhook are common names: only with the group they say what they are.
+  if (group === KES_GROUP) {
+    if (kes === undefined || !servesKes(kes.environment, complete)) return { problems: [], warnings: [] };
+    const checked = checkKes(complete, kes.environment);
+    return { ...checked, judged: { kind: 'ExternalSecret', hub: checked.hub } };
+  }
   const generator = GENERATOR_REF_KINDS.find((one) => one === kind && generatorResource(one).group === group);
   if (generator !== undefined) return checkGenerator(generator, complete.spec);
   switch (kind) {
@@ -115,9 +128,11 @@ export async function validate(call: ValidateCall, deps: ValidateDeps): Promise<
   const { object, oldObject, operation } = request;
   if (object === null || (operation !== 'CREATE' && operation !== 'UPDATE')) return allow();
   if (operation === 'UPDATE' && object.metadata?.deletionTimestamp !== undefined) return allow();
-  const { problems, warnings, judged, subject } = judge(request, object);
+  const { problems, warnings, judged, subject } = judge(request, object, deps.kes);
   const old = operation === 'UPDATE' && oldObject ? oldObject : undefined;
-  const before = new Set(problems.length > 0 && old ? judge(request, old).problems.map(formatProblem) : []);
+  const before = new Set(
+    problems.length > 0 && old ? judge(request, old, deps.kes).problems.map(formatProblem) : [],
+  );
   const fresh = problems.filter((problem) => !before.has(formatProblem(problem)));
   if (fresh.length > 0) return refuseInvalid(request, fresh);
   // Who changes a label is not told what has been wrong with the spec all along.
@@ -129,24 +144,26 @@ export async function validate(call: ValidateCall, deps: ValidateDeps): Promise<
   const budget = Math.max(1, Math.min(BUDGET_MS, (call.timeoutMs ?? BUDGET_MS + MARGIN_MS) - MARGIN_MS));
   const signal = AbortSignal.any([call.signal, AbortSignal.timeout(budget)]);
   const notBefore = deps.clock.monotonic();
-  const earlier = old?.spec === undefined ? undefined : judge(request, old);
-  const [policy, rights, others] = await Promise.all([
+  const earlier = old?.spec === undefined ? undefined : judge(request, old, deps.kes);
+  const [policy, rights, others, permissions] = await Promise.all([
     askPolicies(request, judged, earlier?.judged, deps, notBefore, signal),
     askRights(request, judged, earlier?.judged, deps, signal),
     // What is unsound in itself is only here because it was before.
     subject !== undefined && changed && problems.length === 0
       ? crossObjects(request, withBefore(subject, earlier), deps.crossObject, notBefore, signal)
       : { refusals: [], warnings: [] },
+    askPermissions(request, judged, earlier?.judged, deps, signal),
   ]);
-  if (policy.refusals.length > 0 || rights.refusals.length > 0)
-    return refuseForbidden(request, [...policy.refusals, ...rights.refusals]);
+  const forbidden = [...policy.refusals, ...rights.refusals, ...permissions.refusals];
+  if (forbidden.length > 0) return refuseForbidden(request, forbidden);
   if (rights.unknown !== undefined) return refuseForNow(rights.unknown);
   if (others.refusals.length > 0) return refuseInvalid(request, others.refusals);
   return allow({
     warnings: [
       ...policy.warnings,
       ...rights.notes,
-      ...[...rights.warnings, ...said].map(formatProblem),
+      ...permissions.notes,
+      ...[...rights.warnings, ...permissions.warnings, ...said].map(formatProblem),
       ...others.warnings,
     ],
     audit: {
@@ -246,6 +263,41 @@ async function askRights(
     log.warn({ err: toEsaError(error), uid: request.uid }, 'rights of the caller not reviewed');
     const unknown = 'the rights of the caller could not be reviewed';
     return enforced ? { ...nothing, unknown: `${unknown} (try again)` } : { ...nothing, notes: [unknown] };
+  }
+}
+
+/**
+ * What the annotations of the namespace permit an object of KES. What they did not permit before is only warned of;
+ * the poller asks again before it reads.
+ */
+async function askPermissions(
+  request: AdmissionRequest,
+  judged: Judged | undefined,
+  old: Judged | undefined,
+  { kes, log }: ValidateDeps,
+  signal: AbortSignal,
+): Promise<Omit<RightsSaid, 'unknown'>> {
+  const nothing = { refusals: [], warnings: [], notes: [] };
+  if (kes === undefined || judged?.kind !== 'ExternalSecret' || !isKes(judged.hub)) return nothing;
+  const { namespace = '' } = request;
+  try {
+    const annotations = await kes.annotations(namespace, signal);
+    const forbidden = (one: Judged | undefined): readonly Problem[] => {
+      const part = one?.kind === 'ExternalSecret' ? kesOf(one.hub) : undefined;
+      if (one === undefined || part === undefined) return [];
+      const subject = { namespace, name: one.hub.metadata.name ?? '', spec: part.spec };
+      return forbiddenIn(subject, annotations, kes.environment);
+    };
+    const before = new Set(forbidden(old).map(({ message }) => message));
+    const all = forbidden(judged);
+    return {
+      ...nothing,
+      refusals: all.filter(({ message }) => !before.has(message)),
+      warnings: all.filter(({ message }) => before.has(message)),
+    };
+  } catch (error) {
+    log.warn({ err: toEsaError(error), uid: request.uid }, 'annotations of the namespace not read');
+    return { ...nothing, notes: ['the annotations of the namespace could not be read now'] };
   }
 }
 

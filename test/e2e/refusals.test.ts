@@ -15,6 +15,7 @@ import { Random } from '../fuzz/random.ts';
 import { type Bed, startBed } from '../harness/bed.ts';
 import type { CommandResult } from '../harness/command.ts';
 import { eventually } from '../harness/eventually.ts';
+import { KES_VARIABLES } from '../rules/kes-environment.ts';
 import { type Case, readTables } from '../rules/tables.ts';
 import { Cluster, type Manifest } from './support/cluster.ts';
 import { kubectlIn, warningsIn } from './support/kubectl.ts';
@@ -33,7 +34,7 @@ let bed: Bed;
 let cluster: Cluster;
 
 before(async () => {
-  bed = await startBed({ product: { poller: false } });
+  bed = await startBed({ product: { poller: false, webhookArgs: ['--kes'], env: KES_VARIABLES } });
   cluster = new Cluster(bed.cp);
   await bed.openBao.write('app', { password: 'hunter2' });
   await prepare(cluster, bed.openBao, NAMESPACE);

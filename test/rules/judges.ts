@@ -2,11 +2,14 @@
 import { systemClock } from '../../api/clock.ts';
 import type { StoreKind } from '../../api/external-secrets/names.ts';
 import { GENERATOR_REF_KINDS } from '../../api/generators/names.ts';
+import { isKes } from '../../api/kubernetes-client/names.ts';
+import { kesOf } from '../../api/kubernetes-client/part.ts';
 import type { ClusterSecretPolicySpec } from '../../api/policy/cluster-secret-policy.ts';
 import { collector, formatFieldPath, type Problem } from '../../api/problem.ts';
 import { KubeClient } from '../../kube/client.ts';
 import { failure, sendJson, startWireServer } from '../../kube/testing/wire-server.ts';
 import { checkGenerator } from '../../policy/check-generator.ts';
+import { checkKes } from '../../policy/check-kes.ts';
 import {
   type Checked,
   checkClusterExternalSecret,
@@ -14,6 +17,7 @@ import {
   checkStore,
 } from '../../policy/check-object.ts';
 import { evaluate, verdictProblems } from '../../policy/cluster-policy.ts';
+import { forbiddenIn } from '../../policy/kes-permissions.ts';
 import { DEFAULT_STORE_LIMITS } from '../../policy/store-limits.ts';
 import { validateClusterPolicy } from '../../policy/validate-cluster-policy.ts';
 import { checkReference, type StoreReference } from '../../providers/references.ts';
@@ -32,6 +36,7 @@ import { CallerAuthorizer } from '../../webhook/authorize.ts';
 import { CreateNotes } from '../../webhook/create-notes.ts';
 import { mutate } from '../../webhook/mutate.ts';
 import { Policies } from '../../webhook/policies.ts';
+import { KES_ENVIRONMENT } from './kes-environment.ts';
 import type { Case, JudgeName, Manifest } from './tables.ts';
 
 /** A rule that is broken, and the field. */
@@ -55,6 +60,7 @@ const inNamespace = (manifest: Manifest): Manifest => ({
 
 function check(manifest: Manifest): Pick<Checked<unknown>, 'problems' | 'warnings'> {
   const { kind, spec } = manifest;
+  if (isKes(manifest)) return checkKes(inNamespace(manifest), KES_ENVIRONMENT);
   if (kind === 'ExternalSecret') return checkExternalSecret(inNamespace(manifest));
   if (kind === 'ClusterExternalSecret') return checkClusterExternalSecret(manifest);
   if (isStoreKind(kind)) return checkStore(inNamespace(manifest), kind);
@@ -67,6 +73,13 @@ function check(manifest: Manifest): Pick<Checked<unknown>, 'problems' | 'warning
 function judgeObject({ manifest }: Case): readonly Broken[] {
   const { problems, warnings } = check(manifest);
   return brokenIn([...problems, ...warnings]);
+}
+
+function judgePermission({ manifest, context }: Case): readonly Broken[] {
+  const spec = kesOf(checkKes(inNamespace(manifest), KES_ENVIRONMENT).hub)?.spec;
+  if (spec === undefined) throw new Error('no ExternalSecret of KES');
+  const subject = { namespace: NAMESPACE, name: manifest.metadata.name, spec };
+  return brokenIn(forbiddenIn(subject, context.annotations, KES_ENVIRONMENT));
 }
 
 function judgeReference({ manifest }: Case): readonly Broken[] {
@@ -208,6 +221,7 @@ const JUDGES: Readonly<Record<JudgeName, (one: Case) => readonly Broken[] | Prom
   object: judgeObject,
   reference: judgeReference,
   policy: judgePolicy,
+  permission: judgePermission,
   caller: judgeCaller,
   create: judgeCreate,
 };

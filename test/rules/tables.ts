@@ -7,8 +7,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 
-/** Who judges: without a cluster for `object`, `reference` and `policy`, with the answers of one for the others. */
-export type JudgeName = 'object' | 'reference' | 'policy' | 'caller' | 'create';
+/** Who judges: without a cluster for the first four, with the answers of one for the others. */
+export type JudgeName = 'object' | 'reference' | 'policy' | 'permission' | 'caller' | 'create';
 
 interface CaseText {
   readonly on?: string;
@@ -20,6 +20,7 @@ interface CaseText {
   readonly policy?: Context['policy'];
   readonly keyCount?: number;
   readonly may?: readonly string[];
+  readonly annotations?: Context['annotations'];
 }
 
 interface RuleText {
@@ -44,6 +45,8 @@ export interface Context {
   readonly keyCount: number | undefined;
   /** Rights of the caller: `create secrets`, `use <ClusterSecretStore>`. */
   readonly may: readonly string[];
+  /** Of the namespace. */
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 export interface Manifest {
@@ -110,7 +113,13 @@ function casesOf({ bases, judge: common = 'object', stores = {}, rules }: FileTe
           at: typeof at === 'string' ? [at] : at,
           also,
           manifest: manifestOf(rule, base, one),
-          context: { policy: one.policy, stores, keyCount: one.keyCount, may: one.may ?? [] },
+          context: {
+            policy: one.policy,
+            stores,
+            keyCount: one.keyCount,
+            may: one.may ?? [],
+            annotations: one.annotations ?? {},
+          },
         };
       }),
     ),

@@ -5,6 +5,8 @@
  */
 import { z } from 'zod';
 import { GENERATOR_REF_KINDS } from '../../generators/names.ts';
+import type { KES_API_VERSION } from '../../kubernetes-client/names.ts';
+import type { KesPart } from '../../kubernetes-client/part.ts';
 import type { ObjectMeta } from '../../meta.ts';
 import { DATA_FROM_RULES, SPEC_RULES, TARGET_RULES, TEMPLATE_RULES } from '../cel.ts';
 import { STORE_KINDS } from '../names.ts';
@@ -330,9 +332,11 @@ export type DecodingStrategy = z.infer<typeof decodingStrategy>;
 export type NullBytePolicy = z.infer<typeof nullBytePolicy>;
 
 export interface ExternalSecret {
-  readonly apiVersion: 'external-secrets.io/v1';
+  /** The second is that of an ExternalSecret of KES in the form of the hub. */
+  readonly apiVersion: 'external-secrets.io/v1' | typeof KES_API_VERSION;
   readonly kind: 'ExternalSecret';
   readonly metadata: ObjectMeta;
-  readonly spec: ExternalSecretSpec;
+  /** `kes` is never on the wire; see api/kubernetes-client/to-hub.ts. */
+  readonly spec: ExternalSecretSpec & { readonly kes?: KesPart | undefined };
   readonly status?: ExternalSecretStatus | undefined;
 }
