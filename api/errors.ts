@@ -125,7 +125,8 @@ export const ERROR_CATALOGUE = {
   },
   // Templates.
   TEMPLATE_PARSE: {
-    meaning: 'A template of the object is not written as Go text/template wants it.',
+    meaning:
+      'A template of the object is not written as its language wants it: Go text/template, or lodash in objects of kubernetes-client.io.',
     remedy: 'Correct the template at the line and column that the message names.',
   },
   TEMPLATE_RESULT: {

@@ -1,5 +1,5 @@
 /** Kubernetes objects from the text of a file, read as Kubernetes reads YAML, and where in it their fields stand. */
-import { isMap, isNode, isPair, LineCounter, type Node, parseAllDocuments } from 'yaml';
+import { type Document, isMap, isNode, isPair, LineCounter, type Node, parseAllDocuments } from 'yaml';
 import type { FieldPath } from '../api/problem.ts';
 import { GoError } from '../template/function.ts';
 import { checkCharacters, decodeYaml, YAML_SYNTAX, YamlMap, type YamlValue } from '../template/go-yaml.ts';
@@ -20,6 +20,12 @@ export interface ManifestObject {
   repeated(): readonly { readonly path: FieldPath; readonly place: Place }[];
 }
 
+/** An object with what who changes its text needs: the document that it stands in, and where in it. */
+export interface WrittenObject extends ManifestObject {
+  readonly document: Document;
+  readonly within: FieldPath;
+}
+
 /** What is wrong with the text itself. */
 export interface ManifestFault {
   readonly place: Place;
@@ -29,8 +35,10 @@ export interface ManifestFault {
 }
 
 export interface Manifest {
-  readonly objects: readonly ManifestObject[];
+  readonly objects: readonly WrittenObject[];
   readonly faults: readonly ManifestFault[];
+  /** Of the whole file, in order. */
+  readonly documents: readonly Document[];
 }
 
 const NO_OBJECT = 'no Kubernetes object: it has to be a mapping of fields';
@@ -45,7 +53,7 @@ const UNQUOTED = 'a value that begins with "{{" has to be put in quotes';
  */
 export function readManifest(file: string, text: string): Manifest {
   const lines = new LineCounter();
-  const objects: ManifestObject[] = [];
+  const objects: WrittenObject[] = [];
   const faults: ManifestFault[] = [];
   const at = (offset: number): Place => {
     const { line, col } = lines.linePos(offset);
@@ -56,7 +64,7 @@ export function readManifest(file: string, text: string): Manifest {
     documents = parse(text, lines);
   } catch (thrown) {
     if (!(thrown instanceof RangeError)) throw thrown;
-    return { objects, faults: [{ place: at(0), message: TOO_DEEP, text }] };
+    return { objects, faults: [{ place: at(0), message: TOO_DEEP, text }], documents: [] };
   }
   for (const document of Array.isArray(documents) ? documents : []) {
     const { contents, errors, range } = document;
@@ -97,6 +105,8 @@ export function readManifest(file: string, text: string): Manifest {
         place: (path) => place([...within, ...path]),
         repeated: () =>
           repeatedFields(nodeAt(contents, within)).map(({ path, offset }) => ({ path, place: at(offset) })),
+        document,
+        within,
       });
     };
     if (isRecord(object) && object['kind'] === 'List' && Array.isArray(object['items'])) {
@@ -105,7 +115,7 @@ export function readManifest(file: string, text: string): Manifest {
       add(object, []);
     }
   }
-  return { objects, faults };
+  return { objects, faults, documents: Array.isArray(documents) ? documents : [] };
 }
 
 /** The library says where things stand; what they mean is YAML 1.1 as Go reads it. */

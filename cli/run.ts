@@ -1,6 +1,7 @@
 /** The commands of `esa` by name. */
 import { Command, CommanderError } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
+import { convertCommand } from './convert.ts';
 import { lintCommand } from './lint.ts';
 import { policyCommand } from './policy-test.ts';
 import { renderCommand } from './render.ts';
@@ -21,7 +22,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   const done = (result: ExitCode): void => {
     code = result;
   };
-  for (const make of [lintCommand, policyCommand, renderCommand]) {
+  for (const make of [convertCommand, lintCommand, policyCommand, renderCommand]) {
     const command = make(terminal, done).copyInheritedSettings(program);
     for (const part of command.commands) part.copyInheritedSettings(program);
     program.addCommand(command);
