@@ -59,7 +59,6 @@ export interface HttpTarget {
   /** What policies say about the server; connections made under one guard are used under no other. */
   readonly guard?: ServerGuard | undefined;
   /**
-  /**
    * True: the origin is an agent of the node of this Pod (metadata, credentials), which the environment of this program
    * or its operator names: it may be at an address that no store may name, and no proxy is asked. Never from anything
    * that stands in the cluster.
