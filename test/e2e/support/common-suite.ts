@@ -68,7 +68,13 @@ const targetOf = ({ name, ownName }: CommonCase): string => kebab(ownName === tr
 function manifestOf(where: string, one: CommonCase, store: string | StoreReference) {
   const target = { ...one.target, ...(one.ownName === true ? {} : { name: targetOf(one) }) };
   // Once they are right they need no more of the machine.
-  const spec = { data: undefined, refreshInterval: '1h', ...one.spec, secretStoreRef: referenceOf(store), target };
+  const spec = {
+    data: undefined,
+    refreshInterval: '1h',
+    ...one.spec,
+    secretStoreRef: referenceOf(store),
+    target,
+  };
   return externalSecret(where, kebab(one.name), spec);
 }
 
