@@ -103,8 +103,11 @@ export class BatchReads {
     });
     if (answers === undefined) {
       const { kind, namespace, name } = store.context;
-      this.#refused.set(store.identity, this.#options.clock.monotonic() + REFUSED_MS);
-      this.#options.onRefused(storeLabel(kind, namespace, name));
+      const now = this.#options.clock.monotonic();
+      // Another one may have been under way.
+      const isKnown = now < (this.#refused.get(store.identity) ?? Number.NEGATIVE_INFINITY);
+      this.#refused.set(store.identity, now + REFUSED_MS);
+      if (!isKnown) this.#options.onRefused(storeLabel(kind, namespace, name));
     }
     return answers;
   }

@@ -44,7 +44,7 @@ export const reveal = ({ accessKeyId, secretAccessKey, sessionToken }: AwsCreden
  * Where a service was moved to, by the store or else by the environment; undefined for the endpoint of the region.
  * @throws ProviderError PROVIDER_INVALID_CONFIG
  */
-export function movedEndpoint(service: AwsService, endpoints: AwsEndpoints = {}): string | undefined {
+function movedEndpoint(service: AwsService, endpoints: AwsEndpoints = {}): string | undefined {
   const ofStore = endpoints[service];
   if (ofStore !== undefined) return ofStore;
   const endpoint = endpointOverride(service);

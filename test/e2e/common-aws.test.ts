@@ -1,53 +1,262 @@
-/** The common cases on AWS Secrets Manager (a stand-in). */
+/**
+ * The common cases on AWS, both services, on stand-ins: all of them with keys in a Secret, and with every other way to
+ * get credentials those that show that values, finds and their absence come through (eso.md 9.2).
+ */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { type AwsBed, fromAws, prepareAws, startAwsBed } from './support/aws.ts';
-import { type CommonBackend, commonSuite } from './support/common-suite.ts';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { type Aws, startAws } from '../harness/aws.ts';
+import type { AwsCall } from '../harness/aws-proxy.ts';
+import { temporaryDirectory } from '../harness/run-directory.ts';
+import type { Dialect, RemoteSecret } from './common-cases.ts';
+import { type AwsBed, fromAws, KEYS_AUTH, prepareAws, startAwsBed } from './support/aws.ts';
+import { type CommonBackend, commonSuite, type StoreReference } from './support/common-suite.ts';
+import { clusterSecretStore, externalSecret, namespace, secretStore } from './support/vault.ts';
 
-const WHERE = 'common';
 const REGION = 'eu-central-1';
+const role = (name: string): string => `arn:aws:iam::000000000000:role/${name}`;
+/** What the Pods of the programs would have of IRSA, for ClusterSecretStores. */
+const POD_TOKEN = ['{}', '{"sub":"the-pod"}', 'x']
+  .map((part) => Buffer.from(part).toString('base64url'))
+  .join('.');
 
 let bed: AwsBed;
+/** Knows tags of parameters. */
+let moto: Aws;
 
 before(async () => {
-  bed = await startAwsBed();
-  await prepareAws(bed.cluster, WHERE, REGION);
+  const file = join(temporaryDirectory('irsa'), 'token');
+  writeFileSync(file, POD_TOKEN);
+  const ambient = ['--aws-ambient-credentials'];
+  const env = {
+    AWS_ACCESS_KEY_ID: '',
+    AWS_ROLE_ARN: role('mounted'),
+    AWS_WEB_IDENTITY_TOKEN_FILE: file,
+  };
+  [bed, moto] = await Promise.all([
+    startAwsBed({ product: { env, webhookArgs: ambient, pollerArgs: ambient } }),
+    startAws({ emulator: 'moto' }),
+  ]);
+  bed.aws.proxy.route = ({ service }) => (service === 'ssm' ? moto.endpoint : undefined);
+  for (const where of ['common', 'parameters']) await bed.cluster.create(namespace(where));
 });
-after(() => bed.stop());
-
-const backend = (): CommonBackend => ({
-  cluster: bed.cluster,
-  where: WHERE,
-  prepare: async (_name, remote) => {
-    for (const [key, { value, tags }] of Object.entries(remote)) {
-      await bed.aws.put(REGION, key, typeof value === 'string' ? value : JSON.stringify(value));
-      if (tags === undefined) continue;
-      const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
-      await bed.aws.call('TagResource', { SecretId: key, Tags }, REGION);
-    }
-    return 'aws';
-  },
-  remove: async (_name, keys) => {
-    for (const key of keys) await bed.aws.remove(REGION, key);
-  },
+after(async () => {
+  await bed.stop();
+  await moto.stop();
 });
 
-commonSuite('AWS Secrets Manager', backend, {
-  dialect: { text: (key) => ({ key }), foundText: (text) => text },
-});
+interface Service {
+  readonly title: string;
+  readonly name: 'SecretsManager' | 'ParameterStore';
+  /** Namespace of the ExternalSecrets. */
+  readonly where: string;
+  /** Of its stores: a parameter in a hierarchy begins with a slash. */
+  readonly prefix?: string;
+  readonly dialect: Dialect;
+  put(key: string, secret: RemoteSecret): Promise<void>;
+  remove(key: string): Promise<void>;
+}
+
+const textOf = ({ value }: RemoteSecret): string =>
+  typeof value === 'string' ? value : JSON.stringify(value);
+const DIALECT: Dialect = { text: (key) => ({ key }), foundText: (text) => text };
+
+const SECRETS: Service = {
+  title: 'AWS Secrets Manager',
+  name: 'SecretsManager',
+  where: 'common',
+  dialect: DIALECT,
+  async put(key, secret) {
+    await bed.aws.put(REGION, key, textOf(secret));
+    if (secret.tags === undefined) return;
+    const Tags = Object.entries(secret.tags).map(([Key, Value]) => ({ Key, Value }));
+    await bed.aws.call('TagResource', { SecretId: key, Tags }, REGION);
+  },
+  remove: (key) => bed.aws.remove(REGION, key),
+};
+
+const PARAMETERS: Service = {
+  title: 'AWS Parameter Store',
+  name: 'ParameterStore',
+  where: 'parameters',
+  prefix: '/',
+  dialect: { ...DIALECT, named: (key) => `/${key}` },
+  put: (key, secret) => moto.putParameter(REGION, `/${key}`, textOf(secret), secret.tags),
+  remove: async (key) => {
+    await moto.ssm('DeleteParameter', { Name: `/${key}` }, REGION);
+  },
+};
+
+interface Way {
+  readonly name: string;
+  readonly kind?: 'ClusterSecretStore';
+  /** Of the block. */
+  readonly block: object;
+  /** What the login of the store looks like to AWS. */
+  readonly login?: (call: AwsCall, where: string) => boolean;
+}
+
+const WAYS: readonly Way[] = [
+  { name: 'static', block: { auth: KEYS_AUTH } },
+  { name: 'referent static', kind: 'ClusterSecretStore', block: { auth: KEYS_AUTH } },
+  {
+    name: 'referenced IRSA',
+    block: { auth: { jwt: { serviceAccountRef: { name: 'app' } } } },
+    login: ({ action, claims, parameters }, where) =>
+      action === 'AssumeRoleWithWebIdentity' &&
+      claims?.['sub'] === `system:serviceaccount:${where}:app` &&
+      parameters['RoleArn'] === role('referenced'),
+  },
+  {
+    name: 'mounted IRSA',
+    kind: 'ClusterSecretStore',
+    block: {},
+    login: ({ action, claims, parameters }) =>
+      action === 'AssumeRoleWithWebIdentity' &&
+      claims?.['sub'] === 'the-pod' &&
+      parameters['RoleArn'] === role('mounted'),
+  },
+  {
+    name: 'external id',
+    block: { auth: KEYS_AUTH, role: role('outside'), externalID: 'their-id' },
+    login: ({ action, parameters }) =>
+      action === 'AssumeRole' &&
+      parameters['RoleArn'] === role('outside') &&
+      parameters['ExternalId'] === 'their-id',
+  },
+  {
+    name: 'session tags',
+    block: {
+      auth: KEYS_AUTH,
+      role: role('tagged'),
+      sessionTagsPolicy: 'Custom',
+      customSessionTags: { team: 'a' },
+    },
+    login: ({ action, parameters }, where) =>
+      action === 'AssumeRole' &&
+      ['esoNamespace', 'esoStoreName', 'esoStoreKind', 'team'].every((tag) =>
+        Object.values(parameters).includes(tag),
+      ) &&
+      Object.values(parameters).includes(where),
+  },
+];
+
+/** Enough to show that values, finds and their absence come through. */
+const SOME = ['SimpleDataSync', 'JSONDataFromSync', 'FindByName', 'DeletionPolicyDelete'];
+
+for (const service of [SECRETS, PARAMETERS]) {
+  for (const way of WAYS) {
+    describe(`${service.title} with ${way.name}`, () => {
+      const isStatic = way.name === 'static';
+      const where = isStatic
+        ? service.where
+        : `${service.where}-${way.name.replaceAll(' ', '-').toLowerCase()}`;
+      const store: StoreReference = { name: where, kind: way.kind ?? 'SecretStore' };
+
+      before(async () => {
+        if (!isStatic) await bed.cluster.create(namespace(where));
+        await bed.cluster.create({
+          apiVersion: 'v1',
+          kind: 'Secret',
+          metadata: { name: 'aws', namespace: where },
+          stringData: { id: 'AKIATESTTESTTEST', secret: 'key' },
+        });
+        await bed.cluster.create({
+          apiVersion: 'v1',
+          kind: 'ServiceAccount',
+          metadata: {
+            name: 'app',
+            namespace: where,
+            annotations: { 'eks.amazonaws.com/role-arn': role('referenced') },
+          },
+        });
+        const { prefix } = service;
+        const block = { service: service.name, region: REGION, ...(prefix && { prefix }), ...way.block };
+        const spec = { provider: { aws: block } };
+        await bed.cluster.create(
+          store.kind === 'SecretStore' ? secretStore(where, where, spec) : clusterSecretStore(where, spec),
+        );
+      });
+
+      const backend = (): CommonBackend => ({
+        cluster: bed.cluster,
+        where,
+        prepare: async (_name, remote) => {
+          for (const [key, secret] of Object.entries(remote)) await service.put(key, secret);
+          return store;
+        },
+        remove: async (_name, keys) => {
+          for (const key of keys) await service.remove(key);
+        },
+      });
+      commonSuite(`${service.title}, ${way.name}`, backend, {
+        dialect: service.dialect,
+        ...(isStatic ? {} : { only: SOME }),
+      });
+
+      const { login } = way;
+      if (login !== undefined) {
+        test('the login is the one that the store asks for', () => {
+          assert.ok(bed.aws.proxy.calls.some((call) => login(call, where)));
+        });
+      }
+    });
+  }
+}
 
 test('9.4 caching: several properties of one secret are one call', async () => {
   await bed.aws.put(REGION, 'shared/one', '{"a":"1","b":{"c":"2"},"d.e":"3"}');
+  await prepareAws(bed.cluster, 'caching', REGION);
   const entry = (secretKey: string, property: string): object => ({
     secretKey,
     remoteRef: { key: 'shared/one', property },
   });
   const data = [entry('a', 'a'), entry('c', 'b.c'), entry('e', 'd.e')];
-  await bed.cluster.create(fromAws(WHERE, 'shared', { refreshInterval: '1h', data }));
-  assert.deepEqual(await bed.cluster.values(WHERE, 'shared'), { a: '1', c: '2', e: '3' });
-  await bed.cluster.synced(WHERE, 'shared');
+  await bed.cluster.create(fromAws('caching', 'shared', { refreshInterval: '1h', data }));
+  assert.deepEqual(await bed.cluster.values('caching', 'shared'), { a: '1', c: '2', e: '3' });
+  await bed.cluster.synced('caching', 'shared');
   const calls = bed.aws.proxy.calls.filter(
     ({ action, parameters }) => action === 'GetSecretValue' && parameters['SecretId'] === 'shared/one',
   );
   assert.equal(calls.length, 1);
+});
+
+test('VersionedParameter', async () => {
+  for (const value of ['first', 'second']) await moto.putParameter(REGION, '/versioned', value);
+  const entry = (secretKey: string, version: string): object => ({
+    secretKey,
+    remoteRef: { key: 'versioned', version },
+  });
+  const data = [entry('v1', '1'), entry('v2', '2')];
+  await bed.cluster.create(
+    externalSecret('parameters', 'versioned', { secretStoreRef: { name: 'parameters' }, data }),
+  );
+  assert.deepEqual(await bed.cluster.values('parameters', 'versioned'), { v1: 'first', v2: 'second' });
+  await bed.cluster.synced('parameters', 'versioned');
+});
+
+test('SimpleSyncWithNamespaceTags: the tags of a ClusterSecretStore name who is served', async () => {
+  const block = {
+    service: 'SecretsManager',
+    region: REGION,
+    auth: { secretRef: KEYS_AUTH.secretRef },
+    role: role('by-namespace'),
+    sessionTagsPolicy: 'Simple',
+  };
+  await bed.cluster.create(clusterSecretStore('by-namespace', { provider: { aws: block } }));
+  await bed.aws.put(REGION, 'by-namespace', '{"a":"1"}');
+  for (const where of ['common', 'caching']) {
+    await bed.cluster.create(
+      externalSecret(where, 'by-namespace', {
+        secretStoreRef: { name: 'by-namespace', kind: 'ClusterSecretStore' },
+        data: [{ secretKey: 'a', remoteRef: { key: 'by-namespace', property: 'a' } }],
+      }),
+    );
+    assert.deepEqual(await bed.cluster.values(where, 'by-namespace'), { a: '1' });
+    const tags = bed.aws.proxy.calls
+      .filter(({ parameters }) => parameters['RoleArn'] === role('by-namespace'))
+      .map(({ parameters }) => Object.values(parameters));
+    assert.ok(tags.some((values) => values.includes(where) && values.includes('ClusterSecretStore')));
+  }
 });

@@ -10,6 +10,8 @@ export interface Dialect {
   readonly text: (key: string) => object;
   /** What a find gives for such a secret. */
   readonly foundText: (text: string) => string;
+  /** The whole name of a remote key, which finds go by; the key itself if absent. */
+  readonly named?: (key: string) => string;
 }
 
 /** What stands at the provider: a text, or an object that is written as its JSON. */
@@ -65,7 +67,12 @@ const PERSON = {
 };
 
 /** The cases in the words of one provider. Remote keys begin with the case's own folder. */
-export function commonCases({ text: textRef, foundText }: Dialect): readonly CommonCase[] {
+export function commonCases({
+  text: textRef,
+  foundText,
+  named = (key) => key,
+}: Dialect): readonly CommonCase[] {
+  const foundKey = (key: string): string => named(key).replaceAll('/', '_');
   return [
     {
       name: 'SimpleDataSync',
@@ -264,8 +271,10 @@ export function commonCases({ text: textRef, foundText }: Dialect): readonly Com
         'find-name/two': text('2'),
         'find-name-not/three': text('3'),
       },
-      spec: { dataFrom: [{ find: { name: { regexp: '^find-name/.+' } } }] },
-      expected: { data: { 'find-name_one': foundText('1'), 'find-name_two': foundText('2') } },
+      spec: { dataFrom: [{ find: { name: { regexp: `^${named('find-name/')}.+` } } }] },
+      expected: {
+        data: { [foundKey('find-name/one')]: foundText('1'), [foundKey('find-name/two')]: foundText('2') },
+      },
     },
     {
       name: 'FindByNameAndRewrite',
@@ -273,8 +282,8 @@ export function commonCases({ text: textRef, foundText }: Dialect): readonly Com
       spec: {
         dataFrom: [
           {
-            find: { name: { regexp: '^find-rewrite/' } },
-            rewrite: [{ regexp: { source: '^find-rewrite/(.*)$', target: 'found-$1' } }],
+            find: { name: { regexp: `^${named('find-rewrite/')}` } },
+            rewrite: [{ regexp: { source: `^${named('find-rewrite/')}(.*)$`, target: 'found-$1' } }],
           },
         ],
       },
@@ -284,8 +293,8 @@ export function commonCases({ text: textRef, foundText }: Dialect): readonly Com
       name: 'FindByNameWithPath',
       needs: 'path',
       remote: { 'find-path/in/one': text('1'), 'find-path/out/one': text('2') },
-      spec: { dataFrom: [{ find: { path: 'find-path/in', name: { regexp: 'one$' } } }] },
-      expected: { data: { 'find-path_in_one': foundText('1') } },
+      spec: { dataFrom: [{ find: { path: named('find-path/in'), name: { regexp: 'one$' } } }] },
+      expected: { data: { [foundKey('find-path/in/one')]: foundText('1') } },
     },
     {
       name: 'FindByTag',
@@ -297,7 +306,9 @@ export function commonCases({ text: textRef, foundText }: Dialect): readonly Com
         'find-tag/four': text('4'),
       },
       spec: { dataFrom: [{ find: { tags: { group: 'tagged' } } }] },
-      expected: { data: { 'find-tag_one': foundText('1'), 'find-tag_two': foundText('2') } },
+      expected: {
+        data: { [foundKey('find-tag/one')]: foundText('1'), [foundKey('find-tag/two')]: foundText('2') },
+      },
     },
     {
       name: 'FindByTagWithPath',
@@ -307,8 +318,8 @@ export function commonCases({ text: textRef, foundText }: Dialect): readonly Com
         'find-tag-path/in/two': { ...text('2'), tags: { kind: 'other' } },
         'find-tag-path/out/one': { ...text('3'), tags: { kind: 'wanted' } },
       },
-      spec: { dataFrom: [{ find: { path: 'find-tag-path/in', tags: { kind: 'wanted' } } }] },
-      expected: { data: { 'find-tag-path_in_one': foundText('1') } },
+      spec: { dataFrom: [{ find: { path: named('find-tag-path/in'), tags: { kind: 'wanted' } } }] },
+      expected: { data: { [foundKey('find-tag-path/in/one')]: foundText('1') } },
     },
   ];
 }

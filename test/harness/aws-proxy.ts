@@ -11,6 +11,8 @@ export interface AwsCall {
   /** Of the signature; undefined for a request that is not signed. */
   readonly accessKeyId: string | undefined;
   readonly region: string | undefined;
+  /** As signatures name it: `secretsmanager`, `ssm`. */
+  readonly service: string | undefined;
   readonly hasSessionToken: boolean;
   /** The parameters of the call. */
   readonly parameters: Readonly<Record<string, unknown>>;
@@ -64,8 +66,8 @@ const isJsonService = (request: IncomingMessage): boolean => request.headers['x-
 
 function describe(request: IncomingMessage, body: string): AwsCall {
   const target = request.headers['x-amz-target'];
-  const [, accessKeyId, region] =
-    /Credential=([^/]+)\/\d+\/([^/]+)/.exec(request.headers.authorization ?? '') ?? [];
+  const [, accessKeyId, region, service] =
+    /Credential=([^/]+)\/\d+\/([^/]+)\/([^/]+)/.exec(request.headers.authorization ?? '') ?? [];
   const form = new URLSearchParams(body);
   const parameters: Readonly<Record<string, unknown>> =
     target === undefined ? Object.fromEntries(form) : JSON.parse(body || '{}');
@@ -74,6 +76,7 @@ function describe(request: IncomingMessage, body: string): AwsCall {
     action: (name ?? '?').replace(/^.*\./, ''),
     accessKeyId,
     region,
+    service,
     hasSessionToken: request.headers['x-amz-security-token'] !== undefined,
     parameters,
     claims: claimsOf(parameters['WebIdentityToken']),

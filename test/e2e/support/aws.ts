@@ -13,7 +13,7 @@ export interface AwsBed extends Bed {
 /** A bed whose programs are led to a stand-in for AWS, with an environment of which nothing may matter to a store. */
 export async function startAwsBed(options: BedOptions = {}): Promise<AwsBed> {
   const ambient = { AWS_ACCESS_KEY_ID: 'AMBIENT', AWS_SECRET_ACCESS_KEY: 'AMBIENT' };
-  const env = { ...ambient, AWS_REGION: 'eu-west-3', AWS_PROFILE: 'ambient' };
+  const env = { ...ambient, AWS_REGION: 'eu-west-3', AWS_PROFILE: 'ambient', ...options.product?.env };
   const bed = await startBed({ ...options, aws: {}, product: { ...options.product, env } });
   assert.ok(bed.aws !== undefined);
   return { ...bed, aws: bed.aws, cluster: new Cluster(bed.cp) };
@@ -30,17 +30,20 @@ export function assertLeastPrivilege({ proxy }: Aws): void {
   }
 }
 
+/** auth of a store with the keys in Secret `aws`. */
+export const KEYS_AUTH = {
+  secretRef: {
+    accessKeyIDSecretRef: { name: 'aws', key: 'id' },
+    secretAccessKeySecretRef: { name: 'aws', key: 'secret' },
+  },
+};
+
 /** spec.provider of a store with the keys in Secret `aws`. */
 const keysProvider = (region: string): object => ({
   aws: {
     service: 'SecretsManager',
     region,
-    auth: {
-      secretRef: {
-        accessKeyIDSecretRef: { name: 'aws', key: 'id' },
-        secretAccessKeySecretRef: { name: 'aws', key: 'secret' },
-      },
-    },
+    auth: KEYS_AUTH,
   },
 });
 
