@@ -391,6 +391,29 @@ describe('permissions of the namespace', () => {
     await annotate({ [PERMITTED]: null, [NAMING]: null });
     await reports('guarded', 'before', /^SUCCESS$/);
   });
+
+  test('a ClusterSecretPolicy holds for them, too', async () => {
+    await cluster.create({
+      apiVersion: 'external-secrets-admission.io/v1alpha1',
+      kind: 'ClusterSecretPolicy',
+      metadata: { name: 'only-app' },
+      spec: {
+        effect: 'Deny',
+        namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'guarded' } },
+        keys: [{ glob: 'us-west-2/app/**' }],
+      },
+    });
+    const body = await eventually(async () => {
+      const answer = await cluster.attempt(kes('guarded', 'policy', byName), { dryRun: 'All' });
+      return answer.status === 403 ? answer.body : undefined;
+    });
+    assert.match(body.message ?? '', /spec\.data\[0\]\.key: .*"us-west-2\/db" may not be read/);
+    await reports(
+      'guarded',
+      'before',
+      /^ERROR, denied by policy "only-app", rule keys: spec\.data\[0\]\.key: /,
+    );
+  });
 });
 
 describe('polling disabled', { concurrency: false }, () => {
