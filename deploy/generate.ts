@@ -12,10 +12,10 @@ import { buildGeneratorCrds } from '../api/crd/generator-crds.ts';
 import { buildKesCrd } from '../api/crd/kes-crd.ts';
 import { buildPolicyCrd } from '../api/crd/policy-crd.ts';
 import { GENERATOR_GROUP } from '../api/generators/names.ts';
-import { KES_GROUP } from '../api/kubernetes-client/names.ts';
 import { providerSchemas } from '../providers/registry.ts';
 import { validatingVariant } from './validating-variant.ts';
 
+const KES_FILE = 'externalsecrets.yaml';
 const CONFIGURATIONS = 'webhook-configurations.yaml';
 const HEADER = '# Generated from the schemas in api/ and providers/ by deploy/generate.ts; do not edit.\n';
 /** Where the manifests of this directory put the webhook. */
@@ -30,16 +30,13 @@ export function renderCrds(): ReadonlyMap<string, string> {
     ...buildCrds({ providers: providerSchemas, conversion: CONVERSION }),
     ...buildGeneratorCrds(),
     buildPolicyCrd(),
-    buildKesCrd(),
   ];
   return new Map(crds.map((crd) => [fileOf(crd), render(crd)]));
 }
 
-/** Plurals of generators, such as webhooks, say little by themselves, and KES has one that ESO has, too. */
-const PREFIXES: Readonly<Record<string, string>> = { [GENERATOR_GROUP]: 'generators-', [KES_GROUP]: 'kes-' };
-
+/** Plurals of generators, such as webhooks, say little by themselves. */
 const fileOf = ({ spec: { group, names } }: CustomResourceDefinition): string =>
-  `${PREFIXES[group] ?? ''}${names.plural}.yaml`;
+  `${group === GENERATOR_GROUP ? 'generators-' : ''}${names.plural}.yaml`;
 
 const render = (crd: CustomResourceDefinition): string =>
   HEADER + stringify(crd, { aliasDuplicateObjects: false, lineWidth: 110, singleQuote: true });
@@ -72,6 +69,8 @@ async function main(): Promise<number> {
   const manifests = await readFile(join(import.meta.dirname, 'manifests', CONFIGURATIONS), 'utf8');
   const folders: readonly [name: string, wanted: ReadonlyMap<string, string>][] = [
     ['crds', renderCrds()],
+    // By itself: who has it is told by kubectl that `es` means two kinds.
+    ['kes', new Map([[KES_FILE, render(buildKesCrd())]])],
     ['materialise-in-validating', new Map([[CONFIGURATIONS, validatingVariant(manifests)]])],
   ];
   let stale = 0;

@@ -48,6 +48,31 @@ test('series have the names and labels of ESO, and only objects with something t
   ]);
 });
 
+test('K8 K9 series of objects of KES have its names, and nobody else has any', async () => {
+  const kes = (name: string, more: Partial<Tracked>): Tracked =>
+    tracked('shop', `kubernetes-client.io/${name}`, {
+      stores: ['ClusterSecretStore//kes:secretsManager:eu-west-1'],
+      ...more,
+    });
+  const objects = [
+    kes('good', { attempts: 3, errors: 1, condition: 'True' }),
+    kes('bad', { attempts: 2, errors: 2, condition: 'False' }),
+    kes('new', {}),
+  ];
+  const labels = (name: string): string => `name="${name}",namespace="shop",backend="secretsManager"`;
+  const text = await textOf(objectSeries(() => objects));
+  assert.deepEqual(
+    text.split('\n').filter((line) => line !== '' && !line.startsWith('#')),
+    [
+      `kubernetes_external_secrets_sync_calls_count{${labels('good')},status="success"} 2`,
+      `kubernetes_external_secrets_sync_calls_count{${labels('good')},status="error"} 1`,
+      `kubernetes_external_secrets_sync_calls_count{${labels('bad')},status="error"} 2`,
+      `kubernetes_external_secrets_last_sync_call_state{${labels('good')}} 1`,
+      `kubernetes_external_secrets_last_sync_call_state{${labels('bad')}} -1`,
+    ],
+  );
+});
+
 test('labels are escaped', async () => {
   const odd = tracked('a"b', 'c\\d\ne', { attempts: 1 });
   const text = await textOf(objectSeries(() => [odd]));

@@ -3,6 +3,8 @@
  * kept of each object anyway; the text is made when somebody scrapes, piece by piece, so that it holds up nothing else.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { splitName } from '../api/kubernetes-client/names.ts';
+import { KES_STORE_PREFIX } from '../api/kubernetes-client/to-hub.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Tracked } from './tracked.ts';
 
@@ -14,6 +16,8 @@ const AUTO_LIMIT = 20_000;
 const CHUNK = 500;
 
 interface Family {
+  /** True: of the ExternalSecrets of KES, in its names; else of the others. */
+  readonly kes?: true;
   readonly name: string;
   readonly type: 'counter' | 'gauge';
   readonly help: string;
@@ -52,25 +56,62 @@ const FAMILIES: readonly Family[] = [
     help: 'Duration of the last sync, nanoseconds.',
     samples: ({ attempts, microseconds }) => (attempts > 0 ? [['', microseconds * 1000]] : []),
   },
+  {
+    kes: true,
+    name: 'kubernetes_external_secrets_sync_calls_count',
+    type: 'counter',
+    help: 'Number of sync operations by backend, secret name and status.',
+    samples: (object) => {
+      const { attempts, errors } = object;
+      const backend = backendOf(object);
+      return [
+        ...(attempts > errors ? [[`${backend},status="success"`, attempts - errors] as const] : []),
+        ...(errors > 0 ? [[`${backend},status="error"`, errors] as const] : []),
+      ];
+    },
+  },
+  {
+    kes: true,
+    name: 'kubernetes_external_secrets_last_sync_call_state',
+    type: 'gauge',
+    help: 'State of the last sync operation: 1 = success, -1 = failure.',
+    samples: (object) =>
+      object.condition === undefined || object.attempts === 0
+        ? []
+        : [[backendOf(object), object.condition === 'True' ? 1 : -1]],
+  },
 ];
+
+/** The name of the one store of an object of KES begins with its backend; one that reads nothing has none. */
+const backendOf = ({ stores: [store = ''] }: Tracked): string =>
+  `,backend="${escaped(store.split(KES_STORE_PREFIX)[1]?.split(':')[0] ?? '')}"`;
 
 /** As the text format of Prometheus has it. */
 const escaped = (value: string): string =>
   value.replace(/[\\\n"]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`));
 
-function labelsOf({ key }: Tracked): string {
+function labelsOf({ key }: Tracked): { readonly kes: boolean; readonly text: string } {
   const slash = key.indexOf('/');
-  return `name="${escaped(key.slice(slash + 1))}",namespace="${escaped(key.slice(0, slash))}"`;
+  const { kes, name } = splitName(key.slice(slash + 1));
+  return { kes, text: `name="${escaped(name)}",namespace="${escaped(key.slice(0, slash))}"` };
 }
 
 /** The text of all series, in pieces; between two of them others have their turn. */
 export async function* objectSeries(objects: () => Iterable<Tracked>): AsyncGenerator<string> {
-  for (const { name, type, help, samples } of FAMILIES) {
-    let text = `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
+  for (const { kes: ofKes = false, name, type, help, samples } of FAMILIES) {
+    let head = `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
+    let text = '';
+    const add = (line: string): void => {
+      text += head + line;
+      head = '';
+    };
+    // Who has no object of KES need not read of them.
+    if (!ofKes) add('');
     let count = 0;
     for (const object of objects()) {
-      for (const [labels, value] of samples(object))
-        text += `${name}{${labelsOf(object)}${labels}} ${value}\n`;
+      const own = labelsOf(object);
+      for (const [labels, value] of own.kes === ofKes ? samples(object) : [])
+        add(`${name}{${own.text}${labels}} ${value}\n`);
       count += 1;
       if (count % CHUNK !== 0) continue;
       yield text;

@@ -349,9 +349,11 @@ export class Poller {
       dependents,
       sourceChanged,
     });
-    const reflectors = [...storeReflectors, objects, secrets, ...(kesReflector ? [kesReflector] : [])];
+    const reflectors = [...storeReflectors, objects, secrets];
     // A reflector that is stopped says that it is not synced: nothing below waits for one that never will be.
-    const followers = [...reflectors, policies, fleetReflector, watches].filter((one) => one !== undefined);
+    const followers = [...reflectors, policies, kesReflector, fleetReflector, watches].filter(
+      (one) => one !== undefined,
+    );
     const loop = (name: string, one: { readonly stalledMs: number }, limitMs: number): Loop => ({
       name,
       stalledMs: () => one.stalledMs,
@@ -379,11 +381,13 @@ export class Poller {
     if (policiesSynced) for (const reflector of storeReflectors) reflector.start();
     const storesSynced = await Promise.all(storeReflectors.map((reflector) => reflector.synced));
     if (policiesSynced && storesSynced.every(Boolean) && !stop.aborted) {
-      const listed = [objects, secrets, ...(kesReflector ? [kesReflector] : [])];
-      for (const reflector of listed) reflector.start();
-      const rest = await Promise.all(listed.map((reflector) => reflector.synced));
+      objects.start();
+      secrets.start();
+      const rest = await Promise.all([objects.synced, secrets.synced]);
       this.#synced = rest.every(Boolean);
       if (this.#synced) log.info({ externalSecrets: controller.size }, 'synced');
+      // Where their CRDs are missing nothing else waits for them.
+      kesReflector?.start();
       fleetReflector?.start();
       const duties = async (leading: AbortSignal): Promise<void> => {
         const until = AbortSignal.any([leading, stop]);

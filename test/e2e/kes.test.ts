@@ -1,6 +1,7 @@
 /** ExternalSecrets of kubernetes-external-secrets, from apply to Secret and status. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { isKes } from '../../api/kubernetes-client/names.ts';
 import type { KesStatus } from '../../api/kubernetes-client/v1/external-secret.ts';
 import type { ObjectMeta } from '../../api/meta.ts';
 import { type Aws, startAws } from '../harness/aws.ts';
@@ -8,7 +9,9 @@ import { type ControlPlane, startControlPlane } from '../harness/control-plane.t
 import { always, eventually } from '../harness/eventually.ts';
 import { type OpenBao, startOpenBao } from '../harness/openbao.ts';
 import { type Product, startProduct } from '../harness/product.ts';
+import { readTables } from '../rules/tables.ts';
 import { Cluster, type Manifest, valuesOf } from './support/cluster.ts';
+import { testRuleTables } from './support/rule-tables.ts';
 import {
   administer,
   applyManifests,
@@ -91,7 +94,7 @@ before(async () => {
     AWS_ENDPOINT_URL: aws.endpoint,
     INSTANCE_ID: '',
   });
-  product = await startProduct(cp, { env, webhookArgs: ARGS, pollerArgs: ARGS });
+  product = await startProduct(cp, { kes: true, env, webhookArgs: ARGS, pollerArgs: ARGS });
   await cluster.create(namespace(ACCOUNT.namespace));
   await cluster.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: ACCOUNT });
   await enableKubernetesAuth({ cp, openBao }, cluster, []);
@@ -143,6 +146,11 @@ describe('what is installed', () => {
     assert.equal(status, 422);
     assert.match(body.message ?? '', /spec: Required value/);
   });
+});
+
+describe('the tables of rules (test/rules) on the real API server', () => {
+  const cases = readTables().filter(({ judge, manifest }) => judge === 'object' && isKes(manifest));
+  testRuleTables(() => cluster, cases);
 });
 
 describe('vault', () => {
@@ -233,6 +241,37 @@ describe('vault', () => {
     assert.equal(status, `ERROR, Could not find property nobody in ${COOL}`);
     assert.deepEqual(Object.keys((await cluster.values('shop', 'lost')) ?? {}), ['test']);
     await remove('shop', 'lost');
+  });
+});
+
+describe('events of the object', () => {
+  test('K33 K36 a change is read at once, a deletion ends it and takes the Secret along', async () => {
+    await cluster.create(kes('shop', 'life', { ...VAULT, data: [cool('one')] }));
+    await reports('shop', 'life', /^SUCCESS$/);
+    await patch('shop', 'life', { spec: { data: [cool('two')] } });
+    await eventually(async () => {
+      assert.deepEqual(Object.keys((await cluster.values('shop', 'life')) ?? {}), ['two']);
+      return true;
+    });
+    await remove('shop', 'life');
+    await eventually(async () => (await cluster.find('Secret', 'shop', 'life')) === undefined, {
+      timeout: 30_000,
+    });
+  });
+
+  test('K34 K35 an object of another controllerId is left alone, and is let go when it gets one', async () => {
+    const spec = { ...VAULT, data: [cool('test')] };
+    await cluster.create(kes('shop', 'foreign', { ...spec, controllerId: 'other' }));
+    await cluster.create(kes('shop', 'own', spec));
+    await reports('shop', 'own', /^SUCCESS$/);
+    assert.equal(await cluster.find('Secret', 'shop', 'foreign'), undefined);
+    assert.equal((await read('shop', 'foreign')).status, undefined);
+    await patch('shop', 'own', { spec: { controllerId: 'other', data: [cool('changed')] } });
+    const { generation = 0 } = (await read('shop', 'own')).metadata;
+    await cluster.create(kes('shop', 'later', spec));
+    await reports('shop', 'later', /^SUCCESS$/);
+    assert.ok(((await read('shop', 'own')).status?.observedGeneration ?? 0) < generation);
+    for (const name of ['foreign', 'own', 'later']) await remove('shop', name);
   });
 });
 
@@ -351,6 +390,29 @@ describe('permissions of the namespace', () => {
 
     await annotate({ [PERMITTED]: null, [NAMING]: null });
     await reports('guarded', 'before', /^SUCCESS$/);
+  });
+
+  test('a ClusterSecretPolicy holds for them, too', async () => {
+    await cluster.create({
+      apiVersion: 'external-secrets-admission.io/v1alpha1',
+      kind: 'ClusterSecretPolicy',
+      metadata: { name: 'only-app' },
+      spec: {
+        effect: 'Deny',
+        namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'guarded' } },
+        keys: [{ glob: 'us-west-2/app/**' }],
+      },
+    });
+    const body = await eventually(async () => {
+      const answer = await cluster.attempt(kes('guarded', 'policy', byName), { dryRun: 'All' });
+      return answer.status === 403 ? answer.body : undefined;
+    });
+    assert.match(body.message ?? '', /spec\.data\[0\]\.key: .*"us-west-2\/db" may not be read/);
+    await reports(
+      'guarded',
+      'before',
+      /^ERROR, denied by policy "only-app", rule keys: spec\.data\[0\]\.key: /,
+    );
   });
 });
 

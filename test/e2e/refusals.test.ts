@@ -8,18 +8,18 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { parseAllDocuments } from 'yaml';
 import { ANNOTATION_CONVERSION, FINALIZER_ESO } from '../../api/external-secrets/names.ts';
+import { isKes } from '../../api/kubernetes-client/names.ts';
 import { formatFieldPath } from '../../api/problem.ts';
-import { RULES } from '../../api/rules.ts';
 import { ObjectJudge } from '../../cli/judge-object.ts';
 import { Random } from '../fuzz/random.ts';
 import { type Bed, startBed } from '../harness/bed.ts';
 import type { CommandResult } from '../harness/command.ts';
 import { eventually } from '../harness/eventually.ts';
-import { KES_VARIABLES } from '../rules/kes-environment.ts';
-import { type Case, readTables } from '../rules/tables.ts';
+import { readTables } from '../rules/tables.ts';
 import { Cluster, type Manifest } from './support/cluster.ts';
 import { kubectlIn, warningsIn } from './support/kubectl.ts';
 import { mutate } from './support/mutations.ts';
+import { TABLES_NAMESPACE, testRuleTables } from './support/rule-tables.ts';
 import { externalSecret, namespace, prepare } from './support/vault.ts';
 
 const DIRECTORY = join(import.meta.dirname, 'refusals');
@@ -34,7 +34,7 @@ let bed: Bed;
 let cluster: Cluster;
 
 before(async () => {
-  bed = await startBed({ product: { poller: false, webhookArgs: ['--kes'], env: KES_VARIABLES } });
+  bed = await startBed({ product: { poller: false } });
   cluster = new Cluster(bed.cp);
   await bed.openBao.write('app', { password: 'hunter2' });
   await prepare(cluster, bed.openBao, NAMESPACE);
@@ -146,78 +146,12 @@ describe('a malformed manifest is refused in these words', () => {
   });
 });
 
-/** As many at a time as the bed is not slowed down by. */
-async function inTurn<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const queue = [...items];
-  const worker = async (): Promise<void> => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
-  };
-  await Promise.all(Array.from({ length: 3 }, worker));
-}
-
-const isRule = (text: string): text is keyof typeof RULES => Object.hasOwn(RULES, text);
-const onlyWarns = (rule: string): boolean => isRule(rule) && 'warns' in RULES[rule];
-
 describe('the tables of rules (test/rules) on the real API server', () => {
-  /** In the tables, references of SecretStores to this namespace are those to their own. */
-  const WHERE = 'shop';
-  // What else the tables ask needs policies or another caller: policies.test.ts, admission-deferred.test.ts.
-  const cases = readTables().filter(({ judge }) => judge === 'object');
-
-  before(() => cluster.create(namespace(WHERE)));
-
-  for (const [area, first] of Map.groupBy(
-    cases.filter(({ verdict, number }) => verdict === 'refuse' && number === 1),
-    ({ rule }) => rule.split('-')[0] ?? '',
-  )) {
-    test(`${area}: each rule is worded like this`, async () => {
-      const said = new Map<string, string>();
-      await inTurn(first, async ({ rule, manifest }) => {
-        const { code, stdout, stderr } = await bed.cp.kubectl(
-          ['create', '--dry-run=server', '-n', WHERE, '-f', '-'],
-          { stdin: JSON.stringify(manifest) },
-        );
-        assert.equal(code, onlyWarns(rule) ? 0 : 1, `${rule}: ${stdout}${stderr}`);
-        said.set(rule, `# ${rule}\n${stdout}${stderr}`);
-      });
-      const text = first.map(({ rule }) => said.get(rule)).join('\n');
-      const file = join(DIRECTORY, 'rules', `${area}.golden.txt`);
-      if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(file, text);
-      assert.equal(text, readFileSync(file, 'utf8'));
-    });
-  }
-
-  const CLUSTER_WIDE = [
-    'ClusterExternalSecret',
-    'ClusterSecretStore',
-    'ClusterGenerator',
-    'ClusterSecretPolicy',
-  ];
-  const attempt = ({ manifest }: Case) => {
-    const { kind, metadata } = manifest;
-    const where = CLUSTER_WIDE.includes(kind) ? {} : { namespace: WHERE };
-    return cluster.attempt(
-      { ...manifest, metadata: { ...metadata, ...where } },
-      { dryRun: 'All', fieldValidation: 'Strict' },
-    );
-  };
-
-  test('every case that is to be refused is, and every other is admitted', async () => {
-    const wrong: string[] = [];
-    await inTurn(cases, async (one) => {
-      const { status, body, warnings } = await attempt(one);
-      const warns = onlyWarns(one.rule);
-      // Of a passing case another rule may warn, and what the tables name does not exist.
-      const own = warnings.filter((text) => !/ not found( in namespace \S+)?$/.test(text));
-      const isWarned = !warns || own.length > 0 === (one.verdict === 'refuse');
-      const refused = one.verdict === 'refuse' && !warns;
-      if (refused ? status === 400 || status === 422 : status === 201 && isWarned) return;
-      wrong.push(
-        `${one.rule} ${one.verdict} ${one.number}: ${status} ${body.message ?? ''} ${warnings.join('; ')}`,
-      );
-    });
-    assert.deepEqual(wrong, []);
-  });
+  // What else the tables ask needs policies or another caller (policies.test.ts, admission-deferred.test.ts) or --kes
+  // (kes.test.ts).
+  const cases = readTables().filter(({ judge, manifest }) => judge === 'object' && !isKes(manifest));
+  before(() => cluster.create(namespace(TABLES_NAMESPACE)));
+  testRuleTables(() => cluster, cases);
 });
 
 /** Puts an object there that today's rules refuse, as an earlier version of the rules may have left it. */

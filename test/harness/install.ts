@@ -24,6 +24,8 @@ export interface InstallOptions {
   readonly materialiseIn?: Phase;
   /** Registers the conversion webhook in the CRDs; false means strategy None. True by default. */
   readonly conversion?: boolean;
+  /** Installs the CRD of kubernetes-external-secrets, too. */
+  readonly kes?: boolean;
   /** Names of CRDs that the cluster has and keeps as they are; none by default. */
   readonly keptCrds?: readonly string[];
   /** Put on every object. */
@@ -109,12 +111,14 @@ export function productManifests({
   configurations = true,
   materialiseIn = 'mutating',
   conversion = true,
+  kes = false,
   keptCrds = [],
   labels = {},
 }: InstallOptions): readonly Manifest[] {
-  const crds = readManifests('deploy/crds', namespace).filter(
-    ({ metadata }) => !keptCrds.includes(metadata.name),
-  );
+  const crds = [
+    ...readManifests('deploy/crds', namespace),
+    ...(kes ? readManifests('deploy/kes', namespace) : []),
+  ].filter(({ metadata }) => !keptCrds.includes(metadata.name));
   const others = readManifests('deploy/manifests', namespace).filter(
     (manifest) =>
       manifest.kind !== 'Deployment' &&

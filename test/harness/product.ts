@@ -25,6 +25,8 @@ export interface ProductOptions {
   /** See InstallOptions. */
   readonly conversion?: boolean;
   /** See InstallOptions. */
+  readonly kes?: boolean;
+  /** See InstallOptions. */
   readonly keptCrds?: readonly string[];
   /** See InstallOptions. */
   readonly labels?: Readonly<Record<string, string>>;
@@ -361,6 +363,7 @@ export async function startProduct(cluster: Cluster, options: ProductOptions = {
   const installation = await installProduct(cluster, {
     webhookPort,
     ...(options.reach === undefined ? {} : { webhookHost: options.reach.host }),
+    ...(options.kes === undefined ? {} : { kes: options.kes }),
     ...(options.keptCrds === undefined ? {} : { keptCrds: options.keptCrds }),
     ...(options.labels === undefined ? {} : { labels: options.labels }),
     ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
