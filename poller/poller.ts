@@ -17,6 +17,7 @@ import { BatchReads } from '../sync/batch-reads.ts';
 import { BAD_LIMITS, Connections, type StoreState } from '../sync/connections.ts';
 import type { Answer } from '../sync/fetch.ts';
 import { FreshReads } from '../sync/fresh-reads.ts';
+import { LeaseBook } from '../sync/leases.ts';
 import { LiveCluster } from '../sync/live.ts';
 import { MarkerKeys } from '../sync/marker-keys.ts';
 import type { PolicyDefault } from '../sync/policies.ts';
@@ -177,6 +178,7 @@ export class Poller {
     this.#connections = connections;
     const live = new LiveCluster(kube, clock);
     const ports = live.ports(() => clock.monotonic());
+    const generators = live.generators(() => clock.monotonic());
 
     const cluster = this.#options.clusterExternalSecrets;
     const fleet =
@@ -255,10 +257,23 @@ export class Poller {
         unmanagedTarget: this.#options.unmanagedTarget,
         templates: (notBefore) => live.templates(notBefore),
         policies: policies.gate,
+        leases: new LeaseBook({
+          clock,
+          generators,
+          policies: policies.gate,
+          controllerClass,
+          sleep: pause,
+          stop,
+          onFailure: (ns, { generator }, error) =>
+            log.warn(
+              { namespace: ns, generator: `${generator.kind}/${generator.name}`, err: error },
+              'a lease was not given back; it runs out by itself',
+            ),
+        }),
         fetch: {
           controllerClass,
           reader: cachedReader(stores, policies, live, clock),
-          generators: live.generators(() => clock.monotonic()),
+          generators,
           withConnection: (store, signal, use, urgent) => {
             stores.register(store);
             return connections.kept(store, ports, signal, use, urgent);

@@ -8,12 +8,12 @@ const problems = (block: unknown): string[] => providerProblems(block, store).ma
 const vault = { server: 'https://vault.example.com', auth: { tokenSecretRef: { name: 't', key: 'k' } } };
 
 test('each provider is listed under its own name, with its schema', () => {
-  assert.deepEqual([...providers.keys()].sort(), ['aws', 'fake', 'vault']);
+  assert.deepEqual([...providers.keys()].sort(), ['aws', 'fake', 'openBao', 'vault']);
   for (const [name, provider] of providers) {
     assert.equal(provider.name, name);
     assert.equal(providerSchemas[name], provider.schema);
   }
-  assert.deepEqual(Object.keys(providerSchemas).sort(), ['aws', 'fake', 'vault']);
+  assert.deepEqual(Object.keys(providerSchemas).sort(), ['aws', 'fake', 'openBao', 'vault']);
 });
 
 describe('providerOf', () => {

@@ -13,7 +13,7 @@ import type { Source } from './audit.ts';
 import type { BatchReads, RunRead } from './batch-reads.ts';
 import { SyncError } from './errors.ts';
 import type { FreshReads } from './fresh-reads.ts';
-import { type GeneratorReader, generate } from './generators.ts';
+import { type GenerateContext, type GeneratorReader, generate, LeftToPoller } from './generators.ts';
 import { checkKeys, convertKeys } from './keys.ts';
 import type { Plan, PlannedRead, StoreReference } from './plan.ts';
 import type { NamespacePolicies } from './policies.ts';
@@ -31,6 +31,8 @@ export interface FetchContext {
   readonly controllerClass: string;
   readonly reader: StoreReader;
   readonly generators: GeneratorReader;
+  /** Takes the leases of generated values, see `generate`; absent in admission, which leaves them to the poller. */
+  readonly leased?: GenerateContext['leased'];
   /** What is in force for the namespace; the ExternalSecret itself has been judged already. */
   readonly policies: NamespacePolicies;
   /**
@@ -63,7 +65,7 @@ export interface FetchContext {
 
 export interface Fetched {
   readonly data: ReadonlyMap<string, SecretValue>;
-  /** Keys of `data` whose value a generator has made for this very sync. */
+  /** Keys of `data` whose value a generator has made for this very sync, and that could be kept instead. */
   readonly generated: ReadonlySet<string>;
   readonly stores: readonly ResolvedStore[];
   /** What the values are from, in the order of the entries. */
@@ -150,7 +152,7 @@ export function impossibleRead(store: ResolvedStore, source: StoreSource): Provi
 
 /** What one entry brought: values of its own from a generator, else an answer that others may share. */
 type Brought =
-  | { readonly generated: ReadonlyMap<string, SecretValue> }
+  | { readonly generated: ReadonlyMap<string, SecretValue>; readonly isLeased: boolean }
   | { readonly store: ResolvedStore; readonly answer: Answer };
 
 const storeName = ({ kind, name }: StoreReference): string => `${kind}/${name}`;
@@ -162,7 +164,6 @@ const storeName = ({ kind, name }: StoreReference): string => `${kind}/${name}`;
  * @throws SyncError stage `fetch`, POLICY_DENIED among its codes; with code STORE_OTHER_CLASS the object is not ours to judge
  */
 export async function fetchPlan(plan: Plan, context: FetchContext, signal: AbortSignal): Promise<Fetched> {
-  const { namespace, controllerClass } = context;
   const stores = await resolveStores(plan, context, signal);
   const verdicts = [...judgeStores(plan, stores, context)];
   const place = enterStores(stores, context);
@@ -172,9 +173,19 @@ export async function fetchPlan(plan: Plan, context: FetchContext, signal: Abort
   const answers = new Map<string, Promise<Outcome<Answer>>>();
   const bring = async ({ source }: PlannedRead): Promise<Outcome<Brought>> => {
     if (source.kind === 'generator') {
+      const { ref } = source;
+      const leases: unknown[] = [];
+      const leased: GenerateContext['leased'] =
+        context.leased &&
+        ((...lease) => {
+          leases.push(lease);
+          context.leased?.(...lease);
+        });
+      const { guard } = context.policies;
       return settle(
-        generate(source.ref, namespace, context.generators, controllerClass, signal).then((generated) => ({
+        generate(ref, { ...context, guard, leased }, signal).then((generated) => ({
           generated,
+          isLeased: leases.length > 0,
         })),
       );
     }
@@ -193,7 +204,9 @@ export async function fetchPlan(plan: Plan, context: FetchContext, signal: Abort
   const settled = await Promise.all(plan.reads.map(bring)).finally(() => place?.leave());
   // Of another class is the whole object as soon as one of its stores or generators is (eso.md 3.5, 6).
   for (const outcome of settled) {
-    if ('error' in outcome && outcome.error.code === 'STORE_OTHER_CLASS') throw outcome.error;
+    if (!('error' in outcome)) continue;
+    if (outcome.error.code === 'STORE_OTHER_CLASS' || outcome.error instanceof LeftToPoller)
+      throw outcome.error;
   }
   const data = new Map<string, SecretValue>();
   const generated = new Set<string>();
@@ -212,7 +225,8 @@ export async function fetchPlan(plan: Plan, context: FetchContext, signal: Abort
       }
       for (const [key, one] of entryValues(read, 'store' in value ? value.answer : value.generated)) {
         data.set(key, one);
-        if ('store' in value) generated.delete(key);
+        // A leased value cannot be kept when another one is there: it ends.
+        if ('store' in value || value.isLeased) generated.delete(key);
         else generated.add(key);
       }
       if (read.source.kind === 'generator') sources.push({ generator: read.source.ref });

@@ -36,6 +36,7 @@ const objects: Readonly<Record<string, unknown>> = {
   'SSHKey/ns/key': {},
 };
 const reader: GeneratorReader = {
+  ports,
   generator: async ({ kind, name }, namespace) => {
     if (name === 'unreadable')
       throw new KubeError('read it: forbidden', { status: 403, reason: 'Forbidden' });
@@ -80,7 +81,11 @@ const reveal = ({ data }: Fetched): Record<string, string> =>
 
 describe('from the reference to values', () => {
   const ask = (kind: GeneratorRefKind, name: string) =>
-    generate({ kind, name }, 'ns', reader, 'default', signal);
+    generate(
+      { kind, name },
+      { namespace: 'ns', generators: reader, controllerClass: 'default', guard: undefined },
+      signal,
+    );
 
   test('what is wrong is said in words that users know', async () => {
     for (const [kind, name, code, message] of [
@@ -107,7 +112,7 @@ describe('from the reference to values', () => {
         'SSHKey',
         'key',
         'INVALID_OBJECT',
-        'error using generator: SSHKey ns/key: spec: generator kind SSHKey is not supported yet; supported: ClusterGenerator, Fake, Password, UUID',
+        'error using generator: SSHKey ns/key: spec: generator kind SSHKey is not supported yet; supported: ClusterGenerator, Fake, Password, UUID, VaultDynamicSecret',
       ],
       ['Fake', 'foreign', 'STORE_OTHER_CLASS', 'Fake ns/foreign belongs to controller class "other"'],
       [

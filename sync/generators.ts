@@ -4,7 +4,9 @@ import { generatorResource } from '../api/generators/names.ts';
 import type { ObjectMeta } from '../api/meta.ts';
 import { formatProblem } from '../api/problem.ts';
 import type { SecretValue } from '../api/secret-value.ts';
-import { generatorClass, generatorOf } from '../providers/generators/registry.ts';
+import type { ProviderPorts, ServerGuard } from '../providers/contract.ts';
+import type { Lease } from '../providers/generators/contract.ts';
+import { type GeneratorChoice, generatorClass, generatorOf } from '../providers/generators/registry.ts';
 import type { GeneratorReference } from './plan.ts';
 
 /** An object of any kind of generator. */
@@ -15,6 +17,8 @@ export interface GeneratorObject {
 
 /** How generators are read: live, by both programs. */
 export interface GeneratorReader {
+  /** What a generator may ask of the cluster. */
+  readonly ports: ProviderPorts;
   /**
    * @param namespace of the ExternalSecret; kinds of the cluster are not looked for in it
    * @returns undefined = it does not exist
@@ -24,6 +28,17 @@ export interface GeneratorReader {
     namespace: string,
     signal: AbortSignal,
   ): Promise<GeneratorObject | undefined>;
+}
+
+/** A generator that may be used, with its parsed spec. */
+export type ResolvedGenerator = Extract<GeneratorChoice, { ok: true }>;
+
+/** Values that come with a lease are made by whoever keeps account of leases. */
+export class LeftToPoller extends EsaError {
+  constructor() {
+    super('DEADLINE', 'the poller makes values that are leased');
+    this.name = 'LeftToPoller';
+  }
 }
 
 /** ESO's frame, which its users look for. */
@@ -41,7 +56,7 @@ export async function resolveGenerator(
   reader: GeneratorReader,
   controllerClass: string,
   signal: AbortSignal,
-) {
+): Promise<ResolvedGenerator> {
   const { kind, name } = ref;
   const { group, namespaced } = generatorResource(kind);
   const label = `${kind} ${namespaced ? `${namespace}/` : ''}${name}`;
@@ -64,20 +79,37 @@ export async function resolveGenerator(
   return choice;
 }
 
+export interface GenerateContext {
+  readonly namespace: string;
+  readonly generators: GeneratorReader;
+  readonly controllerClass: string;
+  readonly guard: ServerGuard | undefined;
+  /** Told of each lease, and of the generator that gave it. Absent: nobody could keep account of one. */
+  readonly leased?: ((ref: GeneratorReference, lease: Lease, from: ResolvedGenerator) => void) | undefined;
+}
+
 /**
  * New values from the generator that an entry refers to.
- * @throws EsaError as `resolveGenerator`, and what the generator says
+ * @throws EsaError as `resolveGenerator`, and what the generator says; LeftToPoller
  */
 export async function generate(
   ref: GeneratorReference,
-  namespace: string,
-  reader: GeneratorReader,
-  controllerClass: string,
+  { namespace, generators, controllerClass, guard, leased }: GenerateContext,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, SecretValue>> {
-  const { generator, spec } = await resolveGenerator(ref, namespace, reader, controllerClass, signal);
+  const resolved = await resolveGenerator(ref, namespace, generators, controllerClass, signal);
+  const { generator, spec } = resolved;
+  if (generator.revoke !== undefined && leased === undefined) throw new LeftToPoller();
   try {
-    return generator.generate(spec);
+    const { ports } = generators;
+    return await generator.generate(spec, {
+      namespace,
+      name: ref.name,
+      ports,
+      guard,
+      signal,
+      leased: (lease) => leased?.(ref, lease, resolved),
+    });
   } catch (error) {
     throw failure(toEsaError(error));
   }

@@ -125,6 +125,7 @@ export class LiveCluster {
   /** The objects alone are shared between those who ask at one time, never what is made from them. */
   generators(notBefore: () => number): GeneratorReader {
     return {
+      ports: this.ports(notBefore),
       generator: ({ kind, name }, namespace, signal) =>
         this.#get(`${kind}/${namespace}/${name}`, notBefore(), signal, (options) =>
           ifFound(getGenerator<GeneratorObject>(this.#kube, { kind, namespace, name }, options)),

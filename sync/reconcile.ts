@@ -27,6 +27,7 @@ import { desire } from './desire.ts';
 import { SyncError, toSyncError } from './errors.ts';
 import { type FetchContext, type Fetched, fetchPlan } from './fetch.ts';
 import { asksToKeep, keepGenerated } from './keep-generated.ts';
+import type { IssuedLease, LeaseBook } from './leases.ts';
 import { creationPolicyOf, deletionPolicyOf, plan, targetName } from './plan.ts';
 import type { PolicyGate } from './policies.ts';
 import { enforce, objectOf } from './policy-gate.ts';
@@ -53,7 +54,8 @@ export interface Memory {
 
 export interface ReconcileDeps extends ApplyDeps {
   readonly clock: Clock;
-  readonly fetch: Omit<FetchContext, 'namespace' | 'notBefore' | 'policies' | 'urgent'>;
+  readonly fetch: Omit<FetchContext, 'namespace' | 'notBefore' | 'policies' | 'urgent' | 'leased'>;
+  readonly leases: LeaseBook;
   readonly policies: PolicyGate;
   /** The objects that templateFrom names, at least as new as that moment (monotonic milliseconds). */
   readonly templates: (notBefore: number) => TemplateReader;
@@ -84,6 +86,8 @@ export type Reconciled =
       readonly verdicts: readonly Verdict[];
       /** True if the Secret of an earlier target name was deleted. */
       readonly orphanDeleted: boolean;
+      /** What some of the values were leased under. */
+      readonly leases: readonly IssuedLease[];
     }
   /** It belongs to another controller class. */
   | { readonly result: 'ignored' }
@@ -106,6 +110,7 @@ export async function reconcile(
   deps: ReconcileDeps,
   signal: AbortSignal,
 ): Promise<Reconciled> {
+  const leases: IssuedLease[] = [];
   try {
     const checked = checkExternalSecret(input.es);
     if (checked.problems.length > 0) {
@@ -114,14 +119,22 @@ export async function reconcile(
         new EsaError('INVALID_OBJECT', checked.problems.map(formatProblem).join('; ')),
       );
     }
-    return await sync({ ...input, es: checked.hub }, deps, signal);
+    return await sync({ ...input, es: checked.hub, leases }, deps, signal);
   } catch (thrown) {
+    // Nobody will use what was made for this sync.
+    const unused = leases.map(({ ref, id }) => ({ generator: ref, id }));
+    void deps.leases.giveBack(input.es.metadata.namespace ?? '', unused);
     const error = toSyncError('apply', thrown);
     return error.code === 'STORE_OTHER_CLASS' ? { result: 'ignored' } : { result: 'failed', error };
   }
 }
 
-async function sync(input: ReconcileInput, deps: ReconcileDeps, signal: AbortSignal): Promise<Synced> {
+interface SyncInput extends ReconcileInput {
+  /** Takes what the sync has leased, also if it fails then. */
+  readonly leases: IssuedLease[];
+}
+
+async function sync(input: SyncInput, deps: ReconcileDeps, signal: AbortSignal): Promise<Synced> {
   const { es, memory } = input;
   const work = plan(es);
   const { namespace, name, uid } = identityOf(es);
@@ -136,7 +149,12 @@ async function sync(input: ReconcileInput, deps: ReconcileDeps, signal: AbortSig
   const policies = await deps.policies(namespace, signal);
   const verdicts = [...enforce(policies.judge({ object: objectOf(es) }), true)];
   const { notBefore, first: urgent } = input;
-  const fetched = await fetchPlan(work, { ...deps.fetch, namespace, notBefore, policies, urgent }, signal);
+  const leased: FetchContext['leased'] = (ref, lease, generator) => {
+    deps.leases.remember(namespace, ref, generator);
+    input.leases.push({ ...lease, ref });
+  };
+  const context = { ...deps.fetch, namespace, notBefore, policies, urgent, leased };
+  const fetched = await fetchPlan(work, context, signal);
   verdicts.push(...fetched.verdicts);
   const done = (
     outcome: SyncedOutcome,
@@ -159,6 +177,7 @@ async function sync(input: ReconcileInput, deps: ReconcileDeps, signal: AbortSig
     sources: fetched.sources,
     missing: fetched.missing,
     verdicts,
+    leases: input.leases,
   });
   if (isGone(fetched)) {
     const deletion = deletionPolicyOf(es.spec);
@@ -235,6 +254,7 @@ async function afterAdoption(
     keys: Object.keys(secret.data ?? {}),
     missing: [],
     verdicts: [],
+    leases: [],
     orphanDeleted: await deleteOrphan(es, secret.metadata.name ?? '', deps, signal),
   };
 }

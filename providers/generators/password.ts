@@ -145,7 +145,7 @@ function encode(password: Buffer, encoding: PasswordSpec['encoding']): SecretVal
   }
 }
 
-export const passwordGenerator: Generator<PasswordSpec> = {
+export const passwordGenerator = {
   kind: 'Password',
   schema: passwordSpec,
   validateSpec,
@@ -155,4 +155,4 @@ export const passwordGenerator: Generator<PasswordSpec> = {
       keysOf(spec).map((key) => [key, encode(passwordOf(recipe, spec.allowRepeat), spec.encoding)]),
     );
   },
-};
+} satisfies Generator<PasswordSpec>;

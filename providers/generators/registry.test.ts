@@ -2,13 +2,22 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { GENERATOR_KINDS, type GeneratorRefKind } from '../../api/generators/names.ts';
 import { formatProblem } from '../../api/problem.ts';
+import { MemoryCluster } from '../testing/cluster.ts';
+import type { GeneratorContext } from './contract.ts';
 import { generatorClass, generatorOf, supportsGenerator } from './registry.ts';
 
-const valuesOf = (kind: GeneratorRefKind, spec: unknown): Record<string, string> => {
+const context: GeneratorContext = {
+  namespace: 'ns',
+  name: 'one',
+  ports: new MemoryCluster().ports,
+  signal: AbortSignal.timeout(10_000),
+  leased: () => assert.fail('nothing of this is leased'),
+};
+const valuesOf = async (kind: GeneratorRefKind, spec: unknown): Promise<Record<string, string>> => {
   const choice = generatorOf(kind, spec);
   assert.ok(choice.ok);
   return Object.fromEntries(
-    [...choice.generator.generate(choice.spec)].map(([key, value]) => [key, value.revealText()]),
+    [...(await choice.generator.generate(choice.spec, context))].map(([key, value]) => [key, value.revealText()]),
   );
 };
 const problemsOf = (kind: GeneratorRefKind, spec: unknown): string[] => {
@@ -18,32 +27,32 @@ const problemsOf = (kind: GeneratorRefKind, spec: unknown): string[] => {
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 describe('values', () => {
-  test('Fake gives what stands in it', () => {
-    assert.deepEqual(valuesOf('Fake', { data: { a: 'b', c: 'ü' } }), { a: 'b', c: 'ü' });
-    assert.deepEqual(valuesOf('Fake', {}), {});
+  test('Fake gives what stands in it', async () => {
+    assert.deepEqual(await valuesOf('Fake', { data: { a: 'b', c: 'ü' } }), { a: 'b', c: 'ü' });
+    assert.deepEqual(await valuesOf('Fake', {}), {});
   });
 
-  test('UUID gives another one each time, from a spec or none', () => {
-    const [one, other] = [valuesOf('UUID', {}), valuesOf('UUID', undefined)];
+  test('UUID gives another one each time, from a spec or none', async () => {
+    const [one, other] = [await valuesOf('UUID', {}), await valuesOf('UUID', undefined)];
     assert.deepEqual([Object.keys(one), Object.keys(other)], [['uuid'], ['uuid']]);
     assert.match(one['uuid'] ?? '', UUID);
     assert.match(other['uuid'] ?? '', UUID);
     assert.notEqual(one['uuid'], other['uuid']);
   });
 
-  test('ClusterGenerator and SecretGenerator give what they hold, with its defaults', () => {
-    const cluster = valuesOf('ClusterGenerator', { kind: 'Password', generator: { passwordSpec: {} } });
+  test('ClusterGenerator and SecretGenerator give what they hold, with its defaults', async () => {
+    const cluster = await valuesOf('ClusterGenerator', { kind: 'Password', generator: { passwordSpec: {} } });
     assert.equal(cluster['password']?.length, 24);
     assert.deepEqual(
-      valuesOf('ClusterGenerator', { kind: 'Fake', generator: { fakeSpec: { data: { a: 'b' } } } }),
+      await valuesOf('ClusterGenerator', { kind: 'Fake', generator: { fakeSpec: { data: { a: 'b' } } } }),
       {
         a: 'b',
       },
     );
     // S36: as the article prints it.
     const spec = { kind: 'Password', spec: { length: 32, digits: 5, symbols: 5 } };
-    assert.equal(valuesOf('SecretGenerator', spec)['password']?.length, 32);
-    assert.match(valuesOf('SecretGenerator', { kind: 'UUID' })['uuid'] ?? '', UUID);
+    assert.equal((await valuesOf('SecretGenerator', spec))['password']?.length, 32);
+    assert.match((await valuesOf('SecretGenerator', { kind: 'UUID' }))['uuid'] ?? '', UUID);
   });
 });
 
@@ -101,10 +110,10 @@ test('the controller class of what a wrapper holds counts', () => {
   );
   assert.equal(generatorClass('SecretGenerator', { kind: 'Fake', spec: { controller: 'x' } }), 'x');
   // Also where the kind itself cannot be served.
-  assert.equal(generatorClass('VaultDynamicSecret', { controller: 'x' }), 'x');
+  assert.equal(generatorClass('Grafana', { controller: 'x' }), 'x');
 });
 
 test('what an ExternalSecret may refer to', () => {
-  assert.deepEqual(GENERATOR_KINDS.filter(supportsGenerator), ['Fake', 'Password', 'UUID']);
+  assert.deepEqual(GENERATOR_KINDS.filter(supportsGenerator), ['Fake', 'Password', 'UUID', 'VaultDynamicSecret']);
   assert.ok(supportsGenerator('ClusterGenerator') && supportsGenerator('SecretGenerator'));
 });
