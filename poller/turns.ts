@@ -10,8 +10,8 @@ import type { EventRecorder } from '../kube/events.ts';
 import type { Log } from '../runtime/log.ts';
 import { timeLimit } from '../sync/abort.ts';
 import { SyncError } from '../sync/errors.ts';
-import { plan, storeReferences, targetName } from '../sync/plan.ts';
 import { accountOf, leasesDue } from '../sync/leases.ts';
+import { plan, storeReferences, targetName } from '../sync/plan.ts';
 import { type ReconcileDeps, type Reconciled, reconcile, verifyTarget } from '../sync/reconcile.ts';
 import { failedStatus, type RefreshTimeMode, readyCondition, syncedStatus } from '../sync/status.ts';
 import { type ResolvedStore, resolveStore, storeLabel } from '../sync/stores.ts';
@@ -80,7 +80,8 @@ export class Turns {
     try {
       if (es.metadata.deletionTimestamp !== undefined) return await removeEsoFinalizer(deps.kube, es, signal);
       if (!tracked.wanted && urgency === URGENCY.check) await this.#check(tracked, es, signal);
-      else if (this.#leaseEnds(es) || !this.#agenda.waitsForWindow(tracked, es)) await this.#sync(tracked, es, due, signal);
+      else if (this.#leaseEnds(es) || !this.#agenda.waitsForWindow(tracked, es))
+        await this.#sync(tracked, es, due, signal);
     } catch (error) {
       // Only what is not the object's own failure comes here: a status that could not be written, say.
       if (mine(key)) log.warn({ key, err: error }, 'sync not finished, trying again');

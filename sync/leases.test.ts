@@ -25,8 +25,15 @@ const es = (...leases: LeaseRecord[]) => ({ status: { leases } });
 
 describe('the account of leases', () => {
   test('new ones come first, those before them run out by themselves', () => {
-    const { records, superfluous } = accountOf(es(record('old', 10), record('over', -1)), [issued('new')], NOW);
-    assert.deepEqual(records?.map(({ id }) => id), ['new', 'old']);
+    const { records, superfluous } = accountOf(
+      es(record('old', 10), record('over', -1)),
+      [issued('new')],
+      NOW,
+    );
+    assert.deepEqual(
+      records?.map(({ id }) => id),
+      ['new', 'old'],
+    );
     assert.deepEqual(records?.[0], {
       generator: ref('db'),
       id: 'new',
@@ -39,8 +46,14 @@ describe('the account of leases', () => {
   test('no more than eight are kept, and the oldest given back', () => {
     const before = Array.from({ length: 8 }, (_, i) => record(`l${i}`, 100));
     const { records, superfluous } = accountOf(es(...before), [issued('new')], NOW);
-    assert.deepEqual(records?.map(({ id }) => id), ['new', 'l0', 'l1', 'l2', 'l3', 'l4', 'l5', 'l6']);
-    assert.deepEqual(superfluous.map(({ id }) => id), ['l7']);
+    assert.deepEqual(
+      records?.map(({ id }) => id),
+      ['new', 'l0', 'l1', 'l2', 'l3', 'l4', 'l5', 'l6'],
+    );
+    assert.deepEqual(
+      superfluous.map(({ id }) => id),
+      ['l7'],
+    );
   });
 
   test('when nothing is leased any more they are given back, and an object without leases stays without', () => {
@@ -82,7 +95,12 @@ describe('giving leases back', () => {
       sleep: async () => undefined,
       stop: new AbortController().signal,
     });
-    return { revoked, failed, book, remember: () => book.remember('ns', ref('db'), { ok: true, generator, spec: {} }) };
+    return {
+      revoked,
+      failed,
+      book,
+      remember: () => book.remember('ns', ref('db'), { ok: true, generator, spec: {} }),
+    };
   }
 
   test('is tried again, also where the generator is gone meanwhile', async () => {

@@ -32,7 +32,8 @@ const recordOf = ({ ref, id, renewAt, expiresAt }: IssuedLease): LeaseRecord => 
   expireTime: kubeTime(Math.min(expiresAt, Date.parse('9999-12-31'))),
 });
 
-const recordsOf = ({ status }: Pick<ExternalSecret, 'status'>): readonly LeaseRecord[] => status?.leases ?? [];
+const recordsOf = ({ status }: Pick<ExternalSecret, 'status'>): readonly LeaseRecord[] =>
+  status?.leases ?? [];
 
 export interface Account {
   /** What the status should list; undefined if it never listed any, and has none to list. */

@@ -17,7 +17,10 @@ const valuesOf = async (kind: GeneratorRefKind, spec: unknown): Promise<Record<s
   const choice = generatorOf(kind, spec);
   assert.ok(choice.ok);
   return Object.fromEntries(
-    [...(await choice.generator.generate(choice.spec, context))].map(([key, value]) => [key, value.revealText()]),
+    [...(await choice.generator.generate(choice.spec, context))].map(([key, value]) => [
+      key,
+      value.revealText(),
+    ]),
   );
 };
 const problemsOf = (kind: GeneratorRefKind, spec: unknown): string[] => {
@@ -114,6 +117,11 @@ test('the controller class of what a wrapper holds counts', () => {
 });
 
 test('what an ExternalSecret may refer to', () => {
-  assert.deepEqual(GENERATOR_KINDS.filter(supportsGenerator), ['Fake', 'Password', 'UUID', 'VaultDynamicSecret']);
+  assert.deepEqual(GENERATOR_KINDS.filter(supportsGenerator), [
+    'Fake',
+    'Password',
+    'UUID',
+    'VaultDynamicSecret',
+  ]);
   assert.ok(supportsGenerator('ClusterGenerator') && supportsGenerator('SecretGenerator'));
 });

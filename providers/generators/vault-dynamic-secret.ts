@@ -104,12 +104,17 @@ async function ask(login: VaultLogin, spec: Spec, signal: AbortSignal): Promise<
     ...(method === 'POST' || method === 'PUT' ? { body: parameters } : {}),
     signal,
   });
-  if (answer.status === 204 || (answer.status === 404 && (answer.errors?.length ?? 1) === 0)) return undefined;
+  if (answer.status === 204 || (answer.status === 404 && (answer.errors?.length ?? 1) === 0))
+    return undefined;
   if (answer.status !== 200 || !answer.isJson) throw errorOfAnswer(asked, answer, Date.now());
   return answer.body === undefined ? undefined : answer;
 }
 
-async function askAgain(login: VaultLogin, spec: Spec, signal: AbortSignal): Promise<VaultAnswer | undefined> {
+async function askAgain(
+  login: VaultLogin,
+  spec: Spec,
+  signal: AbortSignal,
+): Promise<VaultAnswer | undefined> {
   const { maxRetries = 0, retryInterval } = spec.retrySettings ?? {};
   const pause = parseGoDuration(retryInterval ?? '') ?? DEFAULT_RETRY_MS;
   for (let tries = 0; ; tries += 1) {
@@ -143,7 +148,11 @@ function leaseIn(body: unknown, login: VaultLogin, now: number): Lease | undefin
   const auth = member(body, 'auth');
   const [id, accessor] = [member(body, 'lease_id'), member(auth, 'accessor')];
   const isLease = typeof id === 'string' && id !== '';
-  const named = isLease ? id : typeof accessor === 'string' && accessor !== '' ? ACCESSOR + accessor : undefined;
+  const named = isLease
+    ? id
+    : typeof accessor === 'string' && accessor !== ''
+      ? ACCESSOR + accessor
+      : undefined;
   const seconds = secondsOf(member(isLease ? body : auth, 'lease_duration'));
   if (named === undefined || !(seconds > 0)) return undefined;
   const life = Math.min(seconds * 1000, login.expiresAt - now);
@@ -164,7 +173,11 @@ async function generate(spec: Spec, context: GeneratorContext): Promise<Readonly
       if (spec.allowEmptyResponse && (result === undefined || result === null)) return new Map();
       const { resultType } = spec;
       const part = resultType === 'Raw' ? '' : ` (it has no ${resultType.toLowerCase()})`;
-      throw vaultError(asked, 'PROVIDER_INVALID_RESPONSE', `empty response from Vault${part}; see resultType`);
+      throw vaultError(
+        asked,
+        'PROVIDER_INVALID_RESPONSE',
+        `empty response from Vault${part}; see resultType`,
+      );
     }
     const values = new JsonText(marshalGo(result), labelOf(asked)).members('source');
     if (lease !== undefined) {
@@ -178,11 +191,7 @@ async function generate(spec: Spec, context: GeneratorContext): Promise<Readonly
   }
 }
 
-async function revoke(
-  spec: Spec,
-  lease: string,
-  context: Omit<GeneratorContext, 'leased'>,
-): Promise<void> {
+async function revoke(spec: Spec, lease: string, context: Omit<GeneratorContext, 'leased'>): Promise<void> {
   const { ports, signal } = context;
   const login = await logIn(spec.provider, storeOf(context), ports, signal);
   try {
@@ -192,7 +201,9 @@ async function revoke(
     const body = isToken ? { accessor: lease.slice(ACCESSOR.length) } : { lease_id: lease };
     const answer = await login.request({ ...asked, method: 'PUT', segments, body, signal });
     // 400 and 404: the server knows it no more.
-    const gone = answer.status === 404 || (answer.status === 400 && /invalid|not found/i.test(answer.errors?.join() ?? ''));
+    const gone =
+      answer.status === 404 ||
+      (answer.status === 400 && /invalid|not found/i.test(answer.errors?.join() ?? ''));
     if (answer.status >= 300 && !gone) throw errorOfAnswer(asked, answer, ports.clock.now());
   } finally {
     await login.end(signal);

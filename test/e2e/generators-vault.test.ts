@@ -132,15 +132,19 @@ describe('VaultDynamicSecret', () => {
   });
 
   test('what Vault refuses, with its words', async () => {
-    await assert.rejects(ask({ path: 'sys/mounts' }), { code: 'PROVIDER_DENIED', message: /GET sys\/mounts: denied/ });
+    await assert.rejects(ask({ path: 'sys/mounts' }), {
+      code: 'PROVIDER_DENIED',
+      message: /GET sys\/mounts: denied/,
+    });
     const { generator, spec } = choose({
       path: 'secret/data/app',
-      provider: bed.block({ auth: { tokenSecretRef: { name: 'vault-token', key: 'token', namespace: 'other' } } }),
+      provider: bed.block({
+        auth: { tokenSecretRef: { name: 'vault-token', key: 'token', namespace: 'other' } },
+      }),
     });
-    await assert.rejects(
-      async () => generator.generate(spec, { ...context(), leased: () => undefined }),
-      { code: 'REFERENCE_FORBIDDEN' },
-    );
+    await assert.rejects(async () => generator.generate(spec, { ...context(), leased: () => undefined }), {
+      code: 'REFERENCE_FORBIDDEN',
+    });
   });
 
   test('retrySettings: a server that is sealed for a moment', async () => {

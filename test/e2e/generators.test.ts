@@ -270,7 +270,10 @@ describe('leases of VaultDynamicSecret', () => {
     method: 'POST',
     resultType: 'Auth',
     parameters: { ttl: `${SECONDS}s`, policies: ['default'] },
-    provider: { server: bed.openBao.address, auth: { tokenSecretRef: { name: 'vault-token', key: 'token' } } },
+    provider: {
+      server: bed.openBao.address,
+      auth: { tokenSecretRef: { name: 'vault-token', key: 'token' } },
+    },
     ...more,
   });
   const works = async (value: string): Promise<boolean> => {
@@ -313,7 +316,9 @@ describe('leases of VaultDynamicSecret', () => {
 
   test('a wrapper is seen through, a sync that fails gives back at once, and an edit that needs none, too', async () => {
     const spec = { vaultDynamicSecretSpec: token({ parameters: { ttl: '1h', policies: ['default'] } }) };
-    await cluster.create(generator('ClusterGenerator', 'token', { kind: 'VaultDynamicSecret', generator: spec }));
+    await cluster.create(
+      generator('ClusterGenerator', 'token', { kind: 'VaultDynamicSecret', generator: spec }),
+    );
     const leased = generated('wrapped', [from('ClusterGenerator', 'token')], { refreshInterval: '1h' });
     const { warnings } = await cluster.attempt(leased);
     assert.deepEqual(warnings, []);

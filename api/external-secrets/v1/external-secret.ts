@@ -318,10 +318,7 @@ export const externalSecretStatus = z.strictObject({
     .optional()
     .describe('The Secret, as a Provisioned Service of servicebinding.io.')
     .meta({ 'x-kubernetes-map-type': 'atomic' }),
-  leases: z
-    .array(leaseRecord)
-    .optional()
-    .describe('Leases of generated values, those in use first.'),
+  leases: z.array(leaseRecord).optional().describe('Leases of generated values, those in use first.'),
 });
 
 // The types are those of objects as they are stored: a default that an older version could not say may be

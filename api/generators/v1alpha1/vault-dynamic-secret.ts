@@ -9,15 +9,9 @@ export const vaultDynamicSecretSpec = z
       .optional()
       .describe('Controller class that serves the generator. Absent means that every controller does.'),
     path: z.string().describe('Path at Vault that gives the secret, such as database/creds/app.'),
-    method: z
-      .string()
-      .optional()
-      .describe('GET, LIST, DELETE, POST or PUT. Absent means GET.'),
+    method: z.string().optional().describe('GET, LIST, DELETE, POST or PUT. Absent means GET.'),
     parameters: opaqueObject().optional().describe('Sent as the body by POST and PUT.'),
-    getParameters: z
-      .record(z.string(), z.array(z.string()))
-      .optional()
-      .describe('Sent in the query by GET.'),
+    getParameters: z.record(z.string(), z.array(z.string())).optional().describe('Sent in the query by GET.'),
     resultType: z
       .enum(['Data', 'Auth', 'Raw'])
       .default('Data')
@@ -28,7 +22,10 @@ export const vaultDynamicSecretSpec = z
       .describe('An answer without values is no error, and gives none.'),
     retrySettings: z
       .strictObject({
-        maxRetries: z.int32().optional().describe('How often a failed request is repeated. Absent means never.'),
+        maxRetries: z
+          .int32()
+          .optional()
+          .describe('How often a failed request is repeated. Absent means never.'),
         retryInterval: z.string().optional().describe('Time between two tries (Go duration).'),
       })
       .optional()
