@@ -22,7 +22,9 @@ const READS = Number(flags.reads);
 const ROUNDS = Number(flags.rounds);
 const IN_FLIGHT = [1, 32];
 /** Five keys of 40 characters, as in the load of the articles. */
-const SECRET = Object.fromEntries(Array.from({ length: 5 }, (_, i) => [`key-${i}`, `value-${i}`.padEnd(40, 'x')]));
+const SECRET = Object.fromEntries(
+  Array.from({ length: 5 }, (_, i) => [`key-${i}`, `value-${i}`.padEnd(40, 'x')]),
+);
 const KEY = 'key-3';
 
 type Read = () => Promise<string>;
