@@ -92,6 +92,9 @@ export const RULES = {
   'es-keep-generated': onlyWarns(
     invalid(ES, 'With the annotation keep-generated some generated value stands in the Secret as it is.'),
   ),
+  'es-keep-leased': onlyWarns(
+    unsupported(ES, 'The annotation keep-generated stands by values that can stay, not by leased ones.'),
+  ),
   'es-require-sync': invalid(
     ES,
     'With the annotation require-sync the Secret can be made while the ExternalSecret is created.',
