@@ -36,6 +36,9 @@ const onlyWarns = (rule: Rule): Rule => ({ ...rule, warns: true });
 const ES = ['ExternalSecret'];
 const CES = ['ClusterExternalSecret'];
 const STORE = ['SecretStore', 'ClusterSecretStore'];
+/** What holds for a block of vault holds wherever it stands. */
+const VAULT = [...STORE, 'VaultDynamicSecret', 'ClusterGenerator'];
+const DYNAMIC = ['VaultDynamicSecret', 'ClusterGenerator'];
 const SELECTS = [...CES, ...STORE];
 const PASSWORD = ['Password', 'ClusterGenerator'];
 const WEBHOOK = [...STORE, 'Webhook', 'ClusterGenerator'];
@@ -94,6 +97,9 @@ export const RULES = {
   'es-template-from': required(ES, 'A `templateFrom` has configMap, secret or literal.'),
   'es-keep-generated': onlyWarns(
     invalid(ES, 'With the annotation keep-generated some generated value stands in the Secret as it is.'),
+  ),
+  'es-keep-leased': onlyWarns(
+    unsupported(ES, 'The annotation keep-generated stands by values that can stay, not by leased ones.'),
   ),
   'es-require-sync': invalid(
     ES,
@@ -201,53 +207,53 @@ export const RULES = {
   'store-server-url': invalid(STORE, 'The URL of the server is one that can be asked.'),
   'store-ca-bundle': invalid(STORE, '`caBundle` holds certificates as PEM.'),
 
-  'vault-server-url': invalid(STORE, '`server` is a URL.'),
-  'vault-server-scheme': invalid(STORE, '`server` begins with https or http.'),
-  'vault-server-credentials': invalid(STORE, '`server` holds no user name and no password.'),
-  'vault-server-query': invalid(STORE, '`server` has no query and no fragment.'),
-  'vault-server-address': invalid(STORE, '`server` is not an address that is never connected to.'),
-  'vault-server-port': invalid(STORE, 'The port of `server` is one that there can be.'),
-  'vault-path': invalid(STORE, '`path` is a path without empty, `.` or `..` segments.'),
-  'vault-namespace': invalid(STORE, 'A namespace of Vault is a path that can stand in a header.'),
-  'vault-check-and-set': invalid(STORE, '`checkAndSet.required` goes with version 2 of the KV engine.'),
-  'vault-auth': required(STORE, '`auth` has a method.'),
-  'vault-one-auth': invalid(STORE, '`auth` has one method only.'),
+  'vault-server-url': invalid(VAULT, '`server` is a URL.'),
+  'vault-server-scheme': invalid(VAULT, '`server` begins with https or http.'),
+  'vault-server-credentials': invalid(VAULT, '`server` holds no user name and no password.'),
+  'vault-server-query': invalid(VAULT, '`server` has no query and no fragment.'),
+  'vault-server-address': invalid(VAULT, '`server` is not an address that is never connected to.'),
+  'vault-server-port': invalid(VAULT, 'The port of `server` is one that there can be.'),
+  'vault-path': invalid(VAULT, '`path` is a path without empty, `.` or `..` segments.'),
+  'vault-namespace': invalid(VAULT, 'A namespace of Vault is a path that can stand in a header.'),
+  'vault-check-and-set': invalid(VAULT, '`checkAndSet.required` goes with version 2 of the KV engine.'),
+  'vault-auth': required(VAULT, '`auth` has a method.'),
+  'vault-one-auth': invalid(VAULT, '`auth` has one method only.'),
   'vault-auth-kind': unsupported(
-    STORE,
+    VAULT,
     'The auth method, and where its credentials come from, is one that is supported.',
   ),
-  'vault-role': required(STORE, 'An auth method that needs a role names it.'),
+  'vault-role': required(VAULT, 'An auth method that needs a role names it.'),
   'vault-auth-mount': invalid(
-    STORE,
+    VAULT,
     'The mount of the auth method is a path without empty, `.` or `..` segments.',
   ),
   'vault-kubernetes-token': required(
-    STORE,
+    VAULT,
     '`auth.kubernetes` has serviceAccountRef or secretRef to take the token from.',
   ),
-  'vault-role-id': required(STORE, '`auth.appRole` has roleId or roleRef.'),
-  'vault-username': invalid(STORE, '`username` of ldap and userPass is a name without a slash.'),
-  'vault-password': required(STORE, '`auth.ldap` and `auth.userPass` have the Secret with the password.'),
-  'vault-jwt-token': required(STORE, '`auth.jwt` has secretRef or kubernetesServiceAccountToken.'),
-  'vault-jwt-life': invalid(STORE, 'A requested token lives as long as the API server allows.'),
-  'vault-cert': required(STORE, '`auth.cert` has both the certificate and the key.'),
-  'vault-cert-tls': invalid(STORE, 'A login by certificate goes to a server with https.'),
-  'vault-iam-role': invalid(STORE, '`auth.iam.role` is the ARN of a role.'),
-  'vault-iam-region': invalid(STORE, '`auth.iam.region` has the form of the name of a region.'),
-  'vault-iam-server-id': invalid(STORE, '`auth.iam.vaultAwsIamServerID` can stand in a header.'),
+  'vault-role-id': required(VAULT, '`auth.appRole` has roleId or roleRef.'),
+  'vault-username': invalid(VAULT, '`username` of ldap and userPass is a name without a slash.'),
+  'vault-password': required(VAULT, '`auth.ldap` and `auth.userPass` have the Secret with the password.'),
+  'vault-jwt-token': required(VAULT, '`auth.jwt` has secretRef or kubernetesServiceAccountToken.'),
+  'vault-jwt-life': invalid(VAULT, 'A requested token lives as long as the API server allows.'),
+  'vault-cert': required(VAULT, '`auth.cert` has both the certificate and the key.'),
+  'vault-cert-tls': invalid(VAULT, 'A login by certificate goes to a server with https.'),
+  'vault-iam-role': invalid(VAULT, '`auth.iam.role` is the ARN of a role.'),
+  'vault-iam-region': invalid(VAULT, '`auth.iam.region` has the form of the name of a region.'),
+  'vault-iam-server-id': invalid(VAULT, '`auth.iam.vaultAwsIamServerID` can stand in a header.'),
   'vault-iam-credentials': required(
     ['SecretStore'],
     '`auth.iam` of a SecretStore has jwt.serviceAccountRef or secretRef.',
   ),
-  'vault-iam-keys': required(STORE, '`auth.iam.secretRef` has both keys.'),
-  'vault-gcp-key': required(STORE, '`auth.gcp` has the key of a service account.'),
+  'vault-iam-keys': required(VAULT, '`auth.iam.secretRef` has both keys.'),
+  'vault-gcp-key': required(VAULT, '`auth.gcp` has the key of a service account.'),
   'vault-gcp-unused': onlyWarns(
-    unsupported(STORE, '`auth.gcp` with a key has neither projectID nor location, which change nothing.'),
+    unsupported(VAULT, '`auth.gcp` with a key has neither projectID nor location, which change nothing.'),
   ),
-  'vault-ca-bundle': invalid(STORE, '`caBundle` holds certificates as PEM.'),
-  'vault-client-certificate': required(STORE, '`tls` has both the certificate and the key.'),
-  'vault-own-header': forbidden(STORE, '`headers` does not set what has a field of its own.'),
-  'vault-header': invalid(STORE, 'Names and values in `headers` can stand in HTTP.'),
+  'vault-ca-bundle': invalid(VAULT, '`caBundle` holds certificates as PEM.'),
+  'vault-client-certificate': required(VAULT, '`tls` has both the certificate and the key.'),
+  'vault-own-header': forbidden(VAULT, '`headers` does not set what has a field of its own.'),
+  'vault-header': invalid(VAULT, 'Names and values in `headers` can stand in HTTP.'),
 
   'aws-service': unsupported(STORE, '`service` is one that is supported.'),
   'aws-region': invalid(AWS, '`region` has the form of the name of a region.'),
@@ -351,6 +357,10 @@ export const RULES = {
     'The passwords of one object are of a reasonable length together.',
   ),
   'generator-password-key': invalid(PASSWORD, 'Each of `secretKeys` says something.'),
+  'generator-vault-path': invalid(DYNAMIC, '`path` is a path without empty, `.` or `..` segments.'),
+  'generator-vault-method': unsupported(DYNAMIC, '`method` is one that Vault has.'),
+  'generator-vault-parameters': invalid(DYNAMIC, 'Parameters are those that the method sends.'),
+  'generator-vault-retries': invalid(DYNAMIC, '`retrySettings` leave a sync its time.'),
   'generator-password-key-twice': duplicate(PASSWORD, 'Each of `secretKeys` stands there once.'),
 
   'policy-selector-values': required(POLICY, 'A selector with In or NotIn lists values.'),

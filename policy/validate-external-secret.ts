@@ -4,6 +4,7 @@
  */
 import { ANNOTATION_KEEP_GENERATED } from '../api/external-secrets/names.ts';
 import type { ExternalSecretSpec } from '../api/external-secrets/v1/index.ts';
+import { LEASED_KIND } from '../api/generators/names.ts';
 import type { ObjectMeta } from '../api/meta.ts';
 import { collector, type Problem } from '../api/problem.ts';
 import { passesKey } from './passed-keys.ts';
@@ -35,10 +36,18 @@ const UNNAMED = '';
 
 function keepWarnings(spec: ExternalSecretSpec, annotations: ObjectMeta['annotations']): readonly Problem[] {
   if (annotations?.[ANNOTATION_KEEP_GENERATED] !== 'true') return [];
-  const generates = (spec.dataFrom ?? []).some(({ sourceRef }) => sourceRef?.generatorRef !== undefined);
-  const keys = [UNNAMED, ...Object.keys(spec.target?.template?.data ?? {})];
-  if (!generates || keys.some((key) => passesKey(spec, key))) return [];
   const { report, problems } = collector(['metadata', 'annotations']);
+  const references = (spec.dataFrom ?? []).map(({ sourceRef }) => sourceRef?.generatorRef);
+  if (references.some((reference) => reference?.kind === LEASED_KIND)) {
+    report(
+      'es-keep-leased',
+      [ANNOTATION_KEEP_GENERATED],
+      `values of ${LEASED_KIND} are leased and cannot be kept`,
+    );
+  }
+  const generates = references.some((reference) => reference !== undefined);
+  const keys = [UNNAMED, ...Object.keys(spec.target?.template?.data ?? {})];
+  if (!generates || keys.some((key) => passesKey(spec, key))) return problems;
   report('es-keep-generated', [ANNOTATION_KEEP_GENERATED], 'the template passes no generated value on');
   return problems;
 }

@@ -1,6 +1,7 @@
 /** When each object has its turn: puts them into the queue. */
 import type { Clock } from '../api/clock.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import { leasesDue } from '../sync/leases.ts';
 import { isOverdue, windowOpens } from './cadence.ts';
 import { URGENCY, type Urgency, type WorkQueue } from './queue.ts';
 import { phaseOf, WallSlots } from './schedule.ts';
@@ -12,6 +13,9 @@ const CATCH_UP_MS = 60_000;
 const WINDOW_SPREAD_MS = 10_000;
 /** Windows are looked at this often while they are closed: the clock that they go by may be put right. */
 const LONGEST_WINDOW_WAIT_MS = 60_000;
+
+/** However short a lease is: its values are not made anew more often. */
+const SHORTEST_LEASE_MS = 1_000;
 
 export class Agenda {
   readonly #clock: Clock;
@@ -68,6 +72,17 @@ export class Agenda {
     const { interval } = tracked.cadence;
     if (interval <= 0) return;
     this.schedule(tracked, this.#slots.next(interval, tracked.phase));
+  }
+
+  /** Makes the next turn come before its leased values end, whatever its interval. */
+  beforeLeaseEnds(tracked: Tracked, es: Pick<ExternalSecret, 'status'>): void {
+    const wall = leasesDue(es);
+    if (wall === undefined) return;
+    const now = this.#clock.monotonic();
+    const due = now + Math.max(SHORTEST_LEASE_MS, wall - this.#clock.now());
+    // Without an interval a turn that is over may still stand there.
+    const next = tracked.cadence.interval > 0 ? (tracked.dueAt ?? due) : due;
+    this.schedule(tracked, Math.min(next, due));
   }
 
   /** The first turn of an object that an earlier process synced: soon, if it was due while nobody was there. */

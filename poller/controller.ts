@@ -121,7 +121,11 @@ export class Controller {
 
   delete(namespace: string | undefined, name: string | undefined): void {
     const tracked = this.#objects.get(keyOf(namespace, name));
-    if (tracked !== undefined) this.#remove(tracked);
+    if (tracked === undefined) return;
+    this.#remove(tracked);
+    if (!tracked.leased) return;
+    const { leases = [] } = unpack(tracked.packed).status ?? {};
+    void this.#options.deps.leases.giveBack(namespace ?? '', leases);
   }
 
   #remove(tracked: Tracked): void {

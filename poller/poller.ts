@@ -19,6 +19,7 @@ import { BAD_LIMITS, Connections, type StoreState } from '../sync/connections.ts
 import type { Answer } from '../sync/fetch.ts';
 import { FreshReads } from '../sync/fresh-reads.ts';
 import { portsOf } from '../sync/kes/services.ts';
+import { LeaseBook } from '../sync/leases.ts';
 import { LiveCluster } from '../sync/live.ts';
 import { MarkerKeys } from '../sync/marker-keys.ts';
 import type { PolicyDefault } from '../sync/policies.ts';
@@ -182,6 +183,7 @@ export class Poller {
     this.#connections = connections;
     const live = new LiveCluster(kube, clock);
     const ports = live.ports(() => clock.monotonic());
+    const generators = live.generators(() => clock.monotonic());
 
     const cluster = this.#options.clusterExternalSecrets;
     const fleet =
@@ -263,10 +265,23 @@ export class Poller {
         unmanagedTarget: this.#options.unmanagedTarget,
         templates: (notBefore) => live.templates(notBefore),
         policies: policies.gate,
+        leases: new LeaseBook({
+          clock,
+          generators,
+          policies: policies.gate,
+          controllerClass,
+          sleep: pause,
+          stop,
+          onFailure: (ns, { generator }, error) =>
+            log.warn(
+              { namespace: ns, generator: `${generator.kind}/${generator.name}`, err: error },
+              'a lease was not given back; it runs out by itself',
+            ),
+        }),
         fetch: {
           controllerClass,
           reader: cachedReader(stores, policies, live, clock),
-          generators: live.generators(() => clock.monotonic()),
+          generators,
           withConnection: (store, signal, use, urgent) => {
             stores.register(store);
             return connections.kept(store, portsOf(store, ports, kes?.services), signal, use, urgent);

@@ -30,6 +30,8 @@ export interface Tracked extends Indexed {
   orphan: boolean;
   /** The Ready condition of its status is True. */
   ready: boolean;
+  /** Its status lists leases, which end with it. */
+  leased: boolean;
   /** For the metrics: attempts of this process, those of them that failed, how long the last one took, how it ended. */
   attempts: number;
   errors: number;
@@ -51,6 +53,7 @@ export function observe(tracked: Tracked, es: ExternalSecret): void {
   tracked.cadence = sharedCadence(cadenceOf(es.spec));
   tracked.orphan = creationPolicyOf(es.spec) === 'Orphan';
   tracked.ready = readyCondition(es.status)?.status === 'True';
+  tracked.leased = (es.status?.leases?.length ?? 0) > 0;
 }
 
 /** An object that nothing is known of but what stands in it. */
@@ -72,6 +75,7 @@ export function track(key: string, es: ExternalSecret): Tracked {
     absent: false,
     orphan: false,
     ready: false,
+    leased: false,
     attempts: 0,
     errors: 0,
     microseconds: 0,

@@ -10,6 +10,7 @@ import type { EventRecorder } from '../kube/events.ts';
 import type { Log } from '../runtime/log.ts';
 import { timeLimit } from '../sync/abort.ts';
 import { SyncError } from '../sync/errors.ts';
+import { accountOf, leasesDue } from '../sync/leases.ts';
 import { plan, storeReferences, targetName } from '../sync/plan.ts';
 import { type ReconcileDeps, type Reconciled, reconcile, verifyTarget } from '../sync/reconcile.ts';
 import { failedStatus, type RefreshTimeMode, readyCondition, syncedStatus } from '../sync/status.ts';
@@ -79,7 +80,8 @@ export class Turns {
     try {
       if (es.metadata.deletionTimestamp !== undefined) return await removeEsoFinalizer(deps.kube, es, signal);
       if (!tracked.wanted && urgency === URGENCY.check) await this.#check(tracked, es, signal);
-      else if (!this.#agenda.waitsForWindow(tracked, es)) await this.#sync(tracked, es, due, signal);
+      else if (this.#leaseEnds(es) || !this.#agenda.waitsForWindow(tracked, es))
+        await this.#sync(tracked, es, due, signal);
     } catch (error) {
       // Only what is not the object's own failure comes here: a status that could not be written, say.
       if (mine(key)) log.warn({ key, err: error }, 'sync not finished, trying again');
@@ -114,6 +116,11 @@ export class Turns {
     clearTimeout(timer);
   }
 
+  /** Values that end are made anew whatever the windows say. */
+  #leaseEnds(es: ExternalSecret): boolean {
+    return (leasesDue(es) ?? Number.POSITIVE_INFINITY) <= this.#clock.now();
+  }
+
   #isKnown(tracked: Tracked): boolean {
     return this.#objects.get(tracked.key) === tracked;
   }
@@ -143,6 +150,7 @@ export class Turns {
     else {
       tracked.phase = await this.#knownPhase(tracked, es, signal);
       this.#agenda.scheduleFirst(tracked, es);
+      this.#agenda.beforeLeaseEnds(tracked, es);
     }
   }
 
@@ -235,10 +243,13 @@ export class Turns {
     tracked.absent = result.outcome !== 'synced';
     if (result.stores.length > 0) tracked.phase = phaseFor(tracked.key, es, result.stores, interval);
     this.#reporter.synced(es, result, before, milliseconds);
-    if (result.action === 'created' && neverSynced(es)) {
+    if (result.action === 'created' && neverSynced(es) && result.leases.length === 0) {
       if (await this.#options.expectations.of(es, signal)) this.#reporter.late(es);
     }
     this.#agenda.scheduleRefresh(tracked);
+    const { records: leases, superfluous } = accountOf(es, result.leases, now);
+    void this.#options.deps.leases.giveBack(es.metadata.namespace ?? '', superfluous);
+    this.#agenda.beforeLeaseEnds(tracked, { status: { ...es.status, leases: [...(leases ?? [])] } });
     const status = syncedStatus({
       es,
       outcome: result.outcome,
@@ -247,6 +258,7 @@ export class Turns {
       now,
       interval,
       refreshTime: this.#options.statusRefreshTime,
+      leases,
     });
     await this.#write(tracked, es, status, signal);
   }
@@ -265,6 +277,7 @@ export class Turns {
     if (current.metadata.uid !== es.metadata.uid) return;
     tracked.packed = pack({ ...current, status: written });
     tracked.ready = readyCondition(written)?.status === 'True';
+    tracked.leased = (written.leases?.length ?? 0) > 0;
   }
 }
 

@@ -13,7 +13,7 @@ import type { Source } from './audit.ts';
 import type { BatchReads, RunRead } from './batch-reads.ts';
 import { SyncError } from './errors.ts';
 import type { FreshReads } from './fresh-reads.ts';
-import { type GeneratorReader, generate } from './generators.ts';
+import { type GeneratorCaller, type GeneratorReader, generate, LeftToPoller } from './generators.ts';
 import type { KesServices } from './kes/services.ts';
 import { kesValues } from './kes/values.ts';
 import { checkKeys, convertKeys } from './keys.ts';
@@ -33,6 +33,8 @@ export interface FetchContext {
   readonly controllerClass: string;
   readonly reader: StoreReader;
   readonly generators: GeneratorReader;
+  /** Takes the leases of generated values, see `generate`; absent in admission, which leaves them to the poller. */
+  readonly leased?: GeneratorCaller['leased'];
   /** What is in force for the namespace; the ExternalSecret itself has been judged already. */
   readonly policies: NamespacePolicies;
   /**
@@ -67,7 +69,7 @@ export interface FetchContext {
 
 export interface Fetched {
   readonly data: ReadonlyMap<string, SecretValue>;
-  /** Keys of `data` whose value a generator has made for this very sync. */
+  /** Keys of `data` whose value a generator has made for this very sync, and that could be kept instead. */
   readonly generated: ReadonlySet<string>;
   readonly stores: readonly ResolvedStore[];
   /** What the values are from, in the order of the entries. */
@@ -155,7 +157,7 @@ export function impossibleRead(store: ResolvedStore, source: StoreSource): Provi
 
 /** What one entry brought: values of its own from a generator, else an answer that others may share. */
 type Brought =
-  | { readonly generated: ReadonlyMap<string, SecretValue> }
+  | { readonly generated: ReadonlyMap<string, SecretValue>; readonly isLeased: boolean }
   | { readonly store: ResolvedStore; readonly answer: Answer };
 
 const storeName = ({ kind, name }: StoreReference): string => `${kind}/${name}`;
@@ -167,7 +169,6 @@ const storeName = ({ kind, name }: StoreReference): string => `${kind}/${name}`;
  * @throws SyncError stage `fetch`, POLICY_DENIED among its codes; with code STORE_OTHER_CLASS the object is not ours to judge
  */
 export async function fetchPlan(plan: Plan, context: FetchContext, signal: AbortSignal): Promise<Fetched> {
-  const { namespace, controllerClass } = context;
   const stores = await resolveStores(plan, context, signal);
   const verdicts = [...judgeStores(plan, stores, context)];
   const place = enterStores(stores, context);
@@ -177,10 +178,21 @@ export async function fetchPlan(plan: Plan, context: FetchContext, signal: Abort
   const answers = new Map<string, Promise<Outcome<Answer>>>();
   const bring = async ({ source }: PlannedRead): Promise<Outcome<Brought>> => {
     if (source.kind === 'generator') {
+      const { ref } = source;
+      const leases: unknown[] = [];
+      const leased: GeneratorCaller['leased'] =
+        context.leased &&
+        ((...lease) => {
+          leases.push(lease);
+          context.leased?.(...lease);
+        });
       const { guard } = context.policies;
-      const caller = { namespace, controllerClass, guard, timeoutMs: context.readTimeoutMs };
+      const caller = { ...context, guard, timeoutMs: context.readTimeoutMs, leased };
       return settle(
-        generate(source.ref, caller, context.generators, signal).then((generated) => ({ generated })),
+        generate(ref, caller, context.generators, signal).then((generated) => ({
+          generated,
+          isLeased: leases.length > 0,
+        })),
       );
     }
     const store = resolved(source.store);
@@ -198,7 +210,9 @@ export async function fetchPlan(plan: Plan, context: FetchContext, signal: Abort
   const settled = await Promise.all(plan.reads.map(bring)).finally(() => place?.leave());
   // Of another class is the whole object as soon as one of its stores or generators is (eso.md 3.5, 6).
   for (const outcome of settled) {
-    if ('error' in outcome && outcome.error.code === 'STORE_OTHER_CLASS') throw outcome.error;
+    if (!('error' in outcome)) continue;
+    if (outcome.error.code === 'STORE_OTHER_CLASS' || outcome.error instanceof LeftToPoller)
+      throw outcome.error;
   }
   const data = new Map<string, SecretValue>();
   const generated = new Set<string>();
@@ -217,7 +231,8 @@ export async function fetchPlan(plan: Plan, context: FetchContext, signal: Abort
       }
       for (const [key, one] of entryValues(read, 'store' in value ? value.answer : value.generated)) {
         data.set(key, one);
-        if ('store' in value) generated.delete(key);
+        // A leased value cannot be kept when another one is there: it ends.
+        if ('store' in value || value.isLeased) generated.delete(key);
         else generated.add(key);
       }
       if (read.source.kind === 'generator') sources.push({ generator: read.source.ref });

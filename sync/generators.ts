@@ -5,7 +5,8 @@ import type { ObjectMeta } from '../api/meta.ts';
 import { formatProblem } from '../api/problem.ts';
 import type { SecretValue } from '../api/secret-value.ts';
 import type { ProviderPorts, ServerGuard, StoreContext } from '../providers/contract.ts';
-import { generatorClass, generatorOf } from '../providers/generators/registry.ts';
+import type { GeneratorUse, Lease } from '../providers/generators/contract.ts';
+import { type GeneratorChoice, generatorClass, generatorOf } from '../providers/generators/registry.ts';
 import { timeLimit } from './abort.ts';
 import type { GeneratorReference } from './plan.ts';
 
@@ -30,6 +31,23 @@ export interface GeneratorReader {
   ): Promise<GeneratorObject | undefined>;
 }
 
+/** A generator that may be used, with its parsed spec. */
+export type ResolvedGenerator = Extract<GeneratorChoice, { ok: true }> & {
+  /** `Kind namespace/name`, for messages. */
+  readonly label: string;
+  /** False for a ClusterGenerator. */
+  readonly namespaced: boolean;
+  readonly metadata: ObjectMeta;
+};
+
+/** Values that come with a lease are made by whoever keeps account of leases. */
+export class LeftToPoller extends EsaError {
+  constructor() {
+    super('DEADLINE', 'the poller makes values that are leased');
+    this.name = 'LeftToPoller';
+  }
+}
+
 /** ESO's frame, which its users look for. */
 const failure = (error: EsaError): EsaError =>
   new EsaError(error.code, `error using generator: ${error.message}`, { cause: error });
@@ -45,7 +63,7 @@ export async function resolveGenerator(
   reader: GeneratorReader,
   controllerClass: string,
   signal: AbortSignal,
-) {
+): Promise<ResolvedGenerator> {
   const { kind, name } = ref;
   const { group, namespaced } = generatorResource(kind);
   const label = `${kind} ${namespaced ? `${namespace}/` : ''}${name}`;
@@ -76,22 +94,17 @@ export interface GeneratorCaller {
   readonly guard: ServerGuard | undefined;
   /** Longest time that the making may take, milliseconds. */
   readonly timeoutMs: number;
+  /** Told of each lease, and of the generator that gave it. Absent: nobody could keep account of one. */
+  readonly leased?: ((ref: GeneratorReference, lease: Lease, from: ResolvedGenerator) => void) | undefined;
 }
 
-/**
- * New values from the generator that an entry refers to.
- * @throws EsaError as `resolveGenerator`, and what the generator says
- */
-export async function generate(
-  ref: GeneratorReference,
-  caller: GeneratorCaller,
-  reader: GeneratorReader,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, SecretValue>> {
-  const { namespace, controllerClass, guard, timeoutMs } = caller;
-  const resolved = await resolveGenerator(ref, namespace, reader, controllerClass, signal);
-  const { generator, spec, label, namespaced, metadata } = resolved;
-  const store: StoreContext = {
+/** The generator as it is used for an ExternalSecret of this namespace. */
+export const useOf = (
+  { label, namespaced, metadata }: ResolvedGenerator,
+  { namespace, guard }: Pick<GeneratorCaller, 'namespace' | 'guard'>,
+  ports: ProviderPorts,
+): GeneratorUse & { readonly store: StoreContext } => ({
+  store: {
     kind: namespaced ? 'SecretStore' : 'ClusterSecretStore',
     name: label,
     namespace: namespaced ? namespace : undefined,
@@ -99,10 +112,31 @@ export async function generate(
     generation: metadata.generation ?? 0,
     callerNamespace: namespace,
     guard,
+  },
+  ports,
+});
+
+/**
+ * New values from the generator that an entry refers to.
+ * @throws EsaError as `resolveGenerator`, and what the generator says; LeftToPoller
+ */
+export async function generate(
+  ref: GeneratorReference,
+  caller: GeneratorCaller,
+  reader: GeneratorReader,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, SecretValue>> {
+  const { namespace, controllerClass, timeoutMs, leased } = caller;
+  const resolved = await resolveGenerator(ref, namespace, reader, controllerClass, signal);
+  const { generator, spec } = resolved;
+  if (generator.revoke !== undefined && leased === undefined) throw new LeftToPoller();
+  const use = {
+    ...useOf(resolved, caller, reader.ports),
+    leased: (lease: Lease) => leased?.(ref, lease, resolved),
   };
   const limit = timeLimit(timeoutMs, signal);
   try {
-    return await generator.generate(spec, { store, ports: reader.ports }, limit.signal);
+    return await generator.generate(spec, use, limit.signal);
   } catch (error) {
     throw failure(toEsaError(error));
   } finally {

@@ -27,6 +27,7 @@ import { desire } from './desire.ts';
 import { SyncError, toSyncError } from './errors.ts';
 import { type Answer, type Fetched, fetchPlan } from './fetch.ts';
 import type { FreshReads } from './fresh-reads.ts';
+import { LeftToPoller } from './generators.ts';
 import { asksToKeep, keepGenerated } from './keep-generated.ts';
 import { admitKes, type KesServices, portsOf } from './kes/services.ts';
 import type { LiveCluster } from './live.ts';
@@ -155,6 +156,7 @@ export async function materialize(
     if (error.cause instanceof PolicyDenied && error.cause.foreseen) return skipped('denied-by-policy');
     // A store of another controller class: not ours to judge. A namespace on its way out: nobody waits for it.
     if (error.code === 'STORE_OTHER_CLASS') return skipped('other-class');
+    if (error.cause instanceof LeftToPoller) return skipped('left-to-the-poller');
     if (isNamespaceTerminating(error.cause)) return skipped('namespace-terminating');
     if (!signal.aborted || error.code === 'DEADLINE') return { outcome: 'deferred', error };
     const last = error.code === 'INTERNAL' ? '' : ` (${error.reason})`;

@@ -9,7 +9,7 @@ import type {
   RemoteRefSpec,
   StoreRef,
 } from '../api/external-secrets/v1/index.ts';
-import type { GeneratorRefKind } from '../api/generators/names.ts';
+import { type GeneratorRefKind, LEASED_KIND } from '../api/generators/names.ts';
 import { kesOf } from '../api/kubernetes-client/part.ts';
 import type { FieldPath } from '../api/problem.ts';
 import type { FindRequest, RemoteRef } from '../providers/contract.ts';
@@ -44,11 +44,18 @@ export function targetName(es: {
   return filled(es.spec?.target?.name) ?? es.metadata.name ?? '';
 }
 
-/** What adds to a Secret that others made, or freezes it, needs the object's uid or somebody's leisure: not admission's. */
+/**
+ * What adds to a Secret that others made, or freezes it, needs the object's uid or somebody's leisure, and leases need
+ * somebody to keep account of them: not admission's.
+ */
 export const leftToPoller = (spec: ExternalSecretSpec): boolean => {
   const policy = creationPolicyOf(spec);
-  return policy === 'Merge' || policy === 'None' || spec.target?.immutable === true;
+  return policy === 'Merge' || policy === 'None' || spec.target?.immutable === true || leases(spec);
 };
+
+/** True if an entry names a generator whose values are leased; one in a wrapper is seen when it is read. */
+const leases = ({ dataFrom = [] }: ExternalSecretSpec): boolean =>
+  dataFrom.some(({ sourceRef }) => sourceRef?.generatorRef?.kind === LEASED_KIND);
 
 /** What to do with the Secret; the API server writes the default, objects of older versions may lack it. */
 export const creationPolicyOf = (spec: ExternalSecretSpec | undefined): CreationPolicy =>

@@ -29,6 +29,7 @@ import { SyncError, toSyncError } from './errors.ts';
 import { type FetchContext, type Fetched, fetchPlan } from './fetch.ts';
 import { asksToKeep, keepGenerated } from './keep-generated.ts';
 import { admitKes } from './kes/services.ts';
+import type { IssuedLease, LeaseBook } from './leases.ts';
 import { creationPolicyOf, deletionPolicyOf, plan, targetName } from './plan.ts';
 import type { PolicyGate } from './policies.ts';
 import { enforce, objectOf } from './policy-gate.ts';
@@ -55,7 +56,8 @@ export interface Memory {
 
 export interface ReconcileDeps extends ApplyDeps {
   readonly clock: Clock;
-  readonly fetch: Omit<FetchContext, 'namespace' | 'notBefore' | 'policies' | 'urgent'>;
+  readonly fetch: Omit<FetchContext, 'namespace' | 'notBefore' | 'policies' | 'urgent' | 'leased'>;
+  readonly leases: LeaseBook;
   readonly policies: PolicyGate;
   /** The objects that templateFrom names, at least as new as that moment (monotonic milliseconds). */
   readonly templates: (notBefore: number) => TemplateReader;
@@ -86,6 +88,8 @@ export type Reconciled =
       readonly verdicts: readonly Verdict[];
       /** True if the Secret of an earlier target name was deleted. */
       readonly orphanDeleted: boolean;
+      /** What some of the values were leased under. */
+      readonly leases: readonly IssuedLease[];
     }
   /** It belongs to another controller class. */
   | { readonly result: 'ignored' }
@@ -108,9 +112,10 @@ export async function reconcile(
   deps: ReconcileDeps,
   signal: AbortSignal,
 ): Promise<Reconciled> {
+  const leases: IssuedLease[] = [];
   try {
     // What is wrong with one of KES was found when it became one of the hub.
-    if (isKes(input.es)) return await sync(input, deps, signal);
+    if (isKes(input.es)) return await sync({ ...input, leases }, deps, signal);
     const checked = checkExternalSecret(input.es);
     if (checked.problems.length > 0) {
       throw new SyncError(
@@ -118,14 +123,22 @@ export async function reconcile(
         new EsaError('INVALID_OBJECT', checked.problems.map(formatProblem).join('; ')),
       );
     }
-    return await sync({ ...input, es: checked.hub }, deps, signal);
+    return await sync({ ...input, es: checked.hub, leases }, deps, signal);
   } catch (thrown) {
+    // Nobody will use what was made for this sync.
+    const unused = leases.map(({ ref, id }) => ({ generator: ref, id }));
+    void deps.leases.giveBack(input.es.metadata.namespace ?? '', unused);
     const error = toSyncError('apply', thrown);
     return error.code === 'STORE_OTHER_CLASS' ? { result: 'ignored' } : { result: 'failed', error };
   }
 }
 
-async function sync(input: ReconcileInput, deps: ReconcileDeps, signal: AbortSignal): Promise<Synced> {
+interface SyncInput extends ReconcileInput {
+  /** Takes what the sync has leased, also if it fails then. */
+  readonly leases: IssuedLease[];
+}
+
+async function sync(input: SyncInput, deps: ReconcileDeps, signal: AbortSignal): Promise<Synced> {
   const { es, memory } = input;
   const work = plan(es);
   const { namespace, name, uid } = identityOf(es);
@@ -141,7 +154,12 @@ async function sync(input: ReconcileInput, deps: ReconcileDeps, signal: AbortSig
   const verdicts = [...enforce(policies.judge({ object: objectOf(es) }), true)];
   if (work.kes !== undefined) await admitKes(es, work.kes, deps.fetch.kes, signal);
   const { notBefore, first: urgent } = input;
-  const fetched = await fetchPlan(work, { ...deps.fetch, namespace, notBefore, policies, urgent }, signal);
+  const leased: FetchContext['leased'] = (ref, lease, generator) => {
+    deps.leases.remember(namespace, ref, generator);
+    input.leases.push({ ...lease, ref });
+  };
+  const context = { ...deps.fetch, namespace, notBefore, policies, urgent, leased };
+  const fetched = await fetchPlan(work, context, signal);
   verdicts.push(...fetched.verdicts);
   const done = (
     outcome: SyncedOutcome,
@@ -164,6 +182,7 @@ async function sync(input: ReconcileInput, deps: ReconcileDeps, signal: AbortSig
     sources: fetched.sources,
     missing: fetched.missing,
     verdicts,
+    leases: input.leases,
   });
   if (isGone(fetched) && work.kes === undefined) {
     const deletion = deletionPolicyOf(es.spec);
@@ -240,6 +259,7 @@ async function afterAdoption(
     keys: Object.keys(secret.data ?? {}),
     missing: [],
     verdicts: [],
+    leases: [],
     orphanDeleted: await deleteOrphan(es, secret.metadata.name ?? '', deps, signal),
   };
 }

@@ -1,6 +1,6 @@
 /** The status of an ExternalSecret, in ESO's words (eso.md 3.1); pure. */
 
-import type { ExternalSecret, ExternalSecretStatus } from '../api/external-secrets/v1/index.ts';
+import type { ExternalSecret, ExternalSecretStatus, LeaseRecord } from '../api/external-secrets/v1/index.ts';
 import { syncedResourceVersion } from '../api/go-hash.ts';
 import { isKes } from '../api/kubernetes-client/names.ts';
 import { kesVersion, oneLine } from '../api/kubernetes-client/status.ts';
@@ -89,6 +89,8 @@ export interface SyncedInput {
   readonly interval: number;
   /** `coarse` if absent. */
   readonly refreshTime?: RefreshTimeMode;
+  /** What it should list; undefined if nothing is to be said about leases. */
+  readonly leases?: readonly LeaseRecord[] | undefined;
 }
 
 /** The status after success, or undefined if what stands there says the same (then nothing is written). */
@@ -109,6 +111,7 @@ export function syncedStatus(input: SyncedInput): ExternalSecretStatus | undefin
     sameCondition(before, condition) &&
     es.status?.syncedResourceVersion === version &&
     bound === binding &&
+    sameLeases(es.status?.leases, input.leases) &&
     !stale
   ) {
     return undefined;
@@ -118,8 +121,12 @@ export function syncedStatus(input: SyncedInput): ExternalSecretStatus | undefin
     refreshTime: kubeTime(refreshedAt),
     syncedResourceVersion: version,
     binding: { name: binding },
+    ...(input.leases === undefined ? {} : { leases: [...input.leases] }),
   };
 }
+
+const sameLeases = (before: readonly LeaseRecord[] = [], after: readonly LeaseRecord[] = []): boolean =>
+  before.length === after.length && before.every(({ id }, index) => id === after[index]?.id);
 
 /** The status after a failure (refreshTime and syncedResourceVersion stay), or undefined if it says so already. */
 export function failedStatus(

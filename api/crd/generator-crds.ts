@@ -20,6 +20,7 @@ const DESCRIPTIONS: Readonly<Partial<Record<GeneratorRefKind, string>>> = {
   Password: 'Password is a generator of random passwords.',
   [SECRET_GENERATOR]: 'SecretGenerator is a generator of the kind that its spec names.',
   UUID: 'UUID is a generator of random (version 4) UUIDs.',
+  VaultDynamicSecret: 'VaultDynamicSecret is a generator of what Vault makes at each request.',
 };
 
 function specOf(kind: GeneratorRefKind) {

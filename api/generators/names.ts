@@ -32,6 +32,9 @@ export type GeneratorKind = keyof typeof GENERATORS;
 /** In alphabetical order. */
 export const GENERATOR_KINDS = Object.keys(GENERATORS) as [GeneratorKind, ...GeneratorKind[]];
 
+/** Its values are leased by the server that makes them. */
+export const LEASED_KIND: GeneratorKind = 'VaultDynamicSecret';
+
 /** Holds the spec of any other kind, for all namespaces. */
 export const CLUSTER_GENERATOR = 'ClusterGenerator';
 /** Not in ESO: of external-secrets.io/v1alpha1, as an article spells a generator. */

@@ -1,12 +1,21 @@
 /**
- * The contract between the engine and every generator: from a spec to new values. A generator is a file with its
- * semantics, a schema in api/generators and a line in registry.ts.
+ * The contract between the engine and every generator: a source of values that no provider keeps. A generator is a
+ * file here and one line in registry.ts. What it may ask of the cluster and of servers, it asks as a provider does.
  */
 import type { z } from 'zod';
 import type { GeneratorKind } from '../../api/generators/names.ts';
 import type { Problem } from '../../api/problem.ts';
 import type { SecretValue } from '../../api/secret-value.ts';
 import type { ProviderPorts, StoreContext } from '../contract.ts';
+
+/** A hold on values at the server that made them: they end with it. */
+export interface Lease {
+  /** What the server, or the generator, knows it by. Not a secret: alone it opens nothing. */
+  readonly id: string;
+  /** When the values are made anew, and when they end; wall-clock milliseconds. */
+  readonly renewAt: number;
+  readonly expiresAt: number;
+}
 
 /** For whom values are made, and what a generator may ask of the cluster for it. */
 export interface GeneratorUse {
@@ -16,6 +25,8 @@ export interface GeneratorUse {
    */
   readonly store: StoreContext;
   readonly ports: ProviderPorts;
+  /** Called for values that end, before they are returned. Always there for a generator that has `revoke`. */
+  readonly leased?: ((lease: Lease) => void) | undefined;
 }
 
 export interface Generator<Spec> {
@@ -39,4 +50,9 @@ export interface Generator<Spec> {
     use: GeneratorUse,
     signal: AbortSignal,
   ): ReadonlyMap<string, SecretValue> | Promise<ReadonlyMap<string, SecretValue>>;
+  /**
+   * Present: values may come with a lease, so they are made by whoever keeps account of leases, the poller.
+   * Ends a lease and the values with it; one that is not there any more counts as ended. @throws as generate
+   */
+  revoke?(spec: Spec, lease: string, use: GeneratorUse, signal: AbortSignal): Promise<void>;
 }

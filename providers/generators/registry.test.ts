@@ -111,7 +111,7 @@ test('the controller class of what a wrapper holds counts', () => {
   );
   assert.equal(generatorClass('SecretGenerator', { kind: 'Fake', spec: { controller: 'x' } }), 'x');
   // Also where the kind itself cannot be served.
-  assert.equal(generatorClass('VaultDynamicSecret', { controller: 'x' }), 'x');
+  assert.equal(generatorClass('Grafana', { controller: 'x' }), 'x');
 });
 
 test('what an ExternalSecret may refer to', () => {

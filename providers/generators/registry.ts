@@ -16,6 +16,7 @@ import { fakeGenerator } from './fake.ts';
 import { passwordGenerator } from './password.ts';
 import { stsSessionTokenGenerator } from './sts-session-token.ts';
 import { uuidGenerator } from './uuid.ts';
+import { vaultDynamicSecretGenerator } from './vault-dynamic-secret.ts';
 
 // Sound without the type of the spec: a generator only ever gets one that its own schema has parsed.
 const registered = [
@@ -24,6 +25,7 @@ const registered = [
   passwordGenerator,
   stsSessionTokenGenerator,
   uuidGenerator,
+  vaultDynamicSecretGenerator,
 ] as readonly Generator<unknown>[];
 const generators: ReadonlyMap<string, Generator<unknown>> = new Map(registered.map((one) => [one.kind, one]));
 

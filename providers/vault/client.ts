@@ -17,7 +17,7 @@ export interface VaultRequest {
   readonly method: 'GET' | 'LIST' | 'POST' | 'PUT' | 'DELETE';
   /** Below /v1, not encoded. */
   readonly segments: readonly string[];
-  readonly query?: Readonly<Record<string, string>> | undefined;
+  readonly query?: Readonly<Record<string, string>> | readonly (readonly [string, string])[] | undefined;
   readonly token?: SecretValue | undefined;
   readonly namespace?: string | undefined;
   /** True: of numbers in the answer only those inside `data.data` have to keep their digits. */
@@ -139,7 +139,8 @@ export class VaultClient {
 
   async #issue(request: VaultRequest): Promise<VaultAnswer> {
     const path = request.segments.map(encodeURIComponent).join('/');
-    const query = new URLSearchParams(request.query ?? {}).toString();
+    const { query: pairs = {} } = request;
+    const query = new URLSearchParams(Array.isArray(pairs) ? pairs : Object.entries(pairs)).toString();
     try {
       return (await this.#client.request({
         method: request.method,

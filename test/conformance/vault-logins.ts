@@ -3,7 +3,7 @@ import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { selfSigned } from '../../providers/testing/self-signed.ts';
 import type { OpenBao } from '../harness/openbao.ts';
 
-const READER = 'path "secret/*" { capabilities = ["read", "list"] }';
+export const READER = 'path "secret/*" { capabilities = ["read", "list"] }';
 
 /** A token of an issuer that `enableLogins` makes known. */
 export function jwtOf(key: KeyObject, audience: string): string {

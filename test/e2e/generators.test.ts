@@ -24,7 +24,7 @@ let bed: Bed;
 let cluster: Cluster;
 
 before(async () => {
-  bed = await startBed();
+  bed = await startBed({ openBao: { audit: true } });
   cluster = new Cluster(bed.cp);
   await bed.openBao.write('app', { password: 'hunter2' });
   await prepare(cluster, bed.openBao, WHERE);
@@ -259,6 +259,81 @@ describe('a poller that starts anew', () => {
     await bed.product.poller.start();
     await cluster.synced(WHERE, 'cut-off');
     assert.equal(await keyOf('cut-off'), made);
+  });
+});
+
+describe('leases of VaultDynamicSecret', () => {
+  const SECONDS = 8;
+  /** A token of Vault, which lives for SECONDS. */
+  const token = (more: object = {}): object => ({
+    path: 'auth/token/create',
+    method: 'POST',
+    resultType: 'Auth',
+    parameters: { ttl: `${SECONDS}s`, policies: ['default'] },
+    provider: {
+      server: bed.openBao.address,
+      auth: { tokenSecretRef: { name: 'vault-token', key: 'token' } },
+    },
+    ...more,
+  });
+  const works = async (value: string): Promise<boolean> => {
+    const headers = { 'x-vault-token': value };
+    return (await bed.openBao.request('GET', 'auth/token/lookup-self', undefined, headers)).status === 200;
+  };
+  const leasesOf = async (name: string) =>
+    (await cluster.get('ExternalSecret', WHERE, name)).status?.leases ?? [];
+  const made = async (name: string): Promise<string> => {
+    await cluster.synced(WHERE, name);
+    return keyOf(name, 'client_token');
+  };
+
+  test('the poller makes them, makes them anew before they end, and gives them back when the object goes', async () => {
+    await cluster.create(generator('VaultDynamicSecret', 'token', token()));
+    const { warnings } = await cluster.attempt(
+      generated('leased', [from('VaultDynamicSecret', 'token')], { refreshInterval: '0' }),
+    );
+    assert.deepEqual(warnings, []);
+    const first = await made('leased');
+    const [lease] = await leasesOf('leased');
+    assert.deepEqual(lease?.generator, { kind: 'VaultDynamicSecret', name: 'token' });
+    const text = JSON.stringify(await cluster.get('ExternalSecret', WHERE, 'leased'));
+    assert.ok(!text.includes(first), 'the value is in the status');
+
+    // Also by a poller that did not make them.
+    await bed.product.poller.stop();
+    await bed.product.poller.start();
+    await changes('leased', first, 'client_token');
+    assert.ok(await works(first), 'the value before is not taken away from who still uses it');
+    const second = await keyOf('leased', 'client_token');
+    await eventually(async () => (await leasesOf('leased')).length === 2);
+
+    await cluster.remove('ExternalSecret', WHERE, 'leased');
+    await eventually(async () => !(await works(first)) && !(await works(second)), {
+      timeout: (SECONDS * 1000) / 3,
+      what: 'the leases to be given back',
+    });
+  });
+
+  test('a wrapper is seen through, a sync that fails gives back at once, and an edit that needs none, too', async () => {
+    const spec = { vaultDynamicSecretSpec: token({ parameters: { ttl: '1h', policies: ['default'] } }) };
+    await cluster.create(
+      generator('ClusterGenerator', 'token', { kind: 'VaultDynamicSecret', generator: spec }),
+    );
+    const leased = generated('wrapped', [from('ClusterGenerator', 'token')], { refreshInterval: '1h' });
+    const { warnings } = await cluster.attempt(leased);
+    assert.deepEqual(warnings, []);
+    const value = await made('wrapped');
+    const before = bed.openBao.auditCounts()['update auth/token/revoke-accessor'] ?? 0;
+    const target = { template: { data: { x: '{{ fail "no" }}' } } };
+    await cluster.patch('ExternalSecret', WHERE, 'wrapped', { spec: { target } });
+    await cluster.failing(WHERE, 'wrapped', /template/, 8_000);
+    await eventually(() => (bed.openBao.auditCounts()['update auth/token/revoke-accessor'] ?? 0) > before);
+    assert.ok(await works(value));
+    await cluster.patch('ExternalSecret', WHERE, 'wrapped', {
+      spec: { target: { template: null }, dataFrom: [from('Fake', 'fake')] },
+    });
+    await eventually(async () => !(await works(value)));
+    await eventually(async () => (await leasesOf('wrapped')).length === 0);
   });
 });
 

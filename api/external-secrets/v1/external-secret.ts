@@ -294,6 +294,20 @@ export const externalSecretSpec = z
   })
   .meta(SPEC_RULES);
 
+const leaseRecord = z
+  .strictObject({
+    generator: z
+      .strictObject({
+        kind: z.enum(GENERATOR_REF_KINDS).describe('Kind of the generator.'),
+        name: z.string().describe('Name of the generator.'),
+      })
+      .describe('The generator that made the values.'),
+    id: z.string().describe('What its server knows the lease by. It gives no access.'),
+    renewTime: dateTime().describe('When the values are made anew.'),
+    expireTime: dateTime().describe('When the values end.'),
+  })
+  .describe('A lease of generated values.');
+
 export const externalSecretStatus = z.strictObject({
   refreshTime: dateTime().nullable().optional().describe('When the last successful refresh began.'),
   syncedResourceVersion: z
@@ -306,12 +320,14 @@ export const externalSecretStatus = z.strictObject({
     .optional()
     .describe('The Secret, as a Provisioned Service of servicebinding.io.')
     .meta({ 'x-kubernetes-map-type': 'atomic' }),
+  leases: z.array(leaseRecord).optional().describe('Leases of generated values, those in use first.'),
 });
 
 // The types are those of objects as they are stored: a default that an older version could not say may be
 // missing when the object was stored before this version existed.
 export type ExternalSecretSpec = z.input<typeof externalSecretSpec>;
 export type ExternalSecretStatus = z.input<typeof externalSecretStatus>;
+export type LeaseRecord = z.input<typeof leaseRecord>;
 export type StoreRef = z.input<typeof storeRef>;
 export type GeneratorRef = z.input<typeof generatorRef>;
 export type SourceRef = z.input<typeof sourceRef>;

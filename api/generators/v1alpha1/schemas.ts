@@ -6,6 +6,7 @@ import { ecrAuthorizationTokenSpec, stsSessionTokenSpec } from './aws.ts';
 import { fakeSpec } from './fake.ts';
 import { passwordSpec } from './password.ts';
 import { uuidSpec } from './uuid.ts';
+import { vaultDynamicSecretSpec } from './vault-dynamic-secret.ts';
 
 const KNOWN: Readonly<Partial<Record<GeneratorKind, z.ZodType>>> = {
   ECRAuthorizationToken: ecrAuthorizationTokenSpec,
@@ -13,6 +14,7 @@ const KNOWN: Readonly<Partial<Record<GeneratorKind, z.ZodType>>> = {
   Password: passwordSpec,
   STSSessionToken: stsSessionTokenSpec,
   UUID: uuidSpec,
+  VaultDynamicSecret: vaultDynamicSecretSpec,
 };
 
 /** Schema of `spec` of a kind; undefined if it is not supported yet. */
