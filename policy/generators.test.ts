@@ -33,8 +33,8 @@ describe('generatorRef', () => {
     }
     const apiVersion = 'external-secrets.io/v1alpha1';
     assert.deepEqual(problemsOf(using({ apiVersion, kind: 'SecretGenerator', name: 'x' })), []);
-    assert.deepEqual(problemsOf(using({ kind: 'Webhook', name: 'x' })), [
-      `${AT}.kind: generator kind Webhook is not supported yet; supported: ClusterGenerator, Fake, Password, UUID; remove this entry`,
+    assert.deepEqual(problemsOf(using({ kind: 'Grafana', name: 'x' })), [
+      `${AT}.kind: generator kind Grafana is not supported yet; supported: ClusterGenerator, Fake, Password, UUID, Webhook; remove this entry`,
     ]);
   });
 

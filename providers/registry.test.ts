@@ -8,12 +8,26 @@ const problems = (block: unknown): string[] => providerProblems(block, store).ma
 const vault = { server: 'https://vault.example.com', auth: { tokenSecretRef: { name: 't', key: 'k' } } };
 
 test('each provider is listed under its own name, with its schema', () => {
-  assert.deepEqual([...providers.keys()].sort(), ['aws', 'express', 'fake', 'kubernetes', 'vault']);
+  assert.deepEqual([...providers.keys()].sort(), [
+    'aws',
+    'express',
+    'fake',
+    'kubernetes',
+    'vault',
+    'webhook',
+  ]);
   for (const [name, provider] of providers) {
     assert.equal(provider.name, name);
     assert.equal(providerSchemas[name], provider.schema);
   }
-  assert.deepEqual(Object.keys(providerSchemas).sort(), ['aws', 'express', 'fake', 'kubernetes', 'vault']);
+  assert.deepEqual(Object.keys(providerSchemas).sort(), [
+    'aws',
+    'express',
+    'fake',
+    'kubernetes',
+    'vault',
+    'webhook',
+  ]);
 });
 
 describe('providerOf', () => {
@@ -31,16 +45,16 @@ describe('providerOf', () => {
   for (const [block, problem] of [
     [
       undefined,
-      ': a store needs exactly one provider, found none; supported: aws, express, fake, kubernetes, vault',
+      ': a store needs exactly one provider, found none; supported: aws, express, fake, kubernetes, vault, webhook',
     ],
     [
       {},
-      ': a store needs exactly one provider, found none; supported: aws, express, fake, kubernetes, vault',
+      ': a store needs exactly one provider, found none; supported: aws, express, fake, kubernetes, vault, webhook',
     ],
     [{ vault, fake: { data: [] } }, ': a store needs exactly one provider, found 2 (fake, vault)'],
     [
       { gcpsm: {} },
-      'gcpsm: provider gcpsm is not supported yet; supported: aws, express, fake, kubernetes, vault',
+      'gcpsm: provider gcpsm is not supported yet; supported: aws, express, fake, kubernetes, vault, webhook',
     ],
     [{ vault: {} }, 'vault.server: set this field (string)'],
     [{ vault: { ...vault, version: 'v3' } }, 'vault.version: supported values: "v1", "v2"'],

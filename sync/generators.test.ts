@@ -109,7 +109,7 @@ describe('from the reference to values', () => {
         'SSHKey',
         'key',
         'INVALID_OBJECT',
-        'error using generator: SSHKey ns/key: spec: generator kind SSHKey is not supported yet; supported: ClusterGenerator, Fake, Password, UUID',
+        'error using generator: SSHKey ns/key: spec: generator kind SSHKey is not supported yet; supported: ClusterGenerator, Fake, Password, UUID, Webhook',
       ],
       ['Fake', 'foreign', 'STORE_OTHER_CLASS', 'Fake ns/foreign belongs to controller class "other"'],
       [

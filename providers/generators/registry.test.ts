@@ -115,6 +115,6 @@ test('the controller class of what a wrapper holds counts', () => {
 });
 
 test('what an ExternalSecret may refer to', () => {
-  assert.deepEqual(GENERATOR_KINDS.filter(supportsGenerator), ['Fake', 'Password', 'UUID']);
+  assert.deepEqual(GENERATOR_KINDS.filter(supportsGenerator), ['Fake', 'Password', 'UUID', 'Webhook']);
   assert.ok(supportsGenerator('ClusterGenerator') && supportsGenerator('SecretGenerator'));
 });

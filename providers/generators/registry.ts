@@ -14,9 +14,15 @@ import type { Generator } from './contract.ts';
 import { fakeGenerator } from './fake.ts';
 import { passwordGenerator } from './password.ts';
 import { uuidGenerator } from './uuid.ts';
+import { webhookGenerator } from './webhook.ts';
 
 // Sound without the type of the spec: a generator only ever gets one that its own schema has parsed.
-const registered = [fakeGenerator, passwordGenerator, uuidGenerator] as readonly Generator<unknown>[];
+const registered = [
+  fakeGenerator,
+  passwordGenerator,
+  uuidGenerator,
+  webhookGenerator,
+] as readonly Generator<unknown>[];
 const generators: ReadonlyMap<string, Generator<unknown>> = new Map(registered.map((one) => [one.kind, one]));
 
 /** True if an ExternalSecret may refer to this kind; what kind a wrapper holds is seen when it is read. */

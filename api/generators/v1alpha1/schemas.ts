@@ -5,11 +5,13 @@ import { GENERATOR_KINDS, GENERATORS, type GeneratorKind } from '../names.ts';
 import { fakeSpec } from './fake.ts';
 import { passwordSpec } from './password.ts';
 import { uuidSpec } from './uuid.ts';
+import { webhookSpec } from './webhook.ts';
 
 const KNOWN: Readonly<Partial<Record<GeneratorKind, z.ZodType>>> = {
   Fake: fakeSpec,
   Password: passwordSpec,
   UUID: uuidSpec,
+  Webhook: webhookSpec,
 };
 
 /** Schema of `spec` of a kind; undefined if it is not supported yet. */
