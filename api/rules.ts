@@ -333,6 +333,7 @@ export const RULES = {
 
   'fake-key': required(STORE, 'An entry of the fake provider has a key.'),
   'fake-value': required(STORE, 'An entry of the fake provider has a value.'),
+  'fake-store': onlyWarns(invalid(STORE, 'The provider is one for use; fake is for tests.')),
 
   'generator-kind': onlyWarns(unsupported(GENERATOR, 'The generator is of a kind that is supported.')),
   'generator-member': required(

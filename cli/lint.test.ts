@@ -73,11 +73,11 @@ const es = (name: string, spec: object = {}, metadata: object = {}): object => (
     ...spec,
   },
 });
-const fakeStore = (name: string, spec: object = {}, kind = 'SecretStore'): object => ({
+const expressStore = (name: string, spec: object = {}, kind = 'SecretStore'): object => ({
   apiVersion: 'external-secrets.io/v1',
   kind,
   metadata: { name },
-  spec: { provider: { fake: { data: [] } }, ...spec },
+  spec: { provider: { express: { host: 'http://express' } }, ...spec },
 });
 const namespace = (name: string, labels: object): object => ({
   apiVersion: 'v1',
@@ -247,8 +247,8 @@ describe('kinds', () => {
 
   test('all of ours are judged', async () => {
     const text = documents(
-      fakeStore('s', { refreshInterval: 'x' }),
-      fakeStore('c', { refreshInterval: 'x' }, 'ClusterSecretStore'),
+      expressStore('s', { refreshInterval: 'x' }),
+      expressStore('c', { refreshInterval: 'x' }, 'ClusterSecretStore'),
       {
         apiVersion: 'generators.external-secrets.io/v1alpha1',
         kind: 'Password',
@@ -288,7 +288,7 @@ test('what is missing where something is misspelt is not said as well', async ()
 describe('output', () => {
   const BROKEN = documents(
     es('app', { target: { template: { data: { 'a:b,c%': '{{ .a |' } } } }),
-    fakeStore('s', {
+    expressStore('s', {
       provider: {
         aws: {
           service: 'SecretsManager',
@@ -357,7 +357,7 @@ describe('output', () => {
   });
 
   test('no value of a secret', async () => {
-    const store = fakeStore('s', {
+    const store = expressStore('s', {
       provider: { fake: { data: [{ key: 'k', value: 5, valueMap: 'hunter2' }] } },
     });
     for (const format of ['text', 'json', 'github'])
@@ -415,7 +415,7 @@ test('--strict makes warnings count, not notes', async () => {
 });
 
 test('-n is the namespace of what names none', async () => {
-  const store = fakeStore('s', {
+  const store = expressStore('s', {
     provider: {
       vault: {
         server: 'https://vault.example.com',
@@ -456,7 +456,8 @@ describe('objects against each other', () => {
     assert.deepEqual(said(await lint(documents(es('t'), es('b', target())))).length, 1);
   });
 
-  const cluster = (conditions: object[]): object => fakeStore('vault', { conditions }, 'ClusterSecretStore');
+  const cluster = (conditions: object[]): object =>
+    expressStore('vault', { conditions }, 'ClusterSecretStore');
   const uses = es(
     'app',
     { secretStoreRef: { kind: 'ClusterSecretStore', name: 'vault' } },
@@ -485,7 +486,7 @@ describe('objects against each other', () => {
   });
 
   test('a store of another controller class', async () => {
-    const text = documents(fakeStore('vault', { controller: 'other' }), es('app'));
+    const text = documents(expressStore('vault', { controller: 'other' }), es('app'));
     assert.deepEqual(said(await lint(text)), [
       '<stdin>: spec.secretStoreRef.name: SecretStore default/vault belongs to controller class "other"',
     ]);

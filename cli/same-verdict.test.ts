@@ -79,7 +79,6 @@ describe('the manifests of the articles', () => {
   const refused: Readonly<Record<string, RegExp>> = {
     'seed001-externalsecret-config.as-printed.yaml': /no store is named|no key "\w+" is fetched/,
     'seed001-externalsecret-rotating.as-printed.yaml': /either data or dataFrom should be specified/,
-    'seed004-express-secret.yaml': /is not supported yet/,
   };
   const directory = join(E2E, 'seeds');
   for (const file of readdirSync(directory)) {

@@ -33,8 +33,8 @@ describe('generatorRef', () => {
     }
     const apiVersion = 'external-secrets.io/v1alpha1';
     assert.deepEqual(problemsOf(using({ apiVersion, kind: 'SecretGenerator', name: 'x' })), []);
-    assert.deepEqual(problemsOf(using({ kind: 'Webhook', name: 'x' })), [
-      `${AT}.kind: generator kind Webhook is not supported yet; supported: ClusterGenerator, Fake, Password, UUID, VaultDynamicSecret; remove this entry`,
+    assert.deepEqual(problemsOf(using({ kind: 'Grafana', name: 'x' })), [
+      `${AT}.kind: generator kind Grafana is not supported yet; supported: ClusterGenerator, ECRAuthorizationToken, Fake, GithubAccessToken, MFA, Password, SSHKey, STSSessionToken, UUID, VaultDynamicSecret, Webhook; remove this entry`,
     ]);
   });
 

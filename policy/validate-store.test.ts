@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { formatProblem } from '../api/problem.ts';
 import { storeWarnings, validateStoreSpec } from './validate-store.ts';
 
-const provider = { fake: { data: [{ key: 'a', value: 'b' }] } };
+const provider = { express: { host: 'http://express' } };
 const problems = (more: object, kind: 'SecretStore' | 'ClusterSecretStore' = 'ClusterSecretStore') =>
   validateStoreSpec(kind, kind === 'SecretStore' ? 'team' : undefined, {
     provider,
@@ -19,7 +19,7 @@ const AT = 'spec.conditions[1].namespaceSelector.matchExpressions[0]';
 test('a provider: exactly one, and one of those there are', () => {
   assert.deepEqual(problems({}), []);
   assert.match(problems({ provider: {} }).join(), /^spec\.provider: .* found none/);
-  assert.match(problems({ provider: { ...provider, vault: {} } }).join(), /found 2 \(fake, vault\)/);
+  assert.match(problems({ provider: { ...provider, vault: {} } }).join(), /found 2 \(express, vault\)/);
   assert.match(problems({ provider: { gitlab: {} } }).join(), /^spec\.provider\.gitlab: .*not supported yet/);
 });
 

@@ -109,7 +109,7 @@ describe('from the reference to values', () => {
         'SSHKey',
         'key',
         'INVALID_OBJECT',
-        'error using generator: SSHKey ns/key: spec: generator kind SSHKey is not supported yet; supported: ClusterGenerator, Fake, Password, UUID, VaultDynamicSecret',
+        'error using generator: SSHKey ns/key: spec: generator kind SSHKey is not supported yet; supported: ClusterGenerator, ECRAuthorizationToken, Fake, GithubAccessToken, MFA, Password, SSHKey, STSSessionToken, UUID, VaultDynamicSecret, Webhook',
       ],
       ['Fake', 'foreign', 'STORE_OTHER_CLASS', 'Fake ns/foreign belongs to controller class "other"'],
       [

@@ -87,7 +87,14 @@ describe('fake', () => {
       ],
     );
     assert.deepEqual(await (await connect(data)).find({ nameRegexp: '^nope$' }, signal), []);
-    for (const find of [{}, { tags: { a: 'b' } }, { nameRegexp: '(' }, { nameRegexp: '(?=x)' }]) {
+    for (const find of [
+      {},
+      { tags: { a: 'b' } },
+      { nameRegexp: '.', tags: { a: 'b' } },
+      { nameRegexp: '.', path: 'x' },
+      { nameRegexp: '(' },
+      { nameRegexp: '(?=x)' },
+    ]) {
       await assert.rejects((await connect(data)).find(find, signal), { code: 'PROVIDER_INVALID_CONFIG' });
     }
   });

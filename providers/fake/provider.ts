@@ -64,11 +64,18 @@ function entryOf(config: FakeConfig, key: string, version: string | undefined): 
   throw new ProviderError('PROVIDER_NOT_FOUND', `fake secret ${JSON.stringify(key)}${which} does not exist`);
 }
 
-const NAME_ONLY = 'provider fake can only find secrets by name: set find.name.regexp';
+/** ESO leaves the others unread beside a name. */
+function findError({ nameRegexp, path, tags }: FindRequest): string | undefined {
+  if (nameRegexp === undefined)
+    return 'provider fake can only find secrets by name: set find.name.regexp';
+  if (path === undefined && tags === undefined) return undefined;
+  return `provider fake can only find secrets by name: leave find.${path === undefined ? 'tags' : 'path'} out`;
+}
 
-/** By name only; find.path and find.tags beside it do not count, as in ESO. */
-async function findAll(config: FakeConfig, { nameRegexp }: FindRequest): Promise<FoundObject[]> {
-  if (nameRegexp === undefined) throw new ProviderError('PROVIDER_INVALID_CONFIG', NAME_ONLY);
+async function findAll(config: FakeConfig, request: FindRequest): Promise<FoundObject[]> {
+  const impossible = findError(request);
+  if (impossible !== undefined) throw new ProviderError('PROVIDER_INVALID_CONFIG', impossible);
+  const { nameRegexp = '' } = request;
   const expression = nameExpression(nameRegexp);
   const best = new Map<string, Entry>();
   for (const entry of config.data) {
@@ -137,8 +144,14 @@ export const fakeProvider: Provider<FakeConfig> = {
     return problems;
   },
 
+  warnConfig(): Problem[] {
+    const { report, problems } = collector();
+    report('fake-store', [], 'provider fake is for tests: who reads the store reads its values');
+    return problems;
+  },
+
   validateRef: (_config, ref) => (ref.metadata === true ? NO_METADATA : undefined),
-  validateFind: (_config, { nameRegexp }) => (nameRegexp === undefined ? NAME_ONLY : undefined),
+  validateFind: (_config, request) => findError(request),
   canonicalKey: (_config, ref) => ref.key,
 
   identity(_config: FakeConfig, store: StoreContext): string {

@@ -17,6 +17,7 @@ import { passwordGenerator } from './password.ts';
 import { stsSessionTokenGenerator } from './sts-session-token.ts';
 import { uuidGenerator } from './uuid.ts';
 import { vaultDynamicSecretGenerator } from './vault-dynamic-secret.ts';
+import { webhookGenerator } from './webhook.ts';
 
 // Sound without the type of the spec: a generator only ever gets one that its own schema has parsed.
 const registered = [
@@ -26,6 +27,7 @@ const registered = [
   stsSessionTokenGenerator,
   uuidGenerator,
   vaultDynamicSecretGenerator,
+  webhookGenerator,
 ] as readonly Generator<unknown>[];
 const generators: ReadonlyMap<string, Generator<unknown>> = new Map(registered.map((one) => [one.kind, one]));
 

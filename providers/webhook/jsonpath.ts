@@ -1,10 +1,10 @@
 /**
- * JSONPath as PaesslerAG/jsonpath has it, which ESO's webhook uses: `$.a.b`, `$["a"]`, `$[0]`, `$[-1]`, `$[1:3]`,
+ * JSONPath as PaesslerAG/jsonpath has it, which ESO's webhook uses, and a little more of it (comparisons other than
+ * == and !=, &&, ||, single quotes, negative indexes): `$.a.b`, `$["a"]`, `$[0]`, `$[-1]`, `$[1:3]`,
  * `$["a","b"]`, `$.*`, `$..a`, `$[?(@.a == "b" && @.n > 1)]`. A path that can only mean one value gives that value; one
  * with a wildcard, a slice, a union, `..` or a filter gives a list. Nothing is evaluated but comparisons.
  */
 
-import { compileGoRegexp, GoRegexpError } from '../../api/go-regexp.ts';
 import { isRawNumber } from '../../api/json.ts';
 
 /** What is wrong with a path, or why it finds nothing; names fields, quotes no value. */
@@ -99,7 +99,7 @@ class Reader {
   }
 }
 
-const NAME = /[p{L}_][p{L}p{N}_-]*/;
+const NAME = /[\p{L}_][\p{L}\p{N}_-]*/u;
 const INTEGER = /-?\d+/;
 
 /** The steps after `$` or `@`. */
@@ -193,9 +193,10 @@ function both(reader: Reader): Test {
   return left;
 }
 
-const truth = (value: unknown): boolean => value !== undefined && value !== null && value !== false;
+/** As there: a value that is there is not yet true. */
+const truth = (value: unknown): boolean => value === true;
 
-const OPERATORS = ['==', '!=', '<=', '>=', '=~', '!~', '<', '>'] as const;
+const OPERATORS = ['==', '!=', '<=', '>=', '<', '>'] as const;
 
 function comparison(reader: Reader): Test {
   reader.space();
@@ -204,32 +205,11 @@ function comparison(reader: Reader): Test {
   const operator = OPERATORS.find((one) => reader.take(one));
   if (operator === undefined) return left;
   reader.space();
-  if (operator === '=~' || operator === '!~') {
-    const expression = regexp(reader, reader.string() ?? reader.fail('expected a quoted expression'));
-    return (current, run) => {
-      const value = left(current, run);
-      return (typeof value === 'string' && expression.test(value)) === (operator === '=~');
-    };
-  }
   const right = operand(reader);
   return (current, run) => compare(operator, left(current, run), right(current, run));
 }
 
-function regexp(reader: Reader, source: string) {
-  try {
-    return compileGoRegexp(source);
-  } catch (error) {
-    if (error instanceof GoRegexpError)
-      return reader.fail(`the expression cannot be compiled: ${error.message}`);
-    throw error;
-  }
-}
-
 function operand(reader: Reader): Test {
-  if (reader.take('!')) {
-    const inner = reader.nested(() => operand(reader));
-    return (current, run) => !truth(inner(current, run));
-  }
   if (reader.take('(')) {
     const inner = either(reader);
     reader.space();
@@ -360,7 +340,9 @@ export type JsonPath = (document: unknown) => unknown;
 
 /** @throws JsonPathError for what is no path */
 export function compileJsonPath(text: string): JsonPath {
-  const reader = new Reader(text.trim());
+  const trimmed = text.trim();
+  // A name alone is one of the document's members.
+  const reader = new Reader(/^[\p{L}_]/u.test(trimmed) ? `$.${trimmed}` : trimmed);
   if (!reader.take('$')) reader.fail('a path begins with $');
   const path = steps(reader);
   if (reader.at < reader.text.length) reader.fail('unexpected text');

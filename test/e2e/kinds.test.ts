@@ -408,13 +408,11 @@ describe('S13 applied again nothing changes, and kubectl diff is empty', () => {
 });
 
 describe('S96 the manifests of the articles', () => {
-  const NOT_YET = /is not supported yet/;
   /** What this version cannot do is said by name, and nothing else is said against it. */
   const refused: Readonly<Record<string, RegExp>> = {
     'seed001-externalsecret-config.as-printed.yaml':
       /no store is named|no key "\w+" is fetched|^ +(\w+: \{\{|\^+)/,
     'seed001-externalsecret-rotating.as-printed.yaml': /either data or dataFrom should be specified/,
-    'seed004-express-secret.yaml': NOT_YET,
   };
   const files = readdirSync(join(import.meta.dirname, 'seeds')).filter((file) => file.endsWith('.yaml'));
 
@@ -424,7 +422,7 @@ describe('S96 the manifests of the articles', () => {
 
   for (const file of files) {
     const cause = refused[file];
-    test(`${file} ${cause === undefined ? 'applies strictly' : 'is refused for what is not supported yet'}`, async () => {
+    test(`${file} ${cause === undefined ? 'applies strictly' : 'is refused'}`, async () => {
       const { code, stderr } = await applyManifests(bed.cp, readSeed(file, bed));
       // The values and credentials of most do not exist here; the schema has nothing to say.
       for (const warning of warningsIn(stderr))

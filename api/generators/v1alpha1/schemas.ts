@@ -7,6 +7,7 @@ import { fakeSpec } from './fake.ts';
 import { passwordSpec } from './password.ts';
 import { uuidSpec } from './uuid.ts';
 import { vaultDynamicSecretSpec } from './vault-dynamic-secret.ts';
+import { webhookSpec } from './webhook.ts';
 
 const KNOWN: Readonly<Partial<Record<GeneratorKind, z.ZodType>>> = {
   ECRAuthorizationToken: ecrAuthorizationTokenSpec,
@@ -15,6 +16,7 @@ const KNOWN: Readonly<Partial<Record<GeneratorKind, z.ZodType>>> = {
   STSSessionToken: stsSessionTokenSpec,
   UUID: uuidSpec,
   VaultDynamicSecret: vaultDynamicSecretSpec,
+  Webhook: webhookSpec,
 };
 
 /** Schema of `spec` of a kind; undefined if it is not supported yet. */
