@@ -12,11 +12,21 @@ import { below, collector, type FieldPath, type Problem } from '../../api/proble
 import { parseWith } from '../schema-problems.ts';
 import type { Generator } from './contract.ts';
 import { fakeGenerator } from './fake.ts';
+import { githubAccessTokenGenerator } from './github-access-token.ts';
+import { mfaGenerator } from './mfa.ts';
 import { passwordGenerator } from './password.ts';
+import { sshKeyGenerator } from './ssh-key.ts';
 import { uuidGenerator } from './uuid.ts';
 
 // Sound without the type of the spec: a generator only ever gets one that its own schema has parsed.
-const registered = [fakeGenerator, passwordGenerator, uuidGenerator] as readonly Generator<unknown>[];
+const registered = [
+  fakeGenerator,
+  githubAccessTokenGenerator,
+  mfaGenerator,
+  passwordGenerator,
+  sshKeyGenerator,
+  uuidGenerator,
+] as readonly Generator<unknown>[];
 const generators: ReadonlyMap<string, Generator<unknown>> = new Map(registered.map((one) => [one.kind, one]));
 
 /** True if an ExternalSecret may refer to this kind; what kind a wrapper holds is seen when it is read. */

@@ -3,12 +3,18 @@ import { z } from 'zod';
 import { exactlyOne, opaqueObject } from '../../external-secrets/shared.ts';
 import { GENERATOR_KINDS, GENERATORS, type GeneratorKind } from '../names.ts';
 import { fakeSpec } from './fake.ts';
+import { githubAccessTokenSpec } from './github-access-token.ts';
+import { mfaSpec } from './mfa.ts';
 import { passwordSpec } from './password.ts';
+import { sshKeySpec } from './ssh-key.ts';
 import { uuidSpec } from './uuid.ts';
 
 const KNOWN: Readonly<Partial<Record<GeneratorKind, z.ZodType>>> = {
   Fake: fakeSpec,
+  GithubAccessToken: githubAccessTokenSpec,
+  MFA: mfaSpec,
   Password: passwordSpec,
+  SSHKey: sshKeySpec,
   UUID: uuidSpec,
 };
 
