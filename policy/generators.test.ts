@@ -34,7 +34,7 @@ describe('generatorRef', () => {
     const apiVersion = 'external-secrets.io/v1alpha1';
     assert.deepEqual(problemsOf(using({ apiVersion, kind: 'SecretGenerator', name: 'x' })), []);
     assert.deepEqual(problemsOf(using({ kind: 'Webhook', name: 'x' })), [
-      `${AT}.kind: generator kind Webhook is not supported yet; supported: ClusterGenerator, Fake, Password, UUID; remove this entry`,
+      `${AT}.kind: generator kind Webhook is not supported yet; supported: ClusterGenerator, Fake, GithubAccessToken, MFA, Password, SSHKey, UUID; remove this entry`,
     ]);
   });
 
