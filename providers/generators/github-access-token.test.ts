@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, verify } from 'node:crypto';
-import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { inspect } from 'node:util';
 import { githubAccessTokenSpec } from '../../api/generators/v1alpha1/github-access-token.ts';
@@ -45,13 +45,14 @@ describe('a token of an installation', () => {
 
   before(async () => {
     configureOutbound({ allowLoopback: true });
-    const server = createServer(async (request, response) => {
+    const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
       const { method, url: path, headers } = request;
       calls.push({ method, path, headers, body: await readBody(request) });
       response
         .writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers })
         .end(answer.body);
-    });
+    };
+    const server = createServer((request, response) => void serve(request, response));
     const listening = await startListening(server);
     close = listening.close;
     url = `http://127.0.0.1:${listening.port}`;
