@@ -46,6 +46,10 @@ const GENERATOR = ['generators', 'ClusterGenerator'];
 const AWS_GENERATORS = ['ECRAuthorizationToken', 'STSSessionToken'];
 const STS_TOKEN = ['STSSessionToken', 'ClusterGenerator'];
 const AWS = [...STORE, ...AWS_GENERATORS, 'ClusterGenerator'];
+const GITHUB = ['GithubAccessToken', 'ClusterGenerator'];
+const MFA = ['MFA', 'ClusterGenerator'];
+const SSH = ['SSHKey', 'ClusterGenerator'];
+const SECRET_READERS = ['GithubAccessToken', 'MFA', 'ClusterGenerator'];
 const POLICY = ['ClusterSecretPolicy'];
 const ANY = ['all'];
 /** ExternalSecret of kubernetes-client.io. */
@@ -347,6 +351,17 @@ export const RULES = {
   ),
   'generator-sts-duration': invalid(STS_TOKEN, '`sessionDuration` is one that AWS takes.'),
   'generator-sts-mfa': required(STS_TOKEN, '`serialNumber` and `tokenCode` are both set, or neither is.'),
+  'generator-ref-name': required(SECRET_READERS, 'A reference of a generator to a Secret names it.'),
+  'generator-ref-key': required(SECRET_READERS, 'A reference of a generator to a Secret names the key.'),
+  'generator-github-url': invalid(GITHUB, '`url` is a URL with https, of a server that may be asked.'),
+  'generator-github-id': invalid(GITHUB, '`appID` and `installID` are ids of GitHub.'),
+  'generator-github-repository': invalid(GITHUB, '`repositories` are names without their owner.'),
+  'generator-mfa-length': invalid(MFA, '`length` is at most 10.'),
+  'generator-mfa-period': invalid(MFA, '`timePeriod` is at most a day.'),
+  'generator-mfa-algorithm': unsupported(MFA, '`algorithm` is sha1, sha256 or sha512.'),
+  'generator-mfa-when': invalid(MFA, '`when` is a time.'),
+  'generator-ssh-size': invalid(SSH, '`keySize` is one that keys of the type have.'),
+  'generator-ssh-comment': invalid(SSH, '`comment` is one line.'),
   'generator-password-negative': invalid(PASSWORD, '`digits` and `symbols` are not negative.'),
   'generator-password-length': invalid(PASSWORD, 'The digits and symbols fit into the length.'),
   'generator-password-repeats': invalid(

@@ -111,7 +111,7 @@ for (const [name, spec, expected] of cases) {
 }
 
 test('what is not supported is refused by name, never ignored', () => {
-  const generatorRef = { kind: 'SSHKey', name: 'p' } as const;
+  const generatorRef = { kind: 'QuayAccessToken', name: 'p' } as const;
   const spec: ExternalSecretSpec = {
     ...good,
     target: { manifest: { apiVersion: 'v1', kind: 'ConfigMap' } },

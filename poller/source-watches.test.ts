@@ -67,7 +67,7 @@ test('no kind is asked for before something names one, each is watched once, and
   assert.equal(bed.server.received.length, 0);
   for (let i = 0; i < 3; i++) bed.following.need('ConfigMap');
   // Refused at admission, since there is no such generator here: nothing to follow.
-  bed.following.need('GithubAccessToken');
+  bed.following.need('QuayAccessToken');
   await bed.send(CONFIG_MAPS, 'ADDED', object('new', '6'));
   await bed.until(() => bed.told.length >= 2);
   assert.deepEqual(bed.told, ['ConfigMap shop/there listed', 'ConfigMap shop/new changed']);

@@ -68,6 +68,19 @@ describe('addresses', () => {
       );
     });
   }
+
+  test('the metadata service only where the program asks for itself, and then nothing else than that', async () => {
+    configureOutbound({ connectTimeoutMs: 300 });
+    const ask = (origin: string) =>
+      httpRequest({ origin, ownAgent: true }, { method: 'GET', path: '/', label: 'own' });
+    // Nobody has a route to it, or nobody answers there: what matters is that it was not refused.
+    await assert.rejects(ask('http://[fd20:ce::254]'), (error: ProviderError) =>
+      ['PROVIDER_UNREACHABLE', 'PROVIDER_TIMEOUT'].includes(error.code),
+    );
+    await assert.rejects(ask('http://169.254.1.1'), fails('PROVIDER_INVALID_CONFIG', /link-local/));
+    configureOutbound({ allowLoopback: false });
+    await assert.rejects(ask('http://127.0.0.1'), fails('PROVIDER_INVALID_CONFIG', /loopback/));
+  });
 });
 
 describe('answers', () => {

@@ -203,7 +203,8 @@ function describe(target: HttpTarget): Description {
 }
 
 const refusalFor = (target: HttpTarget, address: string, allowLoopback: boolean): string | undefined =>
-  target.ownAgent === true && (isMetadataAddress(address) || address === literalAddress(new URL(target.origin)))
+  target.ownAgent === true &&
+  (isMetadataAddress(address) || address === literalAddress(new URL(target.origin)))
     ? undefined
     : refusalOf(address, allowLoopback);
 

@@ -33,7 +33,7 @@ export async function bearerRequest(
 }
 
 /** Milliseconds of a Retry-After header in seconds; undefined where there is none. */
-export function retryAfterOf({ headers }: Pick<HttpResponse, 'headers'>): number | undefined {
+function retryAfterOf({ headers }: Pick<HttpResponse, 'headers'>): number | undefined {
   const { 'retry-after': after } = headers;
   return typeof after === 'string' && /^\d{1,6}$/.test(after) ? Number(after) * 1_000 : undefined;
 }

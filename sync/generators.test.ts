@@ -33,7 +33,7 @@ const objects: Readonly<Record<string, unknown>> = {
   'Password/ns/wrong': { length: 1, digits: 2, symbols: 0 },
   'ClusterGenerator//fake': { kind: 'Fake', generator: { fakeSpec: { data: { c: 'of the cluster' } } } },
   'ClusterGenerator//foreign': { kind: 'Fake', generator: { fakeSpec: { controller: 'other' } } },
-  'SSHKey/ns/key': {},
+  'QuayAccessToken/ns/key': {},
 };
 const reader: GeneratorReader = {
   ports,
@@ -106,10 +106,10 @@ describe('from the reference to values', () => {
         'error using generator: Password ns/wrong: spec.length: number of digits and symbols must be less than total length: 1 characters cannot hold 2 digits and 0 symbols',
       ],
       [
-        'SSHKey',
+        'QuayAccessToken',
         'key',
         'INVALID_OBJECT',
-        'error using generator: SSHKey ns/key: spec: generator kind SSHKey is not supported yet; supported: ClusterGenerator, ECRAuthorizationToken, Fake, GithubAccessToken, MFA, Password, SSHKey, STSSessionToken, UUID, VaultDynamicSecret, Webhook',
+        'error using generator: QuayAccessToken ns/key: spec: generator kind QuayAccessToken is not supported yet; supported: ClusterGenerator, ECRAuthorizationToken, Fake, GithubAccessToken, MFA, Password, SSHKey, STSSessionToken, UUID, VaultDynamicSecret, Webhook',
       ],
       ['Fake', 'foreign', 'STORE_OTHER_CLASS', 'Fake ns/foreign belongs to controller class "other"'],
       [

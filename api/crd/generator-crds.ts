@@ -17,8 +17,11 @@ import { type CustomResourceDefinition, objectSchema } from './crds.ts';
 const DESCRIPTIONS: Readonly<Partial<Record<GeneratorRefKind, string>>> = {
   [CLUSTER_GENERATOR]: 'ClusterGenerator is a generator for ExternalSecrets of any namespace.',
   Fake: 'Fake is a generator of static values, for tests.',
+  GithubAccessToken: 'GithubAccessToken is a generator of tokens for an installation of a GitHub App.',
+  MFA: 'MFA is a generator of one-time passwords of the time (RFC 6238).',
   Password: 'Password is a generator of random passwords.',
   [SECRET_GENERATOR]: 'SecretGenerator is a generator of the kind that its spec names.',
+  SSHKey: 'SSHKey is a generator of SSH key pairs.',
   UUID: 'UUID is a generator of random (version 4) UUIDs.',
   VaultDynamicSecret: 'VaultDynamicSecret is a generator of what Vault makes at each request.',
 };

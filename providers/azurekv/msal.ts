@@ -24,14 +24,14 @@ export interface Reach {
 interface Network {
   readonly module: INetworkModule;
   /** What went wrong in a request. */
-  failure(): unknown;
+  failure(): Error | undefined;
   /** True if the server has answered what it should. */
   answered(): boolean;
 }
 
 /** @param host that the library may ask, and nobody else; `target` is where that is */
 function networkOf({ label, pace }: Reach, host: string, target: HttpTarget, signal: AbortSignal): Network {
-  let failure: unknown;
+  let failure: Error | undefined;
   let answered = false;
   const send = async <T>(method: 'GET' | 'POST', text: string, options: NetworkRequestOptions = {}) => {
     try {
@@ -59,7 +59,7 @@ function networkOf({ label, pace }: Reach, host: string, target: HttpTarget, sig
       const body = (jsonObjectOf(answer.body.toString('utf8')) ?? {}) as T;
       return { status: answer.status, headers: {}, body };
     } catch (error) {
-      failure = error;
+      failure = error instanceof Error ? error : undefined;
       throw error;
     }
   };
@@ -180,7 +180,7 @@ export async function tokenForNode(
     { origin, ownAgent: true },
     {
       method: 'GET',
-      path: `/metadata/identity/oauth2/token?${query}`,
+      path: `/metadata/identity/oauth2/token?${query.toString()}`,
       headers: { metadata: 'true' },
       signal,
       label,

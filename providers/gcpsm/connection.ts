@@ -161,7 +161,7 @@ export class GcpConnection implements Connection {
       const query = new URLSearchParams({ pageSize: String(PAGE) });
       if (filter !== '') query.set('filter', filter);
       if (token !== '') query.set('pageToken', token);
-      const answer = await this.#get(asked, `${path}?${query}`, signal);
+      const answer = await this.#get(asked, `${path}?${query.toString()}`, signal);
       if (answer.status !== 200) throw errorOfAnswer(asked, answer);
       const { [member]: items = [], nextPageToken } = bodyOf(answer, asked);
       if (!Array.isArray(items)) throw noAnswer(asked);

@@ -34,7 +34,7 @@ export const isLockedVersion = (answer: HttpResponse): boolean => {
 function classify(answer: HttpResponse): readonly [ProviderErrorCode, string] {
   const said = statusOf(answer);
   const words = said === undefined || said.words === '' ? '' : `: ${said.words}`;
-  switch (said?.status) {
+  switch (said?.status ?? '') {
     case 'NOT_FOUND':
       return ['PROVIDER_NOT_FOUND', `no such secret, or not this version of it${words}`];
     case 'FAILED_PRECONDITION':

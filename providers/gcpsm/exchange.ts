@@ -48,7 +48,9 @@ async function subjectOf({ audience, subject }: Exchange): Promise<{ token: Secr
   if ('token' in subject) return subject;
   const { region, accessKeyId, secretAccessKey, sessionToken } = subject.aws;
   // Lazily, for it is large; it signs, and sends nothing for this.
-  const { AwsClient } = await import('google-auth-library');
+  const {
+    default: { AwsClient },
+  } = await import('google-auth-library');
   const type = 'urn:ietf:params:aws:token-type:aws4_request';
   const client = new AwsClient({
     type: 'external_account',

@@ -22,7 +22,7 @@ const OAUTH_HOST = 'oauth2.googleapis.com';
 export const oauthOrigin = (): string => originOf('OAuth', `https://${OAUTH_HOST}`);
 
 function adapterOf({ label, guard, pace }: Reach, signal: AbortSignal) {
-  let failure: unknown;
+  let failure: Error | undefined;
   let answered = false;
   const exchange = async ({ url, method, headers, body }: Parameters<Adapter>[0]): Promise<string> => {
     if (url.host !== OAUTH_HOST || method !== 'POST')
@@ -38,7 +38,7 @@ function adapterOf({ label, guard, pace }: Reach, signal: AbortSignal) {
         method,
         path: url.pathname,
         headers: Object.fromEntries(new Headers(headers)),
-        body: String(body),
+        body: body instanceof URLSearchParams || typeof body === 'string' ? body.toString() : undefined,
         // Tokens are made, and forgotten if nobody uses them.
         repeatable: true,
         signal,
@@ -56,7 +56,7 @@ function adapterOf({ label, guard, pace }: Reach, signal: AbortSignal) {
       // Sound: the library asks for JSON, and what it takes from it is checked below.
       return Object.assign(new Response(text), { config: options, data: parsed(text) as never });
     } catch (error) {
-      failure = error;
+      failure = error instanceof Error ? error : undefined;
       throw error;
     }
   };
@@ -87,8 +87,11 @@ export async function tokenForKey(
   signal: AbortSignal,
 ): Promise<AccessToken> {
   if (signal.aborted) throw cancelled(reach.label, signal);
-  // It is large, and most processes have no store of Google.
-  const { JWT } = await import('google-auth-library');
+  // Lazily: it is large, and most processes have no store of Google. By its default export, for a bundle knows no
+  // other names of a CommonJS package.
+  const {
+    default: { JWT },
+  } = await import('google-auth-library');
   const { adapter, failure, answered } = adapterOf(reach, signal);
   const client = new JWT({
     email,

@@ -88,13 +88,16 @@ describe('problems', () => {
 
   test('a kind that is not supported is told from one that is wrong', () => {
     for (const [kind, spec] of [
-      ['SSHKey', { any: 'thing' }],
-      ['ClusterGenerator', { kind: 'SSHKey', generator: { sshKeySpec: { any: 'thing' } } }],
-      ['SecretGenerator', { kind: 'SSHKey' }],
+      ['QuayAccessToken', { any: 'thing' }],
+      ['ClusterGenerator', { kind: 'QuayAccessToken', generator: { quayAccessTokenSpec: { any: 'thing' } } }],
+      ['SecretGenerator', { kind: 'QuayAccessToken' }],
     ] as const) {
       const choice = generatorOf(kind, spec);
       assert.ok(!choice.ok && choice.unsupported);
-      assert.match(choice.problems.map(formatProblem).join(), /generator kind SSHKey is not supported yet/);
+      assert.match(
+        choice.problems.map(formatProblem).join(),
+        /generator kind QuayAccessToken is not supported yet/,
+      );
     }
     const wrong = generatorOf('Password', { length: 'long' });
     assert.ok(!wrong.ok && !wrong.unsupported);
@@ -116,6 +119,9 @@ test('the controller class of what a wrapper holds counts', () => {
 
 test('what an ExternalSecret may refer to', () => {
   const supported = [...GENERATOR_KINDS.filter(supportsGenerator), 'ClusterGenerator'].toSorted();
-  assert.equal(supported.join(', '), 'ClusterGenerator, ECRAuthorizationToken, Fake, GithubAccessToken, MFA, Password, SSHKey, STSSessionToken, UUID, VaultDynamicSecret, Webhook');
+  assert.equal(
+    supported.join(', '),
+    'ClusterGenerator, ECRAuthorizationToken, Fake, GithubAccessToken, MFA, Password, SSHKey, STSSessionToken, UUID, VaultDynamicSecret, Webhook',
+  );
   assert.ok(supportsGenerator('ClusterGenerator') && supportsGenerator('SecretGenerator'));
 });

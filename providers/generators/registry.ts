@@ -13,7 +13,10 @@ import { parseWith } from '../schema-problems.ts';
 import type { Generator } from './contract.ts';
 import { ecrAuthorizationTokenGenerator } from './ecr-authorization-token.ts';
 import { fakeGenerator } from './fake.ts';
+import { githubAccessTokenGenerator } from './github-access-token.ts';
+import { mfaGenerator } from './mfa.ts';
 import { passwordGenerator } from './password.ts';
+import { sshKeyGenerator } from './ssh-key.ts';
 import { stsSessionTokenGenerator } from './sts-session-token.ts';
 import { uuidGenerator } from './uuid.ts';
 import { vaultDynamicSecretGenerator } from './vault-dynamic-secret.ts';
@@ -23,7 +26,10 @@ import { webhookGenerator } from './webhook.ts';
 const registered = [
   ecrAuthorizationTokenGenerator,
   fakeGenerator,
+  githubAccessTokenGenerator,
+  mfaGenerator,
   passwordGenerator,
+  sshKeyGenerator,
   stsSessionTokenGenerator,
   uuidGenerator,
   vaultDynamicSecretGenerator,

@@ -72,9 +72,7 @@ function validateSpec(spec: Spec, clusterWide: boolean): Problem[] {
   const provider = validateVaultConfig(spec.provider, {
     kind: clusterWide ? 'ClusterSecretStore' : 'SecretStore',
     namespace: undefined,
-  }).filter(
-    ({ rule }) => rule !== 'store-ref-own-namespace',
-  );
+  }).filter(({ rule }) => rule !== 'store-ref-own-namespace');
   return [...problems, ...below(['provider'], provider)];
 }
 

@@ -54,6 +54,8 @@ export class AzureFake {
   certificate: X509Certificate | undefined;
   /** Tokens of other issuers that have a federated credential. */
   readonly federated = new Set<string>();
+  /** The same by their claims; nobody looks at the signature. */
+  federates: ((claims: Readonly<Record<string, unknown>>) => boolean) | undefined;
   fault: ((call: AzureCall) => AzureFault | undefined) | undefined;
   readonly revoked = new Set<string>();
   /** Where the next page of a list is said to be. */
@@ -171,8 +173,9 @@ export class AzureFake {
         ? json(response, 200, this.#token('secret'))
         : oauthError(response, 'invalid_client', 'AADSTS7000215: Invalid client secret provided.', 401);
     }
-    if (this.federated.has(assertion)) return json(response, 200, this.#token('federated'));
     const [head = '', claims = '', signature = ''] = assertion.split('.');
+    if (this.federated.has(assertion) || this.federates?.(parse(claims)) === true)
+      return json(response, 200, this.#token('federated'));
     const { 'x5t#S256': thumbprint } = parse(head);
     if (this.certificate === undefined || thumbprint === undefined) {
       const text = `AADSTS70021: No matching federated identity record found for presented assertion ${assertion}.`;

@@ -372,15 +372,15 @@ describe('S36 the generators of an article', () => {
 
 describe('at admission', () => {
   test('a kind that is not supported yet is stored with a word, and refused where it is used', async () => {
-    const sshKey = generator('SSHKey', 'later', { keyType: 'ed25519', anything: { at: 'all' } });
-    const { stderr, code } = await applyManifests(bed.cp, [sshKey]);
+    const quay = generator('QuayAccessToken', 'later', { robotAccount: 'me', anything: { at: 'all' } });
+    const { stderr, code } = await applyManifests(bed.cp, [quay]);
     assert.equal(code, 0, stderr);
-    assert.match(warningsIn(stderr).join(), /generator kind SSHKey is not supported yet/);
-    const { status, body } = await cluster.attempt(generated('later', [from('SSHKey', 'later')]));
+    assert.match(warningsIn(stderr).join(), /generator kind QuayAccessToken is not supported yet/);
+    const { status, body } = await cluster.attempt(generated('later', [from('QuayAccessToken', 'later')]));
     assert.equal(status, 422);
     assert.match(
       body.message ?? '',
-      /spec\.dataFrom\[0\]\.sourceRef\.generatorRef\.kind: generator kind SSHKey is not supported yet/,
+      /spec\.dataFrom\[0\]\.sourceRef\.generatorRef\.kind: generator kind QuayAccessToken is not supported yet/,
     );
   });
 

@@ -3,9 +3,14 @@
  * templates, by the numbers of External Secrets Operator's controller tests.
  */
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { createServer } from 'node:http';
 import { after, before, describe, test } from 'node:test';
+import { AzureFake } from '../azure/fake.ts';
+import { GcpFake } from '../gcp/fake.ts';
 import { type Bed, startBed } from '../harness/bed.ts';
 import { always, eventually } from '../harness/eventually.ts';
+import { startListening } from '../harness/fake-server.ts';
 import type { OpenBao } from '../harness/openbao.ts';
 import { Cluster, type Manifest } from './support/cluster.ts';
 import { administer, externalSecret, prepare, secretStore, vaultProvider } from './support/vault.ts';
@@ -17,9 +22,19 @@ const QUIET_MS = 2_000;
 let bed: Bed;
 let cluster: Cluster;
 let openBao: OpenBao;
+let gcp: GcpFake;
+let azure: AzureFake;
 
 before(async () => {
-  bed = await startBed();
+  [gcp, azure] = await Promise.all([GcpFake.start(), AzureFake.start()]);
+  const env = {
+    CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER: gcp.url,
+    CLOUDSDK_AUTH_TOKEN_HOST: gcp.url,
+    CLOUDSDK_API_ENDPOINT_OVERRIDES_STS: gcp.url,
+    CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS: gcp.url,
+    AZURE_AUTHORITY_HOST: azure.url,
+  };
+  bed = await startBed({ product: { env } });
   cluster = new Cluster(bed.cp);
   openBao = bed.openBao;
   await prepare(cluster, openBao, WHERE);
@@ -29,7 +44,10 @@ before(async () => {
   await openBao.write('nul', { bad: 'a\u0000b', good: 'x' });
   await openBao.write('coded', { std: 'aGVsbG8=', url: 'aGVsbG8_', plain: 'not base64!' });
 });
-after(() => bed.stop());
+after(async () => {
+  await bed.stop();
+  await Promise.all([gcp.stop(), azure.stop()]);
+});
 
 const valuesOf = (name: string): Promise<Record<string, string> | undefined> => cluster.values(WHERE, name);
 const holds = (name: string, values: Record<string, string>): Promise<void> =>
@@ -380,6 +398,146 @@ describe('templates', { concurrency: 8 }, () => {
     const { data: stored = {} } = await cluster.get('Secret', WHERE, 'binary');
     assert.equal(stored['copy'], '//4AgA==');
     assert.equal(Buffer.from(stored['again'] ?? '', 'base64').toString(), '//4AgA==');
+  });
+});
+
+describe('clouds: the libraries that give tokens are there in the programs as they are shipped', () => {
+  const keys = generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  });
+  const secret = (name: string, stringData: Record<string, string>): Manifest => ({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name, namespace: WHERE },
+    stringData,
+  });
+  const account = (name: string, annotations: Record<string, string>): Manifest => ({
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { name, namespace: WHERE, annotations },
+  });
+  /** The claims of a token of a ServiceAccount. */
+  const claimsOf = (token: string | null | undefined): Record<string, unknown> =>
+    JSON.parse(Buffer.from(token?.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>;
+  const data = [{ secretKey: 'password', remoteRef: { key: 'app' } }];
+  const from = (name: string): object => ({ secretStoreRef: { name }, data });
+
+  test('gcpsm: a key, and a new version at the next refresh', async () => {
+    gcp.publicKey = keys.publicKey;
+    gcp.put('projects/shop-1', 'app', 'one');
+    const key = { type: 'service_account', client_email: 'reader@shop-1.iam.gserviceaccount.com' };
+    await cluster.create(
+      secret('gcp-key', { key: JSON.stringify({ ...key, private_key: keys.privateKey }) }),
+    );
+    const secretRef = { secretAccessKeySecretRef: { name: 'gcp-key', key: 'key' } };
+    const gcpsm = { projectID: 'shop-1', auth: { secretRef } };
+    await cluster.create(secretStore(WHERE, 'gcp', { provider: { gcpsm } }));
+    await gives('gcp', from('gcp'), { password: 'one' });
+    gcp.put('projects/shop-1', 'app', 'two');
+    await holds('gcp', { password: 'two' });
+  });
+
+  test('gcpsm: a token of a ServiceAccount for the pool of its cluster, and for AWS a signature', async () => {
+    gcp.put('projects/shop-2', 'app', 'pod');
+    await cluster.create(
+      account('gcp-reader', { 'iam.gke.io/gcp-service-account': 'app@shop-2.iam.gserviceaccount.com' }),
+    );
+    const identity = {
+      clusterName: 'main',
+      clusterLocation: 'europe-west3',
+      serviceAccountRef: { name: 'gcp-reader' },
+    };
+    const auth = { workloadIdentity: identity };
+    await cluster.create(secretStore(WHERE, 'gke', { provider: { gcpsm: { projectID: 'shop-2', auth } } }));
+    await gives('gke', from('gke'), { password: 'pod' });
+    const exchange = gcp.calls.find(({ path }) => path === '/v1/token');
+    const claims = claimsOf(new URLSearchParams(exchange?.body).get('subject_token'));
+    assert.deepEqual(
+      [claims['aud'], claims['sub']],
+      [['shop-2.svc.id.goog'], `system:serviceaccount:${WHERE}:gcp-reader`],
+    );
+    await cluster.create(secret('aws-keys', { aws_access_key_id: 'AKIAX', aws_secret_access_key: 's' }));
+    const workloadIdentityFederation = {
+      audience: '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/aws',
+      awsSecurityCredentials: { region: 'eu-central-1', awsCredentialsSecretRef: { name: 'aws-keys' } },
+    };
+    const gcpsm = { projectID: 'shop-2', auth: { workloadIdentityFederation } };
+    await cluster.create(secretStore(WHERE, 'federated', { provider: { gcpsm } }));
+    await gives('federated', from('federated'), { password: 'pod' });
+  });
+
+  test('azurekv: a token of a ServiceAccount for the identity of its annotations', async () => {
+    azure.put('app', 'one');
+    azure.federates = ({ aud, sub }) =>
+      String(aud) === 'api://AzureADTokenExchange' && sub === `system:serviceaccount:${WHERE}:azure-reader`;
+    await cluster.create(
+      account('azure-reader', {
+        'azure.workload.identity/client-id': 'app-client',
+        'azure.workload.identity/tenant-id': '11111111-2222-3333-4444-555555555555',
+      }),
+    );
+    const azurekv = {
+      vaultUrl: azure.url,
+      authType: 'WorkloadIdentity',
+      serviceAccountRef: { name: 'azure-reader' },
+    };
+    await cluster.create(secretStore(WHERE, 'azure', { provider: { azurekv } }));
+    await gives('azure', from('azure'), { password: 'one' });
+    azure.put('app', 'two');
+    await holds('azure', { password: 'two' });
+  });
+
+  test('generators of keys and tokens, of the namespace and of the cluster', async () => {
+    const server = createServer((_, response) => response.writeHead(201).end('{"token":"ghs_made"}'));
+    const github = await startListening(server);
+    try {
+      await cluster.create(secret('made-from', { seed: 'GEZDGNBVGY3TQOJQ', pem: keys.privateKey }));
+      const group = 'generators.external-secrets.io/v1alpha1';
+      const make = async (kind: string, name: string, spec: object): Promise<void> => {
+        const scope = kind === 'ClusterGenerator' ? {} : { namespace: WHERE };
+        await cluster.create({ apiVersion: group, kind, metadata: { name, ...scope }, spec });
+      };
+      await make('SSHKey', 'ssh', { keyType: 'ed25519', comment: 'deploy' });
+      await make('ClusterGenerator', 'code', {
+        kind: 'MFA',
+        generator: { mfaSpec: { secret: { name: 'made-from', key: 'seed' }, when: '2026-01-01T00:00:00Z' } },
+      });
+      await make('GithubAccessToken', 'github', {
+        url: `http://127.0.0.1:${github.port}`,
+        appID: '12',
+        installID: '345',
+        auth: { privateKey: { secretRef: { name: 'made-from', key: 'pem' } } },
+      });
+      const entry = (kind: string, name: string, target: string): object => ({
+        sourceRef: { generatorRef: { apiVersion: group, kind, name } },
+        rewrite: [{ regexp: { source: '^', target } }],
+      });
+      const warnings = await create('made', {
+        refreshInterval: '0',
+        secretStoreRef: undefined,
+        dataFrom: [
+          entry('SSHKey', 'ssh', 'ssh_'),
+          entry('ClusterGenerator', 'code', 'mfa_'),
+          entry('GithubAccessToken', 'github', 'github_'),
+        ],
+      });
+      assert.deepEqual(warnings, []);
+      const made = (await valuesOf('made')) ?? {};
+      assert.deepEqual(Object.keys(made).sort(), [
+        'github_token',
+        'mfa_timeLeft',
+        'mfa_token',
+        'ssh_privateKey',
+        'ssh_publicKey',
+      ]);
+      assert.match(made['ssh_publicKey'] ?? '', /^ssh-ed25519 \S+ deploy\n$/);
+      assert.match(made['mfa_token'] ?? '', /^\d{6}$/);
+      assert.deepEqual([made['github_token'], made['mfa_timeLeft']], ['ghs_made', '30']);
+    } finally {
+      await github.close();
+    }
   });
 });
 

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 /** Listens on a free port of 127.0.0.1. `close` ends the connections, too. */
 export async function startListening(
   server: Server,
-): Promise<{ readonly port: number; close(): Promise<void> }> {
+): Promise<{ readonly port: number; readonly close: () => Promise<void> }> {
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const { port } = server.address() as AddressInfo;
   const close = (): Promise<void> =>

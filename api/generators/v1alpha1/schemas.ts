@@ -4,7 +4,10 @@ import { exactlyOne, opaqueObject } from '../../external-secrets/shared.ts';
 import { GENERATOR_KINDS, GENERATORS, type GeneratorKind } from '../names.ts';
 import { ecrAuthorizationTokenSpec, stsSessionTokenSpec } from './aws.ts';
 import { fakeSpec } from './fake.ts';
+import { githubAccessTokenSpec } from './github-access-token.ts';
+import { mfaSpec } from './mfa.ts';
 import { passwordSpec } from './password.ts';
+import { sshKeySpec } from './ssh-key.ts';
 import { uuidSpec } from './uuid.ts';
 import { vaultDynamicSecretSpec } from './vault-dynamic-secret.ts';
 import { webhookSpec } from './webhook.ts';
@@ -12,7 +15,10 @@ import { webhookSpec } from './webhook.ts';
 const KNOWN: Readonly<Partial<Record<GeneratorKind, z.ZodType>>> = {
   ECRAuthorizationToken: ecrAuthorizationTokenSpec,
   Fake: fakeSpec,
+  GithubAccessToken: githubAccessTokenSpec,
+  MFA: mfaSpec,
   Password: passwordSpec,
+  SSHKey: sshKeySpec,
   STSSessionToken: stsSessionTokenSpec,
   UUID: uuidSpec,
   VaultDynamicSecret: vaultDynamicSecretSpec,
