@@ -9,7 +9,7 @@ import { FUNCTIONS } from '../template/functions/index.ts';
 
 const pageOf = (name: string): string => readFileSync(join(import.meta.dirname, '../docs', name), 'utf8');
 
-for (const name of ['templates.md', 'cli.md', 'policies.md']) {
+for (const name of ['templates.md', 'cli.md', 'converting.md', 'policies.md']) {
   const directory = mkdtempSync(join(tmpdir(), 'esa-docs-'));
   after(() => rmSync(directory, { recursive: true }));
   for (const [, language, block = ''] of pageOf(name).matchAll(/^```(\w+)\n(.*?)^```$/gms)) {

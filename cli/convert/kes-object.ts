@@ -255,7 +255,7 @@ class Conversion {
           const form = this.#spec['kvVersion'] === 1 ? '<mount>/<path>' : '<mount>/data/<path>';
           this.#remarks.impossible(
             [...at, 'key'],
-            `the key has to be ${form} with kvVersion ${this.#spec['kvVersion'] ?? 2}`,
+            `the key has to be ${form} with kvVersion ${this.#spec['kvVersion'] === 1 ? 1 : 2}`,
           );
           return undefined;
         }
