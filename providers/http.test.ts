@@ -72,7 +72,7 @@ describe('addresses', () => {
   test('the metadata service only where the program asks for itself, and then nothing else than that', async () => {
     configureOutbound({ connectTimeoutMs: 300 });
     const ask = (origin: string) =>
-      httpRequest({ origin, ownAgent: true }, { method: 'GET', path: '/', label: 'own' });
+      httpRequest({ origin, ownAgent: 'metadata' }, { method: 'GET', path: '/', label: 'own' });
     // Nobody has a route to it, or nobody answers there: what matters is that it was not refused.
     await assert.rejects(ask('http://[fd20:ce::254]'), (error: ProviderError) =>
       ['PROVIDER_UNREACHABLE', 'PROVIDER_TIMEOUT'].includes(error.code),

@@ -59,11 +59,11 @@ export interface HttpTarget {
   /** What policies say about the server; connections made under one guard are used under no other. */
   readonly guard?: ServerGuard | undefined;
   /**
-   * True: the origin is an agent of the node of this Pod (metadata, credentials), which the environment of this program
-   * or its operator names: it may be at an address that no store may name, and no proxy is asked. Never from anything
-   * that stands in the cluster.
+   * The origin is an agent of the node of this Pod, so it may be at an address that no store may name, and no proxy is
+   * asked: `metadata`, the metadata service, and no other address; `address`, that of the origin, which the environment
+   * of this program names. Never from anything that stands in the cluster.
    */
-  readonly ownAgent?: boolean | undefined;
+  readonly ownAgent?: 'metadata' | 'address' | undefined;
 }
 
 export interface HttpRequest {
@@ -202,11 +202,13 @@ function describe(target: HttpTarget): Description {
   return description;
 }
 
-const refusalFor = (target: HttpTarget, address: string, allowLoopback: boolean): string | undefined =>
-  target.ownAgent === true &&
-  (isMetadataAddress(address) || address === literalAddress(new URL(target.origin)))
-    ? undefined
-    : refusalOf(address, allowLoopback);
+function refusalFor(target: HttpTarget, address: string, allowLoopback: boolean): string | undefined {
+  const { ownAgent, origin } = target;
+  const own =
+    (ownAgent === 'metadata' && isMetadataAddress(address)) ||
+    (ownAgent === 'address' && address === literalAddress(new URL(origin)));
+  return own ? undefined : refusalOf(address, allowLoopback);
+}
 
 function agentFor(target: HttpTarget): Dispatcher {
   const { key } = describe(target);
@@ -232,7 +234,7 @@ function newAgent(target: HttpTarget): Dispatcher {
     connect: guardedConnector(tls, connectTimeoutMs, addressCheck(target)),
   } satisfies Agent.Options;
   // A proxy hides the address, so a server that has to be in some network is contacted without it.
-  if (!proxyConfigured() || target.guard?.needsAddress === true || target.ownAgent === true)
+  if (!proxyConfigured() || target.guard?.needsAddress === true || target.ownAgent !== undefined)
     return new Agent(options);
   return new EnvHttpProxyAgent({ ...options, requestTls: { ...tls, timeout: connectTimeoutMs } });
 }

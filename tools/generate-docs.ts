@@ -1,15 +1,26 @@
-/** Writes docs/errors.md and docs/rules.md from their catalogues; with --check only says whether they are up to date. */
+/** Writes docs/errors.md, docs/rules.md and docs/acceptance.md from what they are about; with --check only says whether they are up to date. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ERROR_CATALOGUE } from '../api/errors.ts';
 import { RULES } from '../api/rules.ts';
+import { findTests, registerFaults, renderRegister, testsByCase } from './acceptance/register.ts';
 import { ROOT } from './setup/paths.mjs';
 
 /** Pages by file, and what each is made from. */
 const PAGES = [
   { file: 'docs/errors.md', source: 'api/errors.ts', render: () => renderErrors(ERROR_CATALOGUE) },
   { file: 'docs/rules.md', source: 'api/rules.ts', render: () => renderRules(RULES) },
+  { file: 'docs/acceptance.md', source: 'the tests', render: renderAcceptance },
 ] as const;
+
+function renderAcceptance(): string {
+  const found = testsByCase(findTests());
+  for (const fault of registerFaults(found)) {
+    console.error(`docs/acceptance.md: ${fault} (tools/acceptance/cases.ts)`);
+    process.exitCode = 1;
+  }
+  return renderRegister(found);
+}
 
 /** The whole page; codes are in alphabetical order, because people come with one from a log. */
 function renderErrors(

@@ -53,7 +53,7 @@ const text = (value: unknown): string | undefined =>
 const IMAGE = /kubernetes-external-secrets/;
 
 /** The Deployment of KES among some objects: the one whose image is that of KES, or the only one. */
-export function findKesDeployment(objects: readonly ManifestObject[]): ManifestObject | undefined {
+function findKesDeployment(objects: readonly ManifestObject[]): ManifestObject | undefined {
   const deployments = objects.filter(({ object }) => object['kind'] === 'Deployment');
   return (
     deployments.find(({ object }) =>

@@ -38,7 +38,7 @@ export async function askPodIdentity(
   const asked: Asked = { service: 'EKS Pod Identity', region, what: 'get credentials' };
   const token = await readTokenFile(path, 'AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE');
   const answer = await httpRequest(
-    { origin: url.origin, ownAgent: true },
+    { origin: url.origin, ownAgent: 'address' },
     {
       method: 'GET',
       path: `${url.pathname}${url.search}`,

@@ -177,7 +177,7 @@ export async function tokenForNode(
     query.set(identityId.startsWith('/') ? 'msi_res_id' : 'client_id', identityId);
   await pace?.(signal);
   const answer = await httpRequest(
-    { origin, ownAgent: true },
+    { origin, ownAgent: 'metadata' },
     {
       method: 'GET',
       path: `/metadata/identity/oauth2/token?${query.toString()}`,

@@ -21,7 +21,7 @@ async function tokenOfMetadata(origin: string, reach: Reach, signal: AbortSignal
   const label = `${reach.label} from the metadata service`;
   await reach.pace?.(signal);
   const answer = await httpRequest(
-    { origin, ownAgent: true },
+    { origin, ownAgent: 'metadata' },
     { method: 'GET', path: METADATA_PATH, headers: { 'metadata-flavor': 'Google' }, signal, label },
   );
   if (answer.status !== 200) throw errorOfLogin(label, answer);

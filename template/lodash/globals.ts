@@ -35,6 +35,12 @@ export function escapeHtml(text: string, run: Run): string {
   return escaped;
 }
 
+/** What would change the result and is not known here. Callbacks get more than they ask for, so numbers and lists pass. */
+function withoutOptions(name: string, options: readonly Value[]): void {
+  if (options.some((option) => option instanceof Callable || (option !== undefined && isDict(option))))
+    throw new Fault(`${name} takes one argument`);
+}
+
 /** Before a text is parsed: what comes of it takes some times its size. */
 function parsing(text: string, run: Run): void {
   run.budget.spend(text.length / 8);
@@ -42,7 +48,8 @@ function parsing(text: string, run: Run): void {
 }
 
 /** JavaScript's words quote the text, which is a secret. */
-function parseJson([text]: readonly Value[], run: Run): Value {
+function parseJson([text, ...options]: readonly Value[], run: Run): Value {
+  withoutOptions('JSON.parse', options);
   const source = toText(text, run);
   parsing(source, run);
   let plain: unknown;
@@ -75,7 +82,9 @@ function measure(value: Value, run: Run): void {
   run.budget.leave();
 }
 
-function stringifyJson([value, , indent]: readonly Value[], run: Run): Value {
+function stringifyJson([value, replacer, indent]: readonly Value[], run: Run): Value {
+  if (replacer !== undefined && replacer !== null)
+    throw new Fault('JSON.stringify takes no replacer but null');
   measure(value, run);
   const width = typeof indent === 'number' || typeof indent === 'string' ? indent : undefined;
   const text: string | undefined = JSON.stringify(value, null, width);
@@ -84,7 +93,8 @@ function stringifyJson([value, , indent]: readonly Value[], run: Run): Value {
 }
 
 /** YAML of a value, laid out as js-yaml does: two blanks, lists indented, folded beyond column 80. */
-function dumpYaml([value]: readonly Value[], run: Run): Value {
+function dumpYaml([value, ...options]: readonly Value[], run: Run): Value {
+  withoutOptions('yaml.dump', options);
   measure(value, run);
   if (value === undefined) throw new Fault('yaml.dump of undefined');
   const text = stringify(value, { version: '1.1', singleQuote: true, aliasDuplicateObjects: false });
@@ -92,7 +102,8 @@ function dumpYaml([value]: readonly Value[], run: Run): Value {
   return text;
 }
 
-function loadYaml([text]: readonly Value[], run: Run): Value {
+function loadYaml([text, ...options]: readonly Value[], run: Run): Value {
+  withoutOptions('yaml.load', options);
   const source = toText(text, run);
   parsing(source, run);
   const plain = (value: YamlValue): unknown => {

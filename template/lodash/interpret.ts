@@ -477,7 +477,7 @@ class Interpreter implements Run {
   #arguments({ arguments: args }: CallExpression, scope: Scope): readonly Value[] {
     const functions = args.map((arg) =>
       arg.type === 'Identifier' && FUNCTION_NAMES.has(arg.name) && scope.find(arg.name) === undefined
-        ? new Callable(([first]) => callGlobal(arg.name, [first], this))
+        ? new Callable((given) => callGlobal(arg.name, given, this))
         : undefined,
     );
     if (functions.every((one) => one === undefined)) return this.#list(args, scope);

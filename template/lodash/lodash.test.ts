@@ -1,10 +1,12 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are what lodash's templates are written with
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { runInNewContext } from 'node:vm';
 import { systemClock } from '../../api/clock.ts';
 import { EsaError } from '../../api/errors.ts';
 import { Budget, DEFAULT_LIMITS } from '../budget.ts';
 import { checkLodash, isLodash, renderLodash } from './lodash.ts';
+import { programOf } from './source.ts';
 
 const render = (text: string, data: Readonly<Record<string, string>> = {}): string =>
   renderLodash(text, new Map(Object.entries(data)));
@@ -80,6 +82,12 @@ describe('what a template may say', () => {
     ['<%= encodeURIComponent("a b&c") %> <%= _.escape("<") %> <%= parseInt("12px") %>', 'a%20b%26c &lt; 12'],
     ['<% print("a", 1) %>', 'a1'],
     ['<%= yaml.load("a: [1, yes]").a[1] %>', 'true'],
+    ['<%= ["10", "10"].map(parseInt) %> <%= ["a", ""].filter(Boolean).length %>', '10,NaN 1'],
+    [
+      '<%= "abcabc".indexOf("a", 1) %><%= "abc".startsWith("b", 1) %><%= [1, 2].includes(1, 1) %>',
+      '3truefalse',
+    ],
+    ['<%= JSON.stringify([1], null, 1) %>', '[\n 1\n]'],
     ['<%= [1, [2, 3]] %> <%= {} %> <%= null %>', '1,2,3 [object Object] '],
     ['<%= data.n == 3 %> <%= data.n != "3" %> <%= data.none == null %>', 'true false true'],
     ['<%= typeof data.none === "undefined" && !data.none %>', 'true'],
@@ -96,9 +104,29 @@ describe('what a template may say', () => {
     test(text, () => {
       assert.equal(checkLodash(text), undefined);
       assert.equal(render(text, data), expected);
+      // What is no part of the language itself has no counterpart to compare with.
+      if (!/yaml|_\.|print|<%-/.test(text)) assert.equal(renderAsJavaScript(text, data), expected);
     });
   }
 });
+
+/** What JavaScript itself makes of the program that a text stands for. */
+function renderAsJavaScript(text: string, data: Readonly<Record<string, string>>): string {
+  const { program, texts } = programOf(text);
+  let out = '';
+  const context = {
+    data,
+    Buffer,
+    $esa_text: (index: number) => {
+      out += texts[index];
+    },
+    $esa_value: (value: unknown) => {
+      out += [value].join('');
+    },
+  };
+  runInNewContext(program, context);
+  return out;
+}
 
 describe('what a template may not say is refused without running it', () => {
   const cases: readonly (readonly [string, string])[] = [
@@ -220,6 +248,11 @@ describe('what fails while it runs says where and why, and never a value', () =>
       '<%= yaml.load("a: &a [x,x,x,x,x,x,x,x,x]\\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\\ng: [*f,*f,*f,*f,*f,*f,*f,*f,*f]") %>',
       'yaml.load: the text is no YAML',
     ],
+    ['<%= JSON.stringify(data.x, ["a"]) %>', 'JSON.stringify takes no replacer but null'],
+    ['<%= JSON.parse("1", (k, v) => v) %>', 'JSON.parse takes one argument'],
+    ['<%= yaml.dump(data.x, { indent: 4 }) %>', 'yaml.dump takes one argument'],
+    ['<%= [[1]].flat(Infinity) %>', 'flat takes no depth but 1'],
+    ['<%= Buffer.from(data.x).toString("hex", 1) %>', 'toString of a Buffer takes an encoding only'],
     ['<% for (const y of 3) { } %>', 'line 1, column 4: a number cannot be looped over'],
     ['<%= decodeURIComponent("%" + data.x) %>', 'the text cannot be encoded or decoded for a URI'],
     ['<% { let y = 1 } %><%= y %>', 'line 1, column 24: y is not defined here'],
@@ -262,6 +295,8 @@ describe('a template cannot take more than its budget', () => {
     '<%= data.big.replace(/x/g, data.big) %>',
     '<%= JSON.parse("[".repeat(1000) + "]".repeat(1000)) %>',
     '<% for (;;) { %>text<% } %>',
+    '<%= /(x+x+)+y/.test(data.big) %><% for (;;) /(a|b|c|d){50}/.test(data.big) %>',
+    '<% for (;;) [data.big].sort() %>',
   ];
   for (const text of cases) {
     test(text.slice(0, 70), () => {

@@ -58,7 +58,7 @@ function made(text: string, run: Run): string {
 function findMatches(text: string, pattern: Value, all: boolean, run: Run): (readonly number[])[] {
   run.budget.spend(1 + text.length);
   if (pattern instanceof Regexp) {
-    run.budget.spend(pattern.cost);
+    run.budget.spend(pattern.cost(text.length));
     const found: (readonly number[])[] = [];
     for (const match of pattern.matches(text, all || pattern.global ? -1 : 1)) {
       run.budget.spend(match.length);
@@ -139,10 +139,10 @@ const TEXT: Methods<string> = {
   charAt: (text, args, run) => text.charAt(numberAt(args, 0, run) ?? 0),
   charCodeAt: (text, args, run) => text.charCodeAt(numberAt(args, 0, run) ?? 0),
   concat: (text, args, run) => made(text.concat(...args.map((arg) => toText(arg, run))), run),
-  endsWith: (text, [end], run) => text.endsWith(toText(end, run)),
-  includes: (text, [part], run) => text.includes(toText(part, run)),
+  endsWith: (text, args, run) => text.endsWith(toText(args[0], run), numberAt(args, 1, run)),
+  includes: (text, args, run) => text.includes(toText(args[0], run), numberAt(args, 1, run)),
   indexOf: (text, args, run) => text.indexOf(toText(args[0], run), numberAt(args, 1, run)),
-  lastIndexOf: (text, [part], run) => text.lastIndexOf(toText(part, run)),
+  lastIndexOf: (text, args, run) => text.lastIndexOf(toText(args[0], run), numberAt(args, 1, run)),
   match,
   padEnd(text, args, run) {
     longText(numberAt(args, 0, run) ?? 0, run);
@@ -162,7 +162,7 @@ const TEXT: Methods<string> = {
   replaceAll: (text, args, run) => replace(text, args, true, run),
   slice: (text, args, run) => made(text.slice(numberAt(args, 0, run), numberAt(args, 1, run)), run),
   split,
-  startsWith: (text, [start], run) => text.startsWith(toText(start, run)),
+  startsWith: (text, args, run) => text.startsWith(toText(args[0], run), numberAt(args, 1, run)),
   substr(text, args, run) {
     const from = numberAt(args, 0, run) ?? 0;
     const start = from < 0 ? Math.max(text.length + from, 0) : from;
@@ -201,14 +201,18 @@ const LIST: Methods<Value[]> = {
   filter: each((items, call) => items.filter((item, index) => Boolean(call(item, index)))),
   find: each((items, call) => items.find((item, index) => Boolean(call(item, index)))),
   findIndex: each((items, call) => items.findIndex((item, index) => Boolean(call(item, index)))),
-  flat: (items, _args, run) => copied(items.flat(1), run),
+  flat(items, args, run) {
+    // Of an array that contains itself there is no end.
+    if (args[0] !== undefined && args[0] !== 1) throw new Fault('flat takes no depth but 1');
+    return copied(items.flat(1), run);
+  },
   flatMap: each((items, call) => items.flatMap((item, index) => call(item, index))),
   forEach: each((items, call) => {
     for (const [index, item] of [...items].entries()) call(item, index);
     return undefined;
   }),
-  includes: (items, [wanted]) => items.includes(wanted),
-  indexOf: (items, [wanted]) => items.indexOf(wanted),
+  includes: (items, args, run) => items.includes(args[0], numberAt(args, 1, run)),
+  indexOf: (items, args, run) => items.indexOf(args[0], numberAt(args, 1, run)),
   join: (items, [separator], run) =>
     joined(items, separator === undefined ? ',' : toText(separator, run), run),
   map: each((items, call) => items.map((item, index) => call(item, index))),
@@ -261,7 +265,8 @@ const NUMBER: Methods<number> = {
 };
 
 const BYTES: Methods<Bytes> = {
-  toString({ bytes }: Bytes, [encoding]: readonly Value[], run: Run): Value {
+  toString({ bytes }: Bytes, [encoding, ...range]: readonly Value[], run: Run): Value {
+    if (range.length > 0) throw new Fault('toString of a Buffer takes an encoding only');
     longText(2 * bytes.length, run);
     return bytes.toString(encodingOf(encoding));
   },
@@ -270,7 +275,7 @@ const BYTES: Methods<Bytes> = {
 const REGEXP: Methods<Regexp> = {
   test(regexp, [text], run) {
     const subject = toText(text, run);
-    run.budget.spend(regexp.cost + subject.length);
+    run.budget.spend(regexp.cost(subject.length));
     return regexp.test(subject);
   },
 };

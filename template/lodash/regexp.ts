@@ -1,7 +1,7 @@
 /** Regular expressions of lodash templates: those of JavaScript that RE2 has too, matched in linear time. */
 import { compileGoRegexp, type GoRegexp, GoRegexpError, type MatchIndex } from '../../api/go-regexp.ts';
 
-/** What compiling costs, for a character of the source and again for an instruction of the program. */
+/** What compiling costs, for an instruction of the program. */
 const STEPS_A_COMPILED_PART = 20;
 
 /** A literal such as `/a+/g`. */
@@ -13,6 +13,7 @@ export class Regexp {
   constructor(source: string, flags: string) {
     const unknown = /[^gims]/.exec(flags);
     if (unknown !== null) throw new GoRegexpError('', `flag ${unknown[0]} is not supported`);
+    if (/\(\?P?<\w/.test(source)) throw new GoRegexpError('', 'named groups are not supported');
     const modes = flags.replaceAll('g', '');
     // `\/` and `\-` are escapes in JavaScript only; `$` and `.` mean the same in both.
     const portable = source.replaceAll('\\/', '/');
@@ -21,9 +22,10 @@ export class Regexp {
     this.#text = `/${source}/${flags}`;
   }
 
-  /** Steps that compiling it took, and that matching takes at worst for each character. */
-  get cost(): number {
-    return STEPS_A_COMPILED_PART * this.#compiled.size;
+  /** Steps of compiling it, and of matching a text of this length: at worst each character meets much of the program. */
+  cost(length: number): number {
+    const { size } = this.#compiled;
+    return STEPS_A_COMPILED_PART * size + length * (1 + Math.ceil(Math.min(size, 60) / 4));
   }
 
   test(text: string): boolean {

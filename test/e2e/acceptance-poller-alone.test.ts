@@ -1,8 +1,15 @@
 /** Acceptance 2a: without webhook configurations and conversion the poller alone converges. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { fetch } from 'undici';
+import { ROOT } from '../../tools/setup/paths.mjs';
 import { type Bed, startBed } from '../harness/bed.ts';
+import { runCommand } from '../harness/command.ts';
 import { eventually } from '../harness/eventually.ts';
+import { freePort } from '../harness/ports.ts';
+import { startProcess } from '../harness/process.ts';
 import { Cluster } from './support/cluster.ts';
 import {
   applyManifests,
@@ -54,4 +61,35 @@ test('--status-refresh-time=always: each refresh is in the status, and nothing e
       return refreshTime && refreshTime > than ? refreshTime : undefined;
     });
   await later(await later(first ?? ''));
+});
+
+test('S93 one command installs the CRDs, one runs the poller from a checkout against a kubeconfig', async () => {
+  await bed.product.poller.stop();
+  const page = readFileSync(join(ROOT, 'docs/operating.md'), 'utf8');
+  const [, install = '', program = ''] =
+    /^### From a checkout.*?```sh\n([^\n]+)\n([^\n]+)\n```/ms.exec(page) ?? [];
+  const PATH = `${dirname(bed.cp.kubectlBinary)}:${process.env['PATH']}`;
+  const env = { PATH, KUBECONFIG: bed.cp.kubeconfig, HOME: bed.cp.directory };
+  const installed = await runCommand('bash', ['-euc', `${install} --force-conflicts`], { cwd: ROOT, env });
+  assert.equal(installed.code, 0, installed.stderr);
+
+  const port = await freePort();
+  const poller = await startProcess({
+    name: 'poller-of-a-checkout',
+    command: 'bash',
+    // Everything here is on loopback, and other tests have the port.
+    args: ['-euc', `exec ${program} --allow-loopback --metrics-port ${port}`],
+    cwd: ROOT,
+    env,
+    ready: async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).ok,
+  });
+  try {
+    await bed.openBao.write('app', { password: 'from a checkout' });
+    await cluster.holds('alone', 'app', { password: 'from a checkout' });
+    await cluster.create(externalSecret('alone', 'another'));
+    await cluster.holds('alone', 'another', { password: 'from a checkout' });
+    await cluster.synced('alone', 'another');
+  } finally {
+    await poller.stop();
+  }
 });

@@ -288,7 +288,7 @@ describe('what fails with a value in hand', () => {
     await tryOut(externalSecret(WHERE, 'text', { ...FROM_TEXT, target }));
   });
 
-  test('S11 a Secret of somebody else in the way', async () => {
+  test('a Secret of somebody else in the way', async () => {
     await cluster.create({
       apiVersion: 'v1',
       kind: 'Secret',

@@ -337,8 +337,8 @@ describe('leases of VaultDynamicSecret', () => {
   });
 });
 
-describe('S36 the generators of an article', () => {
-  test('both spellings make the same password, and it stays', async () => {
+describe('the generators of an article', () => {
+  test('S36 S37 both spellings make the same password, and it stays', async () => {
     const files = [
       'seed001-externalsecret-from-generator.yaml',
       'seed001-password-generator.canonical.yaml',

@@ -203,6 +203,30 @@ describe('what an object refers to is followed: nothing below is due within the 
     await cluster.holds(WHERE, 'forced', { password: 'two' }, WITHIN_MS);
     assert.equal(readsOf('forced'), before + 1);
   });
+
+  test('S14 a refresh of one, then of all of a namespace, without an edit of a spec', async () => {
+    const [where, names] = ['by-hand', ['by-hand-1', 'by-hand-2']];
+    await prepare(cluster, openBao, where);
+    for (const name of names) {
+      await openBao.write(name, { password: 'one' });
+      await create(externalSecret(where, name, { ...HOUR, ...passwordOf(name) }));
+      await cluster.synced(where, name, WITHIN_MS);
+      await openBao.write(name, { password: 'two' });
+    }
+    const annotate = (...what: string[]): Promise<string> =>
+      bed.cp.kubectlOutput(['annotate', '-n', where, 'externalsecrets.external-secrets.io', ...what]);
+    const [first = '', second = ''] = names;
+    const reads = readsOf(second);
+    await annotate(first, 'force-sync=1');
+    await cluster.holds(where, first, { password: 'two' }, WITHIN_MS);
+    assert.equal(readsOf(second), reads);
+    await openBao.write(first, { password: 'three' });
+    await annotate('--all', '--overwrite', 'force-sync=2');
+    await cluster.holds(where, first, { password: 'three' }, WITHIN_MS);
+    await cluster.holds(where, second, { password: 'two' }, WITHIN_MS);
+    for (const name of names)
+      assert.equal((await cluster.get('ExternalSecret', where, name)).metadata.generation, 1);
+  });
 });
 
 interface AuditLine {

@@ -404,6 +404,7 @@ describe('taken over from External Secrets Operator', () => {
         env: {
           PATH: `${dirname(bed.cp.kubectlBinary)}:${process.env['PATH']}`,
           KUBECONFIG: bed.cp.kubeconfig,
+          HOME: bed.cp.directory,
         },
       });
       assert.equal(shell.code, 0, shell.stderr);
