@@ -103,18 +103,20 @@ before(async () => {
   await administer(openBao, 'PUT', 'sys/policies/acl/reader', {
     policy: 'path "kubernetes/data/*" { capabilities = ["read"] }',
   });
-  for (const [name, ttl] of [
-    [ROLE, '1h'],
-    ['short', '3s'],
+  for (const [name, ttl, longest] of [
+    [ROLE, '1h', '2h'],
+    ['short', '3s', '6s'],
+    ['renewed', '6s', '1h'],
   ] as const) {
     await administer(openBao, 'POST', `auth/kubernetes/role/${name}`, {
       bound_service_account_names: [ACCOUNT.name],
       bound_service_account_namespaces: [ACCOUNT.namespace],
       audience: 'vault',
       token_policies: ['reader'],
-      token_no_default_policy: true,
+      // Without it a token may not renew itself.
+      token_no_default_policy: name !== 'renewed',
       token_ttl: ttl,
-      token_max_ttl: ttl === '3s' ? '6s' : '2h',
+      token_max_ttl: longest,
     });
   }
   await writeCool('t0p');
@@ -154,7 +156,7 @@ describe('the tables of rules (test/rules) on the real API server', () => {
 });
 
 describe('vault', () => {
-  test('S52 S53 S54 S55 S56 the article’s object: Secret at return, owner, status and columns', async () => {
+  test('S52 S53 S54 S55 S56 K60 the article’s object: Secret at return, owner, status and columns', async () => {
     const before = Object.keys(openBao.auditCounts());
     const seed = readSeed('../kes/seed003-kes-cool-secret.yaml', { openBao });
     const [manifest] = seed;
@@ -185,13 +187,12 @@ describe('vault', () => {
     assert.deepEqual([...asked].sort(), [`read ${COOL}`, 'update auth/kubernetes/login']);
   });
 
-  test('S59 a value that changes reaches the Secret, and nothing is written otherwise', async () => {
+  test('S59 K23 K68 a value that changes reaches the Secret, nothing is written otherwise, and the token is left alone', async () => {
     await writeCool('n3w');
     await cluster.holds('shop', 'cool-secret', { test: 'n3w' }, 20_000);
     const { resourceVersion } = (await cluster.get('Secret', 'shop', 'cool-secret')).metadata;
     const before = requestsTo(openBao, 'read', COOL);
     await eventually(() => requestsTo(openBao, 'read', COOL) > before + 2, { timeout: 20_000 });
-    // K23
     assert.equal(
       (await cluster.get('Secret', 'shop', 'cool-secret')).metadata.resourceVersion,
       resourceVersion,
@@ -223,7 +224,7 @@ describe('vault', () => {
     await reports('shop', 'cool-secret', /^SUCCESS$/);
   });
 
-  test('S57 a token that ends is renewed or had anew, and no sync fails', async () => {
+  test('S57 K65 K66 K67 a token that ends and cannot be renewed is had anew, and no sync fails', async () => {
     const spec = { ...VAULT, vaultRole: 'short', data: [cool('test')] };
     await cluster.create(kes('shop', 'short', spec));
     const logins = (): number => requestsTo(openBao, 'update', 'auth/kubernetes/login');
@@ -231,6 +232,16 @@ describe('vault', () => {
     await eventually(() => logins() >= before + 3, { timeout: 60_000, what: 'three more logins' });
     assert.match((await read('shop', 'short')).status?.status ?? '', /^SUCCESS$/);
     await remove('shop', 'short');
+  });
+
+  test('K64 a token that may be renewed is', async () => {
+    const renewals = (): number => requestsTo(openBao, 'update', 'auth/token/renew-self');
+    const before = renewals();
+    await cluster.create(kes('shop', 'renewed', { ...VAULT, vaultRole: 'renewed', data: [cool('test')] }));
+    await reports('shop', 'renewed', /^SUCCESS$/);
+    await eventually(() => renewals() >= before + 2, { timeout: 60_000, what: 'two renewals' });
+    assert.match((await read('shop', 'renewed')).status?.status ?? '', /^SUCCESS$/);
+    await remove('shop', 'renewed');
   });
 
   test('K38 a property that is missing: ERROR, and the Secret stays; K9 K12 one line', async () => {

@@ -1,7 +1,7 @@
 /** The environment in which ExternalSecrets of KES are judged. */
 import { readKesEnvironment } from '../../api/kubernetes-client/environment.ts';
 
-export const KES_VARIABLES = { VAULT_ADDR: 'https://vault.example.com', AWS_REGION: 'eu-central-1' };
+const KES_VARIABLES = { VAULT_ADDR: 'https://vault.example.com', AWS_REGION: 'eu-central-1' };
 
 export const KES_ENVIRONMENT = readKesEnvironment(KES_VARIABLES, {
   serviceAccount: { namespace: 'system', name: 'kes' },
