@@ -66,8 +66,7 @@ function entryOf(config: FakeConfig, key: string, version: string | undefined): 
 
 /** ESO leaves the others unread beside a name. */
 function findError({ nameRegexp, path, tags }: FindRequest): string | undefined {
-  if (nameRegexp === undefined)
-    return 'provider fake can only find secrets by name: set find.name.regexp';
+  if (nameRegexp === undefined) return 'provider fake can only find secrets by name: set find.name.regexp';
   if (path === undefined && tags === undefined) return undefined;
   return `provider fake can only find secrets by name: leave find.${path === undefined ? 'tags' : 'path'} out`;
 }
