@@ -5,6 +5,7 @@ import { formatFieldPath } from '../../api/problem.ts';
 import { SecretValue } from '../../api/secret-value.ts';
 import { type BlockReference, readReference } from '../block-references.ts';
 import { ProviderError, type ProviderPorts, type StoreContext } from '../contract.ts';
+import { cancelled } from '../http-errors.ts';
 import { resolveReference } from '../references.ts';
 import { SharedFlight } from '../shared-flight.ts';
 import type { KubernetesConfig } from './config.ts';
@@ -36,9 +37,12 @@ interface Held {
   readonly token: SecretValue;
   /** On the monotonic clock. */
   readonly renewAt: number;
+  readonly expiresAt: number;
   /** Tokens that the server refused are replaced once: another one would be refused as well. */
   readonly replaces: boolean;
 }
+
+type RequestToken = (signal: AbortSignal) => Promise<{ token: SecretValue; lifeMs: number }>;
 
 /** The token of one ServiceAccount for one use, requested again after two thirds of its life. */
 class RequestedToken {
@@ -46,21 +50,20 @@ class RequestedToken {
   #held: Held | undefined;
   #refused = false;
 
-  source(
-    request: (signal: AbortSignal) => Promise<{ token: SecretValue; lifeMs: number }>,
-    now: () => number,
-  ): TokenSource {
+  /** @param label how the error begins if the caller gives up */
+  source(request: RequestToken, now: () => number, label: string): TokenSource {
     return {
       token: async (signal) => {
         const held = this.#held;
         if (held !== undefined && now() < held.renewAt) return held.token;
-        return this.#flight.run(async (shared) => {
-          const since = now();
-          const { token, lifeMs } = await request(shared);
-          this.#held = { token, renewAt: since + lifeMs * RENEW_AT, replaces: this.#refused };
-          this.#refused = false;
-          return token;
-        }, signal);
+        try {
+          return await this.#flight.run((shared) => this.#renew(request, now, shared), signal);
+        } catch (error) {
+          if (signal.aborted) throw cancelled(label, signal);
+          // Until it ends the one that there is will do.
+          if (held !== undefined && now() < held.expiresAt) return held.token;
+          throw error;
+        }
       },
       refused: (token) => {
         const held = this.#held;
@@ -72,15 +75,19 @@ class RequestedToken {
       },
     };
   }
+
+  async #renew(request: RequestToken, now: () => number, signal: AbortSignal): Promise<SecretValue> {
+    const since = now();
+    const { token, lifeMs } = await request(signal);
+    const replaces = this.#refused;
+    this.#held = { token, renewAt: since + lifeMs * RENEW_AT, expiresAt: since + lifeMs, replaces };
+    this.#refused = false;
+    return token;
+  }
 }
 
 /** Of the whole process, by what the token stands for. */
 const requested = new LRUCache<string, RequestedToken>({ max: 4096 });
-
-/** Drops every requested token of the process. */
-export function forgetServiceAccountTokens(): void {
-  requested.clear();
-}
 
 function at(config: KubernetesConfig, path: string): BlockReference | undefined {
   return referencesOf(config).find((one) => formatFieldPath(one.path) === path);
@@ -116,6 +123,7 @@ export async function readAuth(
         return { token, lifeMs: Math.max(0, expiresAt - ports.clock.now()) };
       },
       () => ports.clock.monotonic(),
+      `${store.kind} ${store.name}: request a token of ServiceAccount ${namespace}/${name}`,
     );
     return { tokens, certificate: undefined };
   }

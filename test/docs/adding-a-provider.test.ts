@@ -57,7 +57,7 @@ describe('adding a provider, as the page says', () => {
   after(() => rmSync(copy, { recursive: true, force: true }));
 
   const run = (args: readonly string[], env: Record<string, string> = {}) =>
-    runCommand(process.execPath, args, { cwd: copy, env });
+    runCommand(process.execPath, args, { cwd: copy, env, timeout: 100_000 });
 
   test('S86 the page holds the files as they are, and a line of the registry', () => {
     assert.ok(blocks.length >= 6);
