@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { inspect } from 'node:util';
 import type { ProviderError, StoreContext } from '../../providers/contract.ts';
+import { takeAwsEnvironment } from '../../providers/aws/environment.ts';
 import { closeOutbound } from '../../providers/http.ts';
 import { closeProviders } from '../../providers/registry.ts';
 import { selfSigned } from '../../providers/testing/self-signed.ts';
@@ -52,7 +56,7 @@ describe('9.2 vault: every auth method', () => {
     peer = await startLoginPeer(bed.bao, {
       policies: ['app'],
       users: { 'a user': PASSWORD },
-      awsKeys: { AKIDTEST: AWS_SECRET },
+      awsKeys: { AKIDTEST: AWS_SECRET, ASIATEST: AWS_SECRET },
       googleKeys: { k1: spki },
     });
     set('client', { 'tls.crt': client.cert, 'tls.key': client.key });
@@ -90,6 +94,22 @@ describe('9.2 vault: every auth method', () => {
     // A new secret id is a new login.
     set('role', { secret: await logins.secretId() });
     assert.equal(await read({ auth }), 'v');
+  });
+
+  test('auth.namespace: a login in one namespace for secrets in another', async () => {
+    const team = { 'x-vault-namespace': 'team' };
+    await bed.admin('POST', 'sys/namespaces/team', {});
+    await bed.admin('POST', 'sys/mounts/secret', { type: 'kv', options: { version: '2' } }, team);
+    await bed.admin('PUT', 'secret/data/app', { data: { k: 'of the team' } }, team);
+    const policy = 'path "team/secret/data/*" { capabilities = ["read"] }';
+    await bed.admin('PUT', 'sys/policies/acl/of-team', { policy });
+    await bed.admin('POST', 'auth/userpass/users/far', { password: 'pw', token_policies: ['of-team'] });
+    set('user', { password: 'pw' });
+    const userPass = { username: 'far', secretRef: { name: 'user', key: 'password' } };
+    for (const namespace of ['root', '/'])
+      assert.equal(await read({ namespace: 'team', auth: { namespace, userPass } }), 'of the team');
+    // Without it the login is in the namespace of the secrets, where nobody knows the user.
+    await assert.rejects(read({ namespace: 'team', auth: { userPass } }), /auth\/userpass\/login\/far: /);
   });
 
   test('userPass', async () => {
@@ -186,6 +206,70 @@ describe('9.2 vault: every auth method', () => {
       await assert.rejects(read(at({ iam: { vaultRole: 'app' } }), context), {
         code: 'PROVIDER_INVALID_CONFIG',
         message: /--aws-ambient-credentials/,
+      });
+    });
+
+    describe('iam with credentials that AWS gives', () => {
+      const temporary = { AccessKeyId: 'ASIATEST', SecretAccessKey: AWS_SECRET, SessionToken: 'temporary' };
+      const asked: URLSearchParams[] = [];
+      let sts: Server;
+      before(async () => {
+        // Known credentials, so that the signature made with them can be checked.
+        sts = createServer(async (request, response) => {
+          const query = new URLSearchParams((await request.toArray()).join(''));
+          asked.push(query);
+          const action = query.get('Action') ?? '';
+          const expires = new Date(Date.now() + 3_600_000).toISOString();
+          const fields = Object.entries({ ...temporary, Expiration: expires });
+          const xml = fields.map(([name, value]) => `<${name}>${value}</${name}>`).join('');
+          response.setHeader('content-type', 'text/xml');
+          response.end(
+            `<${action}Response><${action}Result><Credentials>${xml}</Credentials></${action}Result></${action}Response>`,
+          );
+        });
+        sts.listen(0, '127.0.0.1');
+        await once(sts, 'listening');
+      });
+      after(() => {
+        takeAwsEnvironment({ ambient: false }, {});
+        sts.closeAllConnections();
+        sts.close();
+      });
+      const environment = (more: Record<string, string> = {}) => ({
+        AWS_ENDPOINT_URL_STS: `http://127.0.0.1:${(sts.address() as AddressInfo).port}`,
+        ...more,
+      });
+
+      test('a ServiceAccount that stands for a role, and a role after it', async () => {
+        takeAwsEnvironment({ ambient: false }, environment());
+        const arn = 'arn:aws:iam::111122223333:role/';
+        bed.cluster.objects.set('Annotations team/app', { 'eks.amazonaws.com/role-arn': `${arn}first` });
+        bed.cluster.objects.set('ServiceAccount team/app', { token: 'the-token-of-app' });
+        const iam = {
+          vaultRole: 'app',
+          jwt: { serviceAccountRef: { name: 'app' } },
+          role: `${arn}second`,
+          externalID: 'x1',
+        };
+        assert.equal(await read(at({ iam })), 'v');
+        assert.equal(peer.logins.at(-1), 'ASIATEST');
+        const [exchange, assume] = asked;
+        assert.deepEqual(
+          ['Action', 'RoleArn', 'WebIdentityToken'].map((name) => exchange?.get(name)),
+          ['AssumeRoleWithWebIdentity', `${arn}first`, 'the-token-of-app'],
+        );
+        assert.deepEqual(
+          ['Action', 'RoleArn', 'ExternalId'].map((name) => assume?.get(name)),
+          ['AssumeRole', `${arn}second`, 'x1'],
+        );
+      });
+
+      test('the credentials of this program, for a ClusterSecretStore where they are lent', async () => {
+        const keys = { AWS_ACCESS_KEY_ID: 'AKIDTEST', AWS_SECRET_ACCESS_KEY: AWS_SECRET };
+        takeAwsEnvironment({ ambient: true }, environment(keys));
+        const context: StoreContext = { ...store, kind: 'ClusterSecretStore', namespace: undefined };
+        assert.equal(await read(at({ iam: { vaultRole: 'app' } }), context), 'v');
+        assert.equal(peer.logins.at(-1), 'AKIDTEST');
       });
     });
 
