@@ -12,7 +12,7 @@ export const COMMON_FLAGS = {
   },
   'allow-loopback': { help: 'Providers may be reached on loopback addresses.', switch: true },
   'aws-ambient-credentials': {
-    help: 'A ClusterSecretStore of provider aws without auth uses the AWS credentials of this program.',
+    help: 'ClusterSecretStores of provider aws and ClusterGenerators of AWS without auth use the AWS credentials of this program.',
     switch: true,
   },
   'azure-ambient-credentials': {

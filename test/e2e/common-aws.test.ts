@@ -236,6 +236,48 @@ test('VersionedParameter', async () => {
   await bed.cluster.synced('parameters', 'versioned');
 });
 
+test('generators: what pulls images is there when the create returns, by the credentials of the namespace or of the programs', async () => {
+  const group = 'generators.external-secrets.io/v1alpha1';
+  const kind = 'ECRAuthorizationToken';
+  const metadata = { name: 'registry', namespace: 'common' };
+  await bed.cluster.create({ apiVersion: group, kind, metadata, spec: { region: REGION, auth: KEYS_AUTH } });
+  await bed.cluster.create({
+    apiVersion: group,
+    kind: 'ClusterGenerator',
+    metadata: { name: 'registry' },
+    spec: { kind, generator: { ecrAuthorizationTokenSpec: { region: REGION } } },
+  });
+  const config =
+    '{"auths":{"{{ .proxy_endpoint }}":{"username":"{{ .username }}","password":"{{ .password }}"}}}';
+  for (const of of [kind, 'ClusterGenerator']) {
+    const name = of.toLowerCase();
+    await bed.cluster.create({
+      ...externalSecret('common', name, {
+        secretStoreRef: undefined,
+        data: undefined,
+        refreshInterval: '6h',
+        dataFrom: [{ sourceRef: { generatorRef: { apiVersion: group, kind: of, name: 'registry' } } }],
+        target: {
+          template: { type: 'kubernetes.io/dockerconfigjson', data: { '.dockerconfigjson': config } },
+        },
+      }),
+    });
+    const text = (await bed.cluster.values('common', name))?.['.dockerconfigjson'] ?? '';
+    assert.match(
+      text,
+      /^\{"auths":\{"https:\/\/\d+\.dkr\.ecr\.eu-central-1\.amazonaws\.com":\{"username":"AWS",/,
+    );
+    await bed.cluster.synced('common', name);
+    // The poller takes over what is in use.
+    assert.equal((await bed.cluster.values('common', name))?.['.dockerconfigjson'], text);
+  }
+  const askers = bed.aws.proxy.calls.flatMap(({ action, accessKeyId }) =>
+    action === 'GetAuthorizationToken' ? [accessKeyId] : [],
+  );
+  assert.equal(askers[0], 'AKIATESTTESTTEST');
+  assert.ok(askers.length >= 2 && askers.at(-1) !== askers[0]);
+});
+
 test('SimpleSyncWithNamespaceTags: the tags of a ClusterSecretStore name who is served', async () => {
   const block = {
     service: 'SecretsManager',

@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { inspect } from 'node:util';
+import { ANNOTATION_AWS_ENDPOINT, ANNOTATION_AWS_STS_ENDPOINT } from '../../api/external-secrets/names.ts';
 import { forgetAwsSessions } from '../../providers/aws/access.ts';
 import { awsConfigSchema } from '../../providers/aws/config.ts';
 import { takeAwsEnvironment } from '../../providers/aws/environment.ts';
 import { awsProvider } from '../../providers/aws/provider.ts';
 import type { Connection, FindRequest, ProviderError, StoreContext } from '../../providers/contract.ts';
 import { closeOutbound, configureOutbound } from '../../providers/http.ts';
-import { providers } from '../../providers/registry.ts';
+import { annotationProblems, providerOf, providers } from '../../providers/registry.ts';
 import { MemoryCluster } from '../../providers/testing/cluster.ts';
 import { providerConformance } from '../conformance/provider-kit.ts';
 import { type Aws, type Emulator, startAws } from '../harness/aws.ts';
@@ -442,6 +445,43 @@ describe('aws on a stand-in', () => {
       assert.deepEqual([call?.claims?.['sub'], call?.parameters['RoleArn']], ['program', role('program')]);
     });
 
+    test('those of EKS Pod Identity: the agent of the node is asked, once for all', async () => {
+      const clusterWide = { ...store, kind: 'ClusterSecretStore', namespace: undefined } as const;
+      const file = join(temporaryDirectory('token'), 'token');
+      writeFileSync(file, 'pod-token\n');
+      const asked: (string | undefined)[] = [];
+      const agent = createServer((request, response) => {
+        asked.push(request.headers.authorization);
+        const Expiration = new Date(Date.now() + 3_600_000).toISOString();
+        const answer = { AccessKeyId: 'ASIAPOD', SecretAccessKey: 's', Token: 't', Expiration };
+        response.end(JSON.stringify(answer));
+      });
+      await new Promise<void>((resolve) => agent.listen(0, '127.0.0.1', resolve));
+      try {
+        const { port } = agent.address() as AddressInfo;
+        takeAwsEnvironment(
+          { ambient: true },
+          {
+            AWS_ENDPOINT_URL: aws.endpoint,
+            AWS_CONTAINER_CREDENTIALS_FULL_URI: `http://127.0.0.1:${port}/v1/credentials`,
+            AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: file,
+          },
+        );
+        await aws.put(REGION, 'pod', 'x');
+        for (let i = 0; i < 3; i++) {
+          const connection = await connect({ auth: undefined }, clusterWide);
+          await connection.read({ key: 'pod' }, soon());
+        }
+        const last = aws.proxy.calls.at(-1);
+        assert.deepEqual([last?.accessKeyId, last?.hasSessionToken], ['ASIAPOD', true]);
+        assert.deepEqual(asked, ['pod-token']);
+        await assert.rejects(connect({ auth: undefined }), { code: 'PROVIDER_INVALID_CONFIG' });
+      } finally {
+        agent.closeAllConnections();
+        agent.close();
+      }
+    });
+
     for (const [code, kind, message] of [
       [
         'AccessDenied',
@@ -463,6 +503,50 @@ describe('aws on a stand-in', () => {
         });
       });
     }
+  });
+
+  describe('annotations of the store', () => {
+    const of = (annotations: Record<string, string>, more: object = {}) => {
+      const choice = providerOf({ aws: block(more) }, annotations);
+      assert.ok(choice.ok && choice.provider.name === 'aws');
+      return choice;
+    };
+    const nobody = { AWS_ENDPOINT_URL: 'http://127.0.0.1:9' };
+
+    test('its service and STS are where they say, whatever the environment says', async () => {
+      await aws.put(REGION, 'moved', 'x');
+      takeAwsEnvironment({ ambient: false }, { ...nobody });
+      const annotations = {
+        [ANNOTATION_AWS_ENDPOINT]: aws.endpoint,
+        [ANNOTATION_AWS_STS_ENDPOINT]: `${aws.endpoint}/`,
+      };
+      const { provider, config } = of(annotations, irsa);
+      const connection = await provider.connect(config, store, cluster.ports, soon());
+      assert.equal((await connection.read({ key: 'moved' }, soon())).get(undefined).revealText(), 'x');
+      assert.deepEqual(
+        provider.servers(config).map(({ origin }) => origin),
+        [aws.endpoint, aws.endpoint],
+        'policies know it',
+      );
+      const plain = of({}, irsa);
+      assert.notEqual(provider.identity(config, store), provider.identity(plain.config, store));
+      await assert.rejects(plain.provider.connect(plain.config, store, cluster.ports, soon()), {
+        code: 'PROVIDER_UNREACHABLE',
+      });
+    });
+
+    test('one that is no server is a problem of the annotation, and metadata is none of them', async () => {
+      const problems = (endpoint: string) =>
+        annotationProblems({ aws: block() }, { [ANNOTATION_AWS_ENDPOINT]: endpoint }).map(({ path }) => path);
+      assert.deepEqual(problems('vpce.example.com'), [['metadata', 'annotations', ANNOTATION_AWS_ENDPOINT]]);
+      assert.deepEqual(problems(aws.endpoint), []);
+      const { provider, config } = of({ [ANNOTATION_AWS_ENDPOINT]: 'http://169.254.169.254' });
+      const connection = await provider.connect(config, store, cluster.ports, soon());
+      await assert.rejects(connection.read({ key: 'x' }, soon()), {
+        code: 'PROVIDER_INVALID_CONFIG',
+        message: /cloud metadata/,
+      });
+    });
   });
 
   describe('faults', () => {
