@@ -36,6 +36,13 @@ const PERMISSIONS = [
   'externalsecrets.kubernetes-client.io/permitted-key-name',
   'iam.amazonaws.com/permitted',
 ];
+/** Kinds that have older versions here. */
+const CONVERTED_KINDS: ReadonlySet<string> = new Set([
+  'ClusterExternalSecret',
+  'ClusterSecretStore',
+  'ExternalSecret',
+  'SecretStore',
+]);
 /** What a cluster writes into metadata, and only a cluster. */
 const SERVER_METADATA = [
   'creationTimestamp',
@@ -141,12 +148,18 @@ function convertEso({ object }: ManifestObject): Result {
     remarks.note([], 'is left as it is: external-secrets-admission does not serve it');
     return { said: remarks.said };
   }
-  if (version === HUB_VERSION) return {};
+  if (version === HUB_VERSION || !CONVERTED_KINDS.has(kind)) return {};
   try {
     const hub =
       kind === 'ClusterExternalSecret'
         ? clusterExternalSecret(object, version)
         : convertObject(object, `${GROUP}/${HUB_VERSION}`);
+    if (usesOldEngine(hub)) {
+      const message =
+        'its templates are for engine v1, which there is no more: port them, and set engineVersion: v2';
+      remarks.impossible(['spec', 'target', 'template'], message);
+      return { said: remarks.said };
+    }
     const { status: _status, ...rest } = hub;
     return { said: remarks.said, after: { ...rest, metadata: clean(hub['metadata']) } };
   } catch (error) {
@@ -154,6 +167,13 @@ function convertEso({ object }: ManifestObject): Result {
     remarks.impossible(['apiVersion'], error.message);
     return { said: remarks.said };
   }
+}
+
+/** In v1alpha1 a template without an engine is one for v1. */
+function usesOldEngine({ spec }: Fields): boolean {
+  const target = isRecord(spec) ? spec['target'] : undefined;
+  const template = isRecord(target) ? target['template'] : undefined;
+  return isRecord(template) && template['engineVersion'] === 'v1';
 }
 
 /** v1beta1 has the fields of v1; v1alpha1 there was none. */

@@ -3,6 +3,7 @@ import type { AnyNode, ArrowFunctionExpression, CallExpression, FunctionExpressi
 import type { Budget } from '../budget.ts';
 import { callGlobal, escapeHtml, FUNCTION_NAMES, NAMESPACES } from './globals.ts';
 import { callMethod } from './methods.ts';
+import { binary, logical, typeOf } from './operators.ts';
 import { Regexp } from './regexp.ts';
 import { PRINT_ESCAPED, PRINT_TEXT, PRINT_VALUE } from './source.ts';
 import {
@@ -11,6 +12,7 @@ import {
   Fault,
   isDict,
   joined,
+  membersOf,
   nameOf,
   newDict,
   type Run,
@@ -185,17 +187,13 @@ class Interpreter implements Run {
   /** The items of `for of`, the names of `for in`. */
   #iterated(of: boolean, value: Value, node: AnyNode): readonly Value[] {
     const items = this.#at(node, () => {
-      if (!of) return value === null || value === undefined ? [] : Object.keys(this.#own(value));
+      if (!of) return value === null || value === undefined ? [] : Object.keys(membersOf(value));
       if (typeof value === 'string') return Array.from(value);
       if (!Array.isArray(value)) throw new Fault(`${nameOf(value)} cannot be looped over`);
       return [...value];
     });
     this.budget.spend(items.length);
     return items;
-  }
-
-  #own(value: Value): Readonly<Record<string, Value>> {
-    return Array.isArray(value) || isDict(value) ? (value as Readonly<Record<string, Value>>) : {};
   }
 
   #bind(pattern: AnyNode, value: Value, scope: Scope): void {
@@ -258,13 +256,11 @@ class Interpreter implements Run {
       case 'ConditionalExpression':
         return this.#value(this.#value(node.test, scope) ? node.consequent : node.alternate, scope);
       case 'LogicalExpression':
-        return this.#logical(node.operator, this.#value(node.left, scope), () =>
-          this.#value(node.right, scope),
-        );
+        return logical(node.operator, this.#value(node.left, scope), () => this.#value(node.right, scope));
       case 'BinaryExpression': {
         const left = this.#value(node.left, scope);
         const right = this.#value(node.right, scope);
-        return this.#at(node, () => this.#binary(node.operator, left, right));
+        return this.#at(node, () => binary(node.operator, left, right, this));
       }
       case 'UnaryExpression': {
         const value = this.#value(node.argument, scope);
@@ -333,7 +329,7 @@ class Interpreter implements Run {
     const dict = newDict();
     for (const property of node.properties) {
       if (property.type === 'SpreadElement')
-        Object.assign(dict, this.#own(this.#value(property.argument, scope)));
+        Object.assign(dict, membersOf(this.#value(property.argument, scope)));
       else
         dict[this.#propertyName(property.key, property.computed, scope)] = this.#value(property.value, scope);
     }
@@ -341,12 +337,6 @@ class Interpreter implements Run {
     this.budget.spend(length);
     this.budget.allocate(32 * length);
     return dict;
-  }
-
-  #logical(operator: string, left: Value, right: () => Value): Value {
-    if (operator === '&&') return left ? right() : left;
-    if (operator === '||') return left ? left : right();
-    return left ?? right();
   }
 
   #propertyName(node: AnyNode, computed: boolean, scope: Scope): string {
@@ -362,53 +352,6 @@ class Interpreter implements Run {
       return Object.hasOwn(Object(value), name) ? own(Object(value), name) : undefined;
     if (!Array.isArray(value) && !isDict(value)) return undefined;
     return Object.hasOwn(value, name) ? own(value, name) : undefined;
-  }
-
-  #binary(operator: string, left: Value, right: Value): Value {
-    switch (operator) {
-      case '===':
-        return left === right;
-      case '!==':
-        return left !== right;
-      case '==':
-        return this.#looselyEqual(left, right);
-      case '!=':
-        return !this.#looselyEqual(left, right);
-      case 'in':
-        return Object.hasOwn(this.#own(right), toText(left, this));
-      default:
-    }
-    const [a, b] = [this.#primitive(left), this.#primitive(right)];
-    if (operator === '+') return this.#plus(a, b);
-    if (operator === '<') return less(a, b);
-    if (operator === '>') return less(b, a);
-    if (operator === '<=') return less(a, b) || equalNumbersOrTexts(a, b);
-    if (operator === '>=') return less(b, a) || equalNumbersOrTexts(a, b);
-    const [x, y] = [Number(a), Number(b)];
-    if (operator === '-') return x - y;
-    if (operator === '*') return x * y;
-    if (operator === '/') return x / y;
-    return operator === '%' ? x % y : x ** y;
-  }
-
-  #plus(a: Primitive, b: Primitive): Value {
-    if (typeof a !== 'string' && typeof b !== 'string') return Number(a) + Number(b);
-    const [left, right] = [String(a), String(b)];
-    this.budget.allocate(left.length + right.length);
-    return left + right;
-  }
-
-  #primitive(value: Value): Primitive {
-    return typeof value === 'object' && value !== null ? toText(value, this) : value;
-  }
-
-  #looselyEqual(left: Value, right: Value): boolean {
-    const [a, b] = [typeof left === 'object', typeof right === 'object'];
-    if (left === null || right === null || left === undefined || right === undefined)
-      return (left ?? null) === (right ?? null);
-    if (a && b) return left === right;
-    const [x, y] = [this.#primitive(left), this.#primitive(right)];
-    return typeof x === typeof y ? x === y : Number(x) === Number(y);
   }
 
   #assign(
@@ -430,10 +373,10 @@ class Interpreter implements Run {
     const operator = node.operator.slice(0, -1);
     let after: Value;
     if (operator === '') after = right();
-    else if (['??', '||', '&&'].includes(operator)) after = this.#logical(operator, before, right);
+    else if (['??', '||', '&&'].includes(operator)) after = logical(operator, before, right);
     else {
       const value = right();
-      after = this.#at(node, () => this.#binary(operator, before, value));
+      after = this.#at(node, () => binary(operator, before, value, this));
     }
     variable.declare(target.name, after);
     return after;
@@ -499,16 +442,4 @@ class Interpreter implements Run {
   }
 }
 
-type Primitive = string | number | boolean | null | undefined;
-
 const own = (holder: object, name: string): Value => (holder as Readonly<Record<string, Value>>)[name];
-
-const less = (a: Primitive, b: Primitive): boolean =>
-  typeof a === 'string' && typeof b === 'string' ? a < b : Number(a) < Number(b);
-
-const equalNumbersOrTexts = (a: Primitive, b: Primitive): boolean =>
-  typeof a === 'string' && typeof b === 'string' ? a === b : Number(a) === Number(b);
-
-function typeOf(value: Value): string {
-  return value instanceof Callable ? 'function' : typeof value;
-}

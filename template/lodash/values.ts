@@ -66,6 +66,10 @@ export const newDict = (): Dict => Object.create(null) as Dict;
 
 export const isDict = (value: Value): value is Dict => kindOf(value) === 'object';
 
+/** What has members of its own names; of anything else there are none. */
+export const membersOf = (value: Value): Readonly<Record<string, Value>> =>
+  Array.isArray(value) || isDict(value) ? (value as Readonly<Record<string, Value>>) : {};
+
 export function kindOf(value: Value): Kind {
   if (typeof value === 'string') return 'text';
   if (typeof value === 'number') return 'number';
