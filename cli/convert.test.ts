@@ -207,14 +207,19 @@ spec: {}
       'kubernetes-client',
     ])
       assert.ok(!out.includes(word), word);
+    assert.match(
+      out,
+      /^---\napiVersion: external-secrets.io\/v1\nkind: ExternalSecret\nmetadata:\n {2}name: a$/m,
+    );
   });
 
   test('aliases, and texts that YAML would take for something else', async () => {
     const text = `apiVersion: kubernetes-client.io/v1
 kind: ExternalSecret
 metadata: &meta {name: "123", labels: {a: b}}
-spec: {backendType: vault, vaultRole: "true", data: [{name: a, key: kv/data/0x1f}]}
+spec: &spec {backendType: vault, vaultRole: "true", data: [{name: a, key: kv/data/0x1f}]}
 other: *meta
+once-more: *spec
 `;
     const { out } = await esa(['-', ...FLAGS], text);
     const [, es] = parseAllDocuments(out).map(

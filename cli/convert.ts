@@ -133,8 +133,11 @@ function print(
   );
 }
 
-const render = ({ documents, objects, source }: ConvertedFile, format: OutputFormat): string =>
-  format === 'json' ? printObjects(objects, 'json') : textOf(documents, source);
+function render({ documents, objects, source }: ConvertedFile, format: OutputFormat): string {
+  // JSON has neither comments nor an order that anybody chose.
+  const asItWas = format === 'yaml' && !source.trimStart().startsWith('{');
+  return asItWas ? textOf(documents, source) : printObjects(objects, format);
+}
 
 async function write(
   directory: string,

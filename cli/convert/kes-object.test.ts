@@ -344,3 +344,55 @@ describe('what cannot be converted stays as it is, and is named', () => {
     assert.match(result.error, /error: spec: the result is refused: /);
   });
 });
+
+test("the worked example of KES's README: the converted object renders what KES wrote", async () => {
+  const values = { s1: '{"intKey":11,"objKey":{"strKey":"hello world"}}', s2: '{"arrKey":[1,2,3]}' };
+  const object = `apiVersion: kubernetes-client.io/v1
+kind: ExternalSecret
+metadata:
+  name: tmpl-ext-sec
+spec:
+  backendType: vault
+  data:
+    - key: kv/data/extsec/secret1
+      name: s1
+    - key: kv/data/extsec/secret2
+      name: s2
+  kvVersion: 2
+  template:
+    data:
+      file.txt: |
+        <%= Buffer.from(JSON.stringify(JSON.parse(data.s1).objKey)).toString("base64") %>
+    metadata:
+      labels:
+        label1: <%= JSON.parse(data.s1).intKey %>
+        label2: <%= JSON.parse(data.s1).objKey.strKey.replace(" ", "-") %>
+    stringData:
+      file.yaml: |
+        <%= yaml.dump(JSON.parse(data.s1)) %>
+        <% let s2 = JSON.parse(data.s2) %><% s2.arrKey.forEach((e, i) => { %>arr_<%= i %>: <%= e %>
+        <% }) %>\`
+  vaultMountPoint: kubernetes
+  vaultRole: demo
+`;
+  const { code, out, error } = await esa(['-', ...FLAGS], object);
+  assert.equal(code, 0, error);
+  const rendered = await esa(['-f', '-', '--values', JSON.stringify(values), '-o', 'json'], out, 'render');
+  const secret = JSON.parse(rendered.out) as {
+    readonly type: string;
+    readonly metadata: { readonly labels: Fields };
+    readonly data: Fields;
+  };
+  assert.equal(secret.type, 'Opaque');
+  assert.deepEqual(
+    [secret.metadata.labels['label1'], secret.metadata.labels['label2']],
+    ['11', 'hello-world'],
+  );
+  assert.deepEqual(secret.data, {
+    'file.txt': 'eyJzdHJLZXkiOiJoZWxsbyB3b3JsZCJ9',
+    'file.yaml':
+      'aW50S2V5OiAxMQpvYmpLZXk6CiAgc3RyS2V5OiBoZWxsbyB3b3JsZAoKYXJyXzA6IDEKYXJyXzE6IDIKYXJyXzI6IDMKYAo=',
+    s1: 'eyJpbnRLZXkiOjExLCJvYmpLZXkiOnsic3RyS2V5IjoiaGVsbG8gd29ybGQifX0=',
+    s2: 'eyJhcnJLZXkiOlsxLDIsM119',
+  });
+});

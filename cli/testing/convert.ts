@@ -8,10 +8,10 @@ export interface Result {
   readonly error: string;
 }
 
-export async function esa(args: readonly string[], input = ''): Promise<Result> {
+export async function esa(args: readonly string[], input = '', command = 'convert'): Promise<Result> {
   let out = '';
   let error = '';
-  const code = await run(['convert', ...args], {
+  const code = await run([command, ...args], {
     out: (text) => {
       out += text;
     },

@@ -295,6 +295,7 @@ describe('a template cannot take more than its budget', () => {
     '<%= data.big.replace(/x/g, data.big) %>',
     '<%= JSON.parse("[".repeat(1000) + "]".repeat(1000)) %>',
     '<% for (;;) { %>text<% } %>',
+    '<%= data.big.match(/(x|y){50}z/) %>',
     '<%= /(x+x+)+y/.test(data.big) %><% for (;;) /(a|b|c|d){50}/.test(data.big) %>',
     '<% for (;;) [data.big].sort() %>',
   ];
