@@ -6,6 +6,7 @@ import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { readKesEnvironment } from '../api/kubernetes-client/environment.ts';
 import { kesOf } from '../api/kubernetes-client/part.ts';
 import { KubeClient } from '../kube/client.ts';
+import { externalSecretPath } from '../kube/objects.ts';
 import { failure, sendJson, startWireServer } from '../kube/testing/wire-server.ts';
 import { apply } from '../sync/apply.ts';
 import { toSyncError } from '../sync/errors.ts';
@@ -233,6 +234,15 @@ describe('the status that is written', () => {
     });
     await kube.close();
   });
+});
+
+test('its path is told from that of an ExternalSecret of ESO by its qualified name', () => {
+  const at = 'namespaces/shop/externalsecrets';
+  assert.equal(externalSecretPath('shop', 'app'), `/apis/external-secrets.io/v1/${at}/app`);
+  assert.equal(
+    externalSecretPath('shop', 'kubernetes-client.io/app', 'status'),
+    `/apis/kubernetes-client.io/v1/${at}/app/status`,
+  );
 });
 
 describe('the environment of a program', () => {
