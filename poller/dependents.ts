@@ -5,7 +5,6 @@
 import type { Clock } from '../api/clock.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { generatorResource } from '../api/generators/names.ts';
-import { qualifiedName } from '../api/kubernetes-client/names.ts';
 import { type SourceKind, sourceReferences, targetName } from '../sync/plan.ts';
 import { keyOf } from './object-index.ts';
 
@@ -38,7 +37,7 @@ export class Dependents {
 
   /** Takes in an object as it is now. @returns the kinds of what it names */
   observe(es: ExternalSecret): readonly SourceKind[] {
-    const key = keyOf(es.metadata.namespace, qualifiedName(es));
+    const key = keyOf(es.metadata.namespace, es.metadata.name);
     const sources = sourcesOf(es);
     this.#forget(key);
     if (sources.length === 0) return [];

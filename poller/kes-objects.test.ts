@@ -6,10 +6,11 @@ import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { readKesEnvironment } from '../api/kubernetes-client/environment.ts';
 import { kesOf } from '../api/kubernetes-client/part.ts';
 import { KubeClient } from '../kube/client.ts';
+import { externalSecretPath } from '../kube/objects.ts';
 import { failure, sendJson, startWireServer } from '../kube/testing/wire-server.ts';
 import { apply } from '../sync/apply.ts';
 import { toSyncError } from '../sync/errors.ts';
-import { takeKesCredentials } from '../sync/kes/services.ts';
+import { readKesCredentials } from '../sync/kes/services.ts';
 import { takeKesEnvironment } from '../sync/kes/take-environment.ts';
 import { LiveCluster } from '../sync/live.ts';
 import { MarkerKeys } from '../sync/marker-keys.ts';
@@ -31,7 +32,7 @@ function objects(
     { VAULT_ADDR: 'https://vault.example.com', ...variables },
     { serviceAccount: { namespace: 's', name: 's' }, vaultAudience: undefined },
   );
-  const credentials = takeKesCredentials({});
+  const credentials = readKesCredentials({});
   return new KesObjects({ environment, credentials }, new LiveCluster(kube, systemClock), systemClock);
 }
 
@@ -235,6 +236,15 @@ describe('the status that is written', () => {
   });
 });
 
+test('its path is told from that of an ExternalSecret of ESO by its qualified name', () => {
+  const at = 'namespaces/shop/externalsecrets';
+  assert.equal(externalSecretPath('shop', 'app'), `/apis/external-secrets.io/v1/${at}/app`);
+  assert.equal(
+    externalSecretPath('shop', 'kubernetes-client.io/app', 'status'),
+    `/apis/kubernetes-client.io/v1/${at}/app/status`,
+  );
+});
+
 describe('the environment of a program', () => {
   const flags = { kes: true, 'kes-service-account': undefined, 'kes-vault-audience': undefined };
 
@@ -244,7 +254,7 @@ describe('the environment of a program', () => {
     assert.equal(variables.AZURE_CLIENT_SECRET, 's');
   });
 
-  test('secrets are taken out of it, and AWS finds KES’s names of endpoints', () => {
+  test('secrets are found in it, and AWS finds KES’s names of endpoints', () => {
     const variables: NodeJS.ProcessEnv = {
       AZURE_CLIENT_ID: 'i',
       AZURE_CLIENT_SECRET: 's',
@@ -260,8 +270,6 @@ describe('the environment of a program', () => {
     });
     assert.deepEqual([taken?.environment.azure.hasClient, taken?.environment.gcp.hasKey], [true, true]);
     assert.equal(taken?.credentials.values.get('AZURE_CLIENT_SECRET')?.revealText(), 's');
-    for (const name of ['AZURE_CLIENT_ID', 'AZURE_CLIENT_SECRET', 'GOOGLE_APPLICATION_CREDENTIALS'])
-      assert.equal(variables[name], undefined);
     assert.equal(variables['AWS_ENDPOINT_URL_SECRETS_MANAGER'], 'http://sm');
     assert.equal(variables['AWS_ENDPOINT_URL_SSM'], 'http://other');
   });

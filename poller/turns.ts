@@ -5,13 +5,15 @@
 import type { Clock } from '../api/clock.ts';
 import { type ErrorCode, EsaError, toEsaError } from '../api/errors.ts';
 import type { ExternalSecret, ExternalSecretStatus } from '../api/external-secrets/v1/index.ts';
+import { kesOf } from '../api/kubernetes-client/part.ts';
+import { kesStore } from '../api/kubernetes-client/to-hub.ts';
 import { isNamespaceTerminating } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { Log } from '../runtime/log.ts';
 import { timeLimit } from '../sync/abort.ts';
 import { SyncError } from '../sync/errors.ts';
 import { accountOf, leasesDue } from '../sync/leases.ts';
-import { plan, storeReferences, targetName } from '../sync/plan.ts';
+import { plan, type StoreReference, storeReferences, targetName } from '../sync/plan.ts';
 import { type ReconcileDeps, type Reconciled, reconcile, verifyTarget } from '../sync/reconcile.ts';
 import { failedStatus, type RefreshTimeMode, readyCondition, syncedStatus } from '../sync/status.ts';
 import { type ResolvedStore, resolveStore, storeLabel } from '../sync/stores.ts';
@@ -190,7 +192,7 @@ export class Turns {
       const { guard } = await policies(namespace, signal);
       const { reader, controllerClass } = fetch;
       const stores = await Promise.all(
-        storeReferences(es.spec).map((reference) =>
+        storesOf(es).map((reference) =>
           resolveStore(reference, namespace, reader, controllerClass, signal, guard),
         ),
       );
@@ -279,6 +281,14 @@ export class Turns {
     tracked.ready = readyCondition(written)?.status === 'True';
     tracked.leased = (written.leases?.length ?? 0) > 0;
   }
+}
+
+/** The stores that an object names; that of KES is no object of the cluster. */
+function storesOf(es: ExternalSecret): readonly StoreReference[] {
+  const kes = kesOf(es);
+  if (kes === undefined) return storeReferences(es.spec);
+  const object = kesStore(es, kes);
+  return [{ kind: object.kind, name: object.metadata.name ?? '', object }];
 }
 
 /** Objects that read the same remote object through the same identity get the same phase. */

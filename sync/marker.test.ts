@@ -21,6 +21,15 @@ test('a marker is verified against the Secret it was made for', () => {
   assert.equal(verifyMarker([key], marker, { namespace: 'ns', name: 'target', data }), true);
 });
 
+test('that of an ExternalSecret of KES names it with its group, and is none of an ExternalSecret of that name', () => {
+  const marker = parseMarker(signMarker(key, { ...subject, externalSecret: 'kubernetes-client.io/my.es' }));
+  assert.equal(marker?.externalSecret, 'kubernetes-client.io/my.es');
+  const secret = { namespace: 'ns', name: 'target', data };
+  assert.equal(verifyMarker([key], marker, secret), true);
+  assert.equal(verifyMarker([key], { ...marker, externalSecret: 'my.es' }, secret), false);
+  assert.equal(parseMarker(signMarker(key, { ...subject, externalSecret: 'example.com/my.es' })), undefined);
+});
+
 test('a marker proves nothing elsewhere, with other data, another name or an unknown key', () => {
   const text = signMarker(key, subject);
   const marker = parseMarker(text);

@@ -20,7 +20,7 @@ export interface KesObject {
 /** No object of the cluster can have a name with a colon, so nobody else can name such a store. */
 export const KES_STORE_PREFIX = 'kes:';
 
-/** Where the environment of the program is found as if it were a Secret; no namespace can be called so. */
+/** Where stores of KES, and no others, find the environment of the program, as if it were a Secret. */
 export const KES_CREDENTIALS = {
   namespace: 'kes-environment',
   name: 'kes-environment',

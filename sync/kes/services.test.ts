@@ -10,7 +10,7 @@ import { KES_CREDENTIALS } from '../../api/kubernetes-client/to-hub.ts';
 import { SecretValue } from '../../api/secret-value.ts';
 import { checkKes } from '../../policy/check-kes.ts';
 import type { ProviderPorts } from '../../providers/contract.ts';
-import { admitKes, type KesServices, portsOf, takeKesCredentials } from './services.ts';
+import { admitKes, type KesServices, portsOf, readKesCredentials } from './services.ts';
 
 const never = new AbortController().signal;
 const directory = mkdtempSync(join(tmpdir(), 'kes-'));
@@ -28,7 +28,7 @@ const environment = readKesEnvironment(variables, {
 });
 const services = (annotations: Readonly<Record<string, string>> = {}): KesServices => ({
   environment,
-  credentials: takeKesCredentials({ ...variables }),
+  credentials: readKesCredentials({ ...variables }),
   annotations: () => Promise.resolve(annotations),
 });
 

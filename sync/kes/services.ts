@@ -25,17 +25,14 @@ export interface KesCredentials {
   readonly googleKeyFile: string | undefined;
 }
 
-/** Takes the secrets out of the environment: nothing that the program loads finds them there. */
-export function takeKesCredentials(variables: NodeJS.ProcessEnv): KesCredentials {
+/** What the environment holds of them. Removing it from there is up to the providers, which take theirs later. */
+export function readKesCredentials(variables: Readonly<Record<string, string | undefined>>): KesCredentials {
   const values = new Map<string, SecretValue>();
   for (const name of [KES_CREDENTIALS.azureClientId, KES_CREDENTIALS.azureClientSecret]) {
     const value = variables[name];
     if (value !== undefined && value !== '') values.set(name, SecretValue.fromText(value));
-    delete variables[name];
   }
-  const googleKeyFile = variables[KES_CREDENTIALS.googleKey] || undefined;
-  delete variables[KES_CREDENTIALS.googleKey];
-  return { values, googleKeyFile };
+  return { values, googleKeyFile: variables[KES_CREDENTIALS.googleKey] || undefined };
 }
 
 /** @throws SyncError what is not permitted, or nobody can read */

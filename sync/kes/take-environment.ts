@@ -1,7 +1,7 @@
 /** How the programs take what KES has in its environment; before anything else there is taken or removed. */
 import { EsaError } from '../../api/errors.ts';
 import { type KesEnvironment, readKesEnvironment } from '../../api/kubernetes-client/environment.ts';
-import { type KesCredentials, takeKesCredentials } from './services.ts';
+import { type KesCredentials, readKesCredentials } from './services.ts';
 
 interface KesFlags {
   readonly kes: boolean;
@@ -44,5 +44,5 @@ export function takeKesEnvironment(
     const url = variables[ours];
     if (url !== undefined && url !== '') variables[theirs] ??= url;
   }
-  return { environment, credentials: takeKesCredentials(variables) };
+  return { environment, credentials: readKesCredentials(variables) };
 }
