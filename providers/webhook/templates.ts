@@ -47,8 +47,19 @@ export function authorityText(url: string): { scheme: string; authority: string 
   return { scheme: scheme.toLowerCase(), authority };
 }
 
+type RefField = 'version' | 'property' | 'namespace';
+
+/** By block: it is asked for with each read. */
+const knownFields = new WeakMap<TemplateBlock, ReadonlySet<RefField>>();
+
 /** Fields of remoteRef, beside its key, that some template may read; all of them where that cannot be told. */
-export function fieldsRead(block: TemplateBlock): ReadonlySet<'version' | 'property' | 'namespace'> {
+export function fieldsRead(block: TemplateBlock): ReadonlySet<RefField> {
+  const known = knownFields.get(block) ?? findFieldsRead(block);
+  knownFields.set(block, known);
+  return known;
+}
+
+function findFieldsRead(block: TemplateBlock): ReadonlySet<RefField> {
   const fields = ['version', 'property', 'namespace'] as const;
   const texts = templatesOf(block).map(({ text }) => text);
   const isPlain = texts.every((text) => {
