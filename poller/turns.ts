@@ -176,6 +176,7 @@ export class Turns {
       result = { result: 'failed', error: new SyncError('fetch', notReady(gated, toEsaError(error))) };
     }
     if (signal.aborted && (this.#options.stop.aborted || !this.#options.mine(tracked.key))) return;
+    if (result.result === 'synced' && result.leases.length > 0) this.#unlessKnown(tracked, es, result);
     if (!this.#isKnown(tracked) || result.result === 'ignored') return;
     const milliseconds = this.#clock.monotonic() - started;
     tracked.attempts += 1;
@@ -263,6 +264,14 @@ export class Turns {
       leases,
     });
     await this.#write(tracked, es, status, signal);
+    if (result.leases.length > 0) this.#unlessKnown(tracked, es, result);
+  }
+
+  /** An object that went while it was synced has no status that would tell of its leases. */
+  #unlessKnown(tracked: Tracked, es: ExternalSecret, { leases }: Synced): void {
+    if (this.#isKnown(tracked)) return;
+    const unused = leases.map(({ ref, id }) => ({ generator: ref, id }));
+    void this.#options.deps.leases.giveBack(es.metadata.namespace ?? '', unused);
   }
 
   async #write(

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { inspect } from 'node:util';
-import type { ProviderError, StoreContext } from '../../providers/contract.ts';
 import { takeAwsEnvironment } from '../../providers/aws/environment.ts';
+import type { ProviderError, StoreContext } from '../../providers/contract.ts';
 import { closeOutbound } from '../../providers/http.ts';
 import { closeProviders } from '../../providers/registry.ts';
 import { selfSigned } from '../../providers/testing/self-signed.ts';
@@ -215,8 +215,8 @@ describe('9.2 vault: every auth method', () => {
       let sts: Server;
       before(async () => {
         // Known credentials, so that the signature made with them can be checked.
-        sts = createServer(async (request, response) => {
-          const query = new URLSearchParams((await request.toArray()).join(''));
+        const answer = (text: string, response: ServerResponse): void => {
+          const query = new URLSearchParams(text);
           asked.push(query);
           const action = query.get('Action') ?? '';
           const expires = new Date(Date.now() + 3_600_000).toISOString();
@@ -226,6 +226,9 @@ describe('9.2 vault: every auth method', () => {
           response.end(
             `<${action}Response><${action}Result><Credentials>${xml}</Credentials></${action}Result></${action}Response>`,
           );
+        };
+        sts = createServer((request, response) => {
+          void request.toArray().then((chunks) => answer(chunks.join(''), response));
         });
         sts.listen(0, '127.0.0.1');
         await once(sts, 'listening');
