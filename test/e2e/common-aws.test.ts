@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { ANNOTATION_AWS_ENDPOINT } from '../../api/external-secrets/names.ts';
 import { type Aws, startAws } from '../harness/aws.ts';
 import type { AwsCall } from '../harness/aws-proxy.ts';
 import { temporaryDirectory } from '../harness/run-directory.ts';
@@ -227,6 +228,31 @@ test('9.4 caching: several properties of one secret are one call', async () => {
     ({ action, parameters }) => action === 'GetSecretValue' && parameters['SecretId'] === 'shared/one',
   );
   assert.equal(calls.length, 1);
+});
+
+test('another endpoint in the annotation of a store is used at once, and one that is none is said', async () => {
+  const where = 'moving';
+  await prepareAws(bed.cluster, where, REGION);
+  await bed.aws.put(REGION, 'moved', 'here');
+  await moto.put(REGION, 'moved', 'there');
+  const data = [{ secretKey: 'a', remoteRef: { key: 'moved' } }];
+  await bed.cluster.create(fromAws(where, 'app', { refreshInterval: '1h', data }));
+  await bed.cluster.synced(where, 'app');
+  assert.deepEqual(await bed.cluster.values(where, 'app'), { a: 'here' });
+  const move = (url: string) =>
+    bed.cluster.patch('SecretStore', where, 'aws', {
+      metadata: { annotations: { [ANNOTATION_AWS_ENDPOINT]: url } },
+    });
+  await move(moto.endpoint);
+  await bed.cluster.holds(where, 'app', { a: 'there' }, 20_000);
+  await move('nowhere');
+  await bed.cluster.failing(
+    where,
+    'app',
+    /aws-endpoint.*: must be the http or https URL of a server/,
+    20_000,
+  );
+  assert.deepEqual(await bed.cluster.values(where, 'app'), { a: 'there' });
 });
 
 test('VersionedParameter', async () => {
