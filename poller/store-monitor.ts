@@ -12,6 +12,7 @@ import { isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { patchStatus } from '../kube/objects.ts';
 import type { Connection, ProviderPorts, StoreDependency } from '../providers/contract.ts';
+import { sameAnnotations } from '../providers/registry.ts';
 import type { Log } from '../runtime/log.ts';
 import { StoreUnavailable } from '../sync/breaker.ts';
 import type { Connections } from '../sync/connections.ts';
@@ -106,7 +107,8 @@ export class StoreMonitor {
     if (
       before !== undefined &&
       before.object.metadata.uid === object.metadata.uid &&
-      before.generation === generation
+      before.generation === generation &&
+      sameAnnotations(object.spec.provider, before.object.metadata.annotations, object.metadata.annotations)
     ) {
       before.object = object;
       return;

@@ -208,6 +208,8 @@ export type Annotations = Readonly<Record<string, string>>;
 
 /** What annotations of a store say to its provider beside its block. */
 export interface StoreAnnotations<Config> {
+  /** Those that it reads. */
+  readonly names: readonly string[];
   /** What is wrong with them, without I/O; paths are relative to metadata.annotations. */
   validate(annotations: Annotations): readonly Problem[];
   /** The block with what they say. Only for those without a problem. */

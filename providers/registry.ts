@@ -104,6 +104,12 @@ export function providerOf(block: unknown, annotations: Annotations = {}): Provi
   return { ok: false, problems: below([name], parsed.problems) };
 }
 
+/** True if a store says the same to its provider in both sets of annotations. */
+export function sameAnnotations(block: unknown, some: Annotations = {}, others: Annotations = {}): boolean {
+  const [name = ''] = namesIn(block);
+  return (providers.get(name)?.annotations?.names ?? []).every((one) => some[one] === others[one]);
+}
+
 /** What is wrong with annotations of a store that its provider reads; paths are those of the store. */
 export function annotationProblems(block: unknown, annotations: Annotations = {}): Problem[] {
   const choice = providerOf(block);

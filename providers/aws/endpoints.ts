@@ -5,6 +5,8 @@ import type { Annotations, StoreAnnotations } from '../contract.ts';
 import type { AwsConfig } from './config.ts';
 import type { AwsService } from './environment.ts';
 
+const NAMES = [ANNOTATION_AWS_ENDPOINT, ANNOTATION_AWS_STS_ENDPOINT];
+
 /** The service whose endpoint a store reads from. */
 export const serviceOf = ({ service }: Pick<AwsConfig, 'service'>): AwsService =>
   service === 'ParameterStore' ? 'SSM' : 'SecretsManager';
@@ -17,7 +19,7 @@ function isServer(text: string): boolean {
 
 function validate(annotations: Annotations): Problem[] {
   const { report, problems } = collector();
-  for (const annotation of [ANNOTATION_AWS_ENDPOINT, ANNOTATION_AWS_STS_ENDPOINT]) {
+  for (const annotation of NAMES) {
     const text = annotations[annotation];
     if (text === undefined || isServer(text)) continue;
     report(
@@ -43,4 +45,4 @@ function apply(config: AwsConfig, annotations: Annotations): AwsConfig {
   };
 }
 
-export const awsAnnotations: StoreAnnotations<AwsConfig> = { validate, apply };
+export const awsAnnotations: StoreAnnotations<AwsConfig> = { names: NAMES, validate, apply };

@@ -6,10 +6,11 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { ANNOTATION_AWS_ENDPOINT } from '../../api/external-secrets/names.ts';
 import { type Aws, startAws } from '../harness/aws.ts';
 import type { AwsCall } from '../harness/aws-proxy.ts';
 import { temporaryDirectory } from '../harness/run-directory.ts';
-import type { Dialect, RemoteSecret } from './common-cases.ts';
+import { commonCases, type Dialect, type RemoteSecret } from './common-cases.ts';
 import { type AwsBed, fromAws, KEYS_AUTH, prepareAws, startAwsBed } from './support/aws.ts';
 import { type CommonBackend, commonSuite, type StoreReference } from './support/common-suite.ts';
 import { clusterSecretStore, externalSecret, namespace, secretStore } from './support/vault.ts';
@@ -22,7 +23,10 @@ const POD_TOKEN = ['{}', '{"sub":"the-pod"}', 'x']
   .join('.');
 
 let bed: AwsBed;
-/** Knows tags of parameters. */
+/**
+ * Lists parameters by their tags, which MiniStack does not look at. It holds those with tags only, from the beginning:
+ * it fails if it is written to while it lists.
+ */
 let moto: Aws;
 
 before(async () => {
@@ -38,7 +42,11 @@ before(async () => {
     startAwsBed({ product: { env, webhookArgs: ambient, pollerArgs: ambient } }),
     startAws({ emulator: 'moto' }),
   ]);
-  bed.aws.proxy.route = ({ service }) => (service === 'ssm' ? moto.endpoint : undefined);
+  bed.aws.proxy.route = ({ action }) => (action === 'DescribeParameters' ? moto.endpoint : undefined);
+  for (const { remote } of commonCases(PARAMETERS.dialect)) {
+    for (const [key, secret] of Object.entries(remote))
+      if (secret.tags !== undefined) await moto.putParameter(REGION, `/${key}`, 'x', secret.tags);
+  }
   for (const where of ['common', 'parameters']) await bed.cluster.create(namespace(where));
 });
 after(async () => {
@@ -82,9 +90,9 @@ const PARAMETERS: Service = {
   where: 'parameters',
   prefix: '/',
   dialect: { ...DIALECT, named: (key) => `/${key}` },
-  put: (key, secret) => moto.putParameter(REGION, `/${key}`, textOf(secret), secret.tags),
+  put: (key, secret) => bed.aws.putParameter(REGION, `/${key}`, textOf(secret)),
   remove: async (key) => {
-    await moto.ssm('DeleteParameter', { Name: `/${key}` }, REGION);
+    await bed.aws.ssm('DeleteParameter', { Name: `/${key}` }, REGION);
   },
 };
 
@@ -222,8 +230,33 @@ test('9.4 caching: several properties of one secret are one call', async () => {
   assert.equal(calls.length, 1);
 });
 
+test('another endpoint in the annotation of a store is used at once, and one that is none is said', async () => {
+  const where = 'moving';
+  await prepareAws(bed.cluster, where, REGION);
+  await bed.aws.put(REGION, 'moved', 'here');
+  await moto.put(REGION, 'moved', 'there');
+  const data = [{ secretKey: 'a', remoteRef: { key: 'moved' } }];
+  await bed.cluster.create(fromAws(where, 'app', { refreshInterval: '1h', data }));
+  await bed.cluster.synced(where, 'app');
+  assert.deepEqual(await bed.cluster.values(where, 'app'), { a: 'here' });
+  const move = (url: string) =>
+    bed.cluster.patch('SecretStore', where, 'aws', {
+      metadata: { annotations: { [ANNOTATION_AWS_ENDPOINT]: url } },
+    });
+  await move(moto.endpoint);
+  await bed.cluster.holds(where, 'app', { a: 'there' }, 20_000);
+  await move('nowhere');
+  await bed.cluster.failing(
+    where,
+    'app',
+    /aws-endpoint.*: must be the http or https URL of a server/,
+    20_000,
+  );
+  assert.deepEqual(await bed.cluster.values(where, 'app'), { a: 'there' });
+});
+
 test('VersionedParameter', async () => {
-  for (const value of ['first', 'second']) await moto.putParameter(REGION, '/versioned', value);
+  for (const value of ['first', 'second']) await bed.aws.putParameter(REGION, '/versioned', value);
   const entry = (secretKey: string, version: string): object => ({
     secretKey,
     remoteRef: { key: 'versioned', version },
@@ -249,14 +282,14 @@ test('generators: what pulls images is there when the create returns, by the cre
   });
   const config =
     '{"auths":{"{{ .proxy_endpoint }}":{"username":"{{ .username }}","password":"{{ .password }}"}}}';
-  for (const of of [kind, 'ClusterGenerator']) {
-    const name = of.toLowerCase();
+  for (const used of [kind, 'ClusterGenerator']) {
+    const name = used.toLowerCase();
     await bed.cluster.create({
       ...externalSecret('common', name, {
         secretStoreRef: undefined,
         data: undefined,
         refreshInterval: '6h',
-        dataFrom: [{ sourceRef: { generatorRef: { apiVersion: group, kind: of, name: 'registry' } } }],
+        dataFrom: [{ sourceRef: { generatorRef: { apiVersion: group, kind: used, name: 'registry' } } }],
         target: {
           template: { type: 'kubernetes.io/dockerconfigjson', data: { '.dockerconfigjson': config } },
         },
