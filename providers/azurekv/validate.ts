@@ -138,7 +138,7 @@ export function warnAzureBlock(config: AzurekvConfig): readonly Problem[] {
     report(
       'azure-vault-host',
       ['vaultUrl'],
-      `vaults of ${config.environmentType} are called <name>.${vaults}; the token for them is sent there`,
+      `no vault of ${config.environmentType} (<name>.${vaults}); the token goes there`,
     );
   }
   const unused: (readonly [boolean, string])[] = [
