@@ -430,7 +430,7 @@ export function providerConformance(name: string, start: () => Promise<ProviderF
       return 'yes';
     });
 
-    shows('1,000 rounds', `${ROUNDS} rounds of connect, read and close leave no sockets`, async () => {
+    shows('1,000 rounds', `${ROUNDS} rounds of connect, read and close leave no sockets (S87)`, async () => {
       await closeOutbound();
       const sockets = openSockets();
       for (let round = 0; round < ROUNDS; round += ROUNDS_AT_ONCE) {

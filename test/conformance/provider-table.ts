@@ -31,7 +31,7 @@ export const COLUMNS = [
 ] as const;
 export type Column = (typeof COLUMNS)[number];
 
-export const TABLE_FILE = join(ROOT, 'docs/providers/README.md');
+const TABLE_FILE = join(ROOT, 'docs/providers/README.md');
 
 const HEAD = `| provider | ${COLUMNS.join(' | ')} |`;
 
@@ -42,6 +42,14 @@ export function tableRows(): ReadonlyMap<string, string> {
   const lines = readFileSync(TABLE_FILE, 'utf8').split('\n');
   assert.ok(lines.includes(HEAD), `the head of the table is not: ${HEAD}`);
   return new Map(lines.filter(isRow).map((line) => [line.split('`')[1] ?? '', line]));
+}
+
+/** The columns that the page says something about, in its order. */
+export function explainedColumns(): readonly string[] {
+  const page = readFileSync(TABLE_FILE, 'utf8');
+  const [, legend = ''] = page.split('| column | |\n|---|---|\n');
+  const [lines = ''] = legend.split('\n\n');
+  return lines.split('\n').flatMap((line) => line.slice(2).split(' | ')[0]?.split(', ') ?? []);
 }
 
 /** What one provider has shown. */
