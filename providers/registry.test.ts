@@ -8,12 +8,12 @@ const problems = (block: unknown): string[] => providerProblems(block, store).ma
 const vault = { server: 'https://vault.example.com', auth: { tokenSecretRef: { name: 't', key: 'k' } } };
 
 test('each provider is listed under its own name, with its schema', () => {
-  assert.deepEqual([...providers.keys()].sort(), ['aws', 'fake', 'vault']);
+  assert.deepEqual([...providers.keys()].sort(), ['aws', 'azurekv', 'fake', 'gcpsm', 'vault']);
   for (const [name, provider] of providers) {
     assert.equal(provider.name, name);
     assert.equal(providerSchemas[name], provider.schema);
   }
-  assert.deepEqual(Object.keys(providerSchemas).sort(), ['aws', 'fake', 'vault']);
+  assert.deepEqual(Object.keys(providerSchemas).sort(), ['aws', 'azurekv', 'fake', 'gcpsm', 'vault']);
 });
 
 describe('providerOf', () => {
@@ -29,10 +29,16 @@ describe('providerOf', () => {
   });
 
   for (const [block, problem] of [
-    [undefined, ': a store needs exactly one provider, found none; supported: aws, fake, vault'],
-    [{}, ': a store needs exactly one provider, found none; supported: aws, fake, vault'],
+    [
+      undefined,
+      ': a store needs exactly one provider, found none; supported: aws, azurekv, fake, gcpsm, vault',
+    ],
+    [{}, ': a store needs exactly one provider, found none; supported: aws, azurekv, fake, gcpsm, vault'],
     [{ vault, fake: { data: [] } }, ': a store needs exactly one provider, found 2 (fake, vault)'],
-    [{ gcpsm: {} }, 'gcpsm: provider gcpsm is not supported yet; supported: aws, fake, vault'],
+    [
+      { gitlab: {} },
+      'gitlab: provider gitlab is not supported yet; supported: aws, azurekv, fake, gcpsm, vault',
+    ],
     [{ vault: {} }, 'vault.server: set this field (string)'],
     [{ vault: { ...vault, version: 'v3' } }, 'vault.version: supported values: "v1", "v2"'],
     [{ vault: { ...vault, sever: 'x' } }, 'vault.sever: no such field; remove it or correct its name'],
