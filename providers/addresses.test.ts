@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { literalAddress, refusalOf } from './addresses.ts';
+import { isLoopbackAddress, isMetadataAddress, literalAddress, refusalOf } from './addresses.ts';
 
 const ALWAYS_REFUSED: Record<string, RegExp> = {
   '169.254.169.254': /cloud metadata/,
@@ -55,6 +55,15 @@ describe('addresses', () => {
   for (const address of ALLOWED) {
     test(`${address} may be contacted`, () => assert.equal(refusalOf(address, false), undefined));
   }
+});
+
+test('what an address is, where that matters', () => {
+  for (const address of LOOPBACK) assert.ok(isLoopbackAddress(address) && !isMetadataAddress(address));
+  for (const [address, kind] of Object.entries(ALWAYS_REFUSED)) {
+    assert.equal(isMetadataAddress(address), kind.test('is a cloud metadata address'), address);
+    assert.equal(isLoopbackAddress(address), false);
+  }
+  for (const address of ALLOWED) assert.ok(!isLoopbackAddress(address) && !isMetadataAddress(address));
 });
 
 describe('literalAddress sees through every spelling', () => {

@@ -100,6 +100,9 @@ export function refusalOf(address: string, allowLoopback: boolean): string | und
     : `is a ${kind} address, which is never contacted`;
 }
 
+/** True for the addresses of this very machine. */
+export const isLoopbackAddress = (address: string): boolean => classify(address) === 'loopback';
+
 /** True for the addresses at which clouds tell a machine its identity. */
 export const isMetadataAddress = (address: string): boolean => classify(address) === 'cloud metadata';
 

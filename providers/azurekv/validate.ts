@@ -1,6 +1,6 @@
 /** Rules on an azurekv block that its schema cannot say, without I/O. */
 import { collector, type FieldPath, type Problem, type Report } from '../../api/problem.ts';
-import { literalAddress, refusalOf } from '../addresses.ts';
+import { isLoopbackAddress, literalAddress, refusalOf } from '../addresses.ts';
 import type { FindRequest, RemoteRef, StoreContext } from '../contract.ts';
 import { checkReference, type StoreReference } from '../references.ts';
 import { type AzurekvConfig, cloudOf, usesOwnIdentity } from './config.ts';
@@ -37,10 +37,7 @@ export function vaultUrlOf({ vaultUrl }: Pick<AzurekvConfig, 'vaultUrl'>): URL |
   const url = new URL(vaultUrl);
   const literal = literalAddress(url);
   // Without TLS the token would be for everyone to read, but on this very machine (a stand-in, while developing).
-  const isLoopback =
-    literal !== undefined &&
-    refusalOf(literal, false) !== undefined &&
-    refusalOf(literal, true) === undefined;
+  const isLoopback = literal !== undefined && isLoopbackAddress(literal);
   return url.protocol === 'https:' || isLoopback ? url : undefined;
 }
 
@@ -138,7 +135,7 @@ export function warnAzureBlock(config: AzurekvConfig): readonly Problem[] {
     report(
       'azure-vault-host',
       ['vaultUrl'],
-      `vaults of ${config.environmentType} are called <name>.${vaults}; the token for them is sent there`,
+      `no vault of ${config.environmentType} (<name>.${vaults}); the token goes there`,
     );
   }
   const unused: (readonly [boolean, string])[] = [

@@ -59,7 +59,7 @@ class GcpObject implements RemoteObject {
 }
 
 const PAGE = 1_000;
-/** A payload is 64 KiB at most; more versions than this of one secret nobody keeps. */
+/** Versions of one secret that are looked at for one that is enabled; they come with the latest first. */
 const MAX_VERSIONS = 100_000;
 
 export class GcpConnection implements Connection {

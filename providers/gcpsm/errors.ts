@@ -36,6 +36,9 @@ function classify(answer: HttpResponse): readonly [ProviderErrorCode, string] {
   const words = said === undefined || said.words === '' ? '' : `: ${said.words}`;
   switch (said?.status ?? '') {
     case 'NOT_FOUND':
+      // That the project is gone says nothing about a secret.
+      if (/\bproject\b/i.test(words) && !/\bsecret\b/i.test(words))
+        return ['PROVIDER_INVALID_CONFIG', `no such project${words}`];
       return ['PROVIDER_NOT_FOUND', `no such secret, or not this version of it${words}`];
     case 'FAILED_PRECONDITION':
       return isLockedVersion(answer)

@@ -2,6 +2,7 @@
  * A token of another issuer for one of Google's (RFC 8693, at Google's Security Token Service), and that one for a
  * token of a service account. Own requests: Google's library sends these past every transport that it is given.
  */
+import type { Clock } from '../../api/clock.ts';
 import { SecretValue } from '../../api/secret-value.ts';
 import type { ProviderPorts, ServerGuard } from '../contract.ts';
 import { httpRequest } from '../http.ts';
@@ -18,6 +19,7 @@ export interface Reach {
   readonly label: string;
   readonly guard: ServerGuard | undefined;
   readonly pace: ProviderPorts['pace'];
+  readonly clock: Clock;
 }
 
 export const stsOrigin = (): string => originOf('STS', 'https://sts.googleapis.com');
@@ -105,7 +107,7 @@ async function federated(exchange: Exchange, reach: Reach, signal: AbortSignal):
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
     body: form.toString(),
   };
-  const now = Date.now();
+  const now = reach.clock.now();
   const { access_token: value, expires_in: seconds } = await ask(asking, reach, signal);
   if (typeof value !== 'string' || value === '' || typeof seconds !== 'number') throw noToken(reach.label);
   return { value: SecretValue.fromText(value), expiresAt: now + seconds * 1_000 };

@@ -20,6 +20,7 @@ const METADATA_PATH = `/computeMetadata/v1/instance/service-accounts/default/tok
 async function tokenOfMetadata(origin: string, reach: Reach, signal: AbortSignal): Promise<AccessToken> {
   const label = `${reach.label} from the metadata service`;
   await reach.pace?.(signal);
+  const now = reach.clock.now();
   const answer = await httpRequest(
     { origin, ownAgent: 'metadata' },
     { method: 'GET', path: METADATA_PATH, headers: { 'metadata-flavor': 'Google' }, signal, label },
@@ -28,7 +29,7 @@ async function tokenOfMetadata(origin: string, reach: Reach, signal: AbortSignal
   const { access_token: token, expires_in: seconds } = jsonObjectOf(answer.body.toString('utf8')) ?? {};
   if (typeof token !== 'string' || token === '' || typeof seconds !== 'number')
     throw serviceError(label, 'PROVIDER_INVALID_RESPONSE', 'the answer holds no token');
-  return { value: SecretValue.fromText(token), expiresAt: Date.now() + seconds * 1_000 };
+  return { value: SecretValue.fromText(token), expiresAt: now + seconds * 1_000 };
 }
 
 /** The way from this source to a token. */
@@ -39,7 +40,7 @@ export function gcpLogin(
   ports: ProviderPorts,
 ): TokenLogin {
   const label = labelOf({ project: projectOf(config), what: 'get an access token' });
-  const reach: Reach = { label, guard: store.guard, pace: ports.pace };
+  const reach: Reach = { label, guard: store.guard, pace: ports.pace, clock: ports.clock };
   return {
     label,
     async token(signal) {

@@ -9,7 +9,7 @@ import {
 } from '../../api/generators/v1alpha1/github-access-token.ts';
 import { collector, type Problem } from '../../api/problem.ts';
 import { SecretValue } from '../../api/secret-value.ts';
-import { literalAddress, refusalOf } from '../addresses.ts';
+import { isLoopbackAddress, literalAddress, refusalOf } from '../addresses.ts';
 import { ProviderError } from '../contract.ts';
 import { type HttpResponse, httpRequest } from '../http.ts';
 import { commonError, jsonObjectOf, serviceError } from '../rest.ts';
@@ -29,10 +29,7 @@ function baseOf({ url }: GithubAccessTokenSpec): URL | undefined {
   if (!/^https?:\/\/[^/?#@\s\\]+(?:\/[^?#\s\\]*)?$/i.test(text) || !URL.canParse(text)) return undefined;
   const parsed = new URL(text);
   const literal = literalAddress(parsed);
-  const isLoopback =
-    literal !== undefined &&
-    refusalOf(literal, false) !== undefined &&
-    refusalOf(literal, true) === undefined;
+  const isLoopback = literal !== undefined && isLoopbackAddress(literal);
   return parsed.protocol === 'https:' || isLoopback ? parsed : undefined;
 }
 

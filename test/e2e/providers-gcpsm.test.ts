@@ -519,7 +519,13 @@ describe('gcpsm on a stand-in', () => {
       });
     }
 
-    test('a 404 that is not Google’s is no authority', async () => {
+    test('a 404 that is not Google’s is no authority, nor one about the project', async () => {
+      fake.fault = onAccess({
+        code: 404,
+        status: 'NOT_FOUND',
+        message: 'Project "shop-1" not found or deleted.',
+      });
+      await assert.rejects(read('faulty'), { code: 'PROVIDER_INVALID_CONFIG', message: /no such project/ });
       fake.fault = onAccess({ code: 404, text: '<html>no such page</html>' });
       await assert.rejects(read('faulty'), { code: 'PROVIDER_INVALID_RESPONSE' });
     });
