@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SSMClient } from '@aws-sdk/client-ssm';
-import { endpointOf } from './client.ts';
+import { SecretValue } from '../../api/secret-value.ts';
+import type { ServerGuard } from '../contract.ts';
+import { endpointOf, perCredentials } from './client.ts';
 import { KNOWN_REGIONS } from './regions.ts';
 
 test('hosts of services whose client is not loaded are what their client would ask', () => {
@@ -23,4 +25,26 @@ test('a store may have moved a service', () => {
   const reach = { region: 'us-west-2', endpoints };
   assert.equal(endpointOf('SSM', reach).host, 'vpce-1.ssm.us-west-2.vpce.amazonaws.com');
   assert.equal(endpointOf('STS', reach).host, 'sts.us-west-2.amazonaws.com');
+});
+
+test('credentials of the program have a client for each region, endpoint and guard, and one only', () => {
+  const credentials = { accessKeyId: 'AKIA', secretAccessKey: SecretValue.fromText('secret') };
+  const guard: ServerGuard = {
+    id: 'team',
+    needsAddress: false,
+    refusesServer: () => undefined,
+    refusesAddress: () => undefined,
+  };
+  const client = perCredentials((reach) => ({ reach }));
+  const reaches = [
+    { region: 'us-west-2' },
+    { region: 'eu-central-1' },
+    { region: 'us-west-2', guard },
+    { region: 'us-west-2', endpoints: { SSM: 'https://ssm.example.com' } },
+  ];
+  for (const reach of reaches) assert.deepEqual(client(reach, credentials).reach, reach);
+  assert.equal(new Set(reaches.map((reach) => client(reach, credentials))).size, reaches.length);
+  const [first = { region: '' }] = reaches;
+  assert.equal(client({ ...first }, credentials), client(first, credentials));
+  assert.notEqual(client(first, { ...credentials }), client(first, credentials));
 });

@@ -4,6 +4,7 @@
  */
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { STSClient } from '@aws-sdk/client-sts';
+import { LRUCache } from 'lru-cache';
 import type { SecretValue } from '../../api/secret-value.ts';
 import { ProviderError, type ServerGuard } from '../contract.ts';
 import type { AwsEndpoints } from './config.ts';
@@ -74,16 +75,25 @@ export function clientSettings(service: AwsService, { region, endpoints, guard }
   };
 }
 
-/** Makes a client and keeps it with its credentials, which always belong to one reach. */
-export function perCredentials<Client>(
+/** Clients of one set of credentials; those of the program serve every region and guard that a ClusterSecretStore has. */
+const MAX_CLIENTS = 64;
+
+const nameOf = ({ region, endpoints, guard }: Reach): string =>
+  JSON.stringify([region, endpoints ?? {}, guard?.id ?? '']);
+
+/** Makes a client and keeps it with its credentials, one a reach: what it signs for, where, and what policies say. */
+export function perCredentials<Client extends object>(
   make: (reach: Reach, credentials: AwsCredentials) => Client,
 ): (reach: Reach, credentials: AwsCredentials) => Client {
-  const clients = new WeakMap<AwsCredentials, Client>();
+  const clients = new WeakMap<AwsCredentials, LRUCache<string, Client>>();
   return (reach, credentials) => {
-    const known = clients.get(credentials);
+    const mine = clients.get(credentials) ?? new LRUCache<string, Client>({ max: MAX_CLIENTS });
+    clients.set(credentials, mine);
+    const name = nameOf(reach);
+    const known = mine.get(name);
     if (known !== undefined) return known;
     const client = make(reach, credentials);
-    clients.set(credentials, client);
+    mine.set(name, client);
     return client;
   };
 }
