@@ -23,8 +23,6 @@ export interface CommonOptions {
   readonly refused?: Partial<Record<NonNullable<CommonCase['needs']>, RegExp>>;
   /** Cases of this provider alone. */
   readonly more?: readonly CommonCase[];
-  /** Cases that the provider answers otherwise; its own test file says how. */
-  readonly without?: readonly string[];
 }
 
 const WITHIN_MS = 10_000;
@@ -38,7 +36,6 @@ export function commonSuite(provider: string, backend: () => CommonBackend, opti
   const cases = [...commonCases(options.dialect), ...(options.more ?? [])];
   describe(`9.2 the common cases on ${provider}`, { concurrency: 8 }, () => {
     for (const one of cases) {
-      if (options.without?.includes(one.name) === true) continue;
       const refusal = one.needs === undefined ? undefined : options.refused?.[one.needs];
       if (refusal === undefined) test(one.name, () => assertGives(backend(), one));
       else test(`${one.name}: refused`, () => assertRefused(backend(), one, refusal));
