@@ -406,6 +406,7 @@ describe('--verify-stores', () => {
     assert.ok((warnings[0] ?? '').length <= MAX_WARNING);
     const fake = { data: [{ key: 'a', value: 'b' }], validationResult: 2 };
     await says(secretStore(WHERE, 'says-no', { provider: { fake } }), [
+      'spec.provider.fake: provider fake is for tests: who reads the store reads its values',
       'spec.provider.fake: the store cannot be used now: the fake store says validationResult 2 (error)',
     ]);
   });

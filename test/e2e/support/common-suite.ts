@@ -35,8 +35,6 @@ export interface CommonOptions {
   readonly more?: readonly CommonCase[];
   /** These cases alone, where others run them all. */
   readonly only?: readonly string[];
-  /** Cases that the provider answers otherwise; its own test file says how. */
-  readonly without?: readonly string[];
 }
 
 const WITHIN_MS = 10_000;
@@ -51,7 +49,7 @@ export function commonSuite(provider: string, backend: () => CommonBackend, opti
   const isWanted = (name: string): boolean => options.only?.includes(name) !== false;
   describe(`9.2 the common cases on ${provider}`, { concurrency: 8 }, () => {
     for (const one of cases) {
-      if (options.without?.includes(one.name) === true || !isWanted(one.name)) continue;
+      if (!isWanted(one.name)) continue;
       const refusal = one.needs === undefined ? undefined : options.refused?.[one.needs];
       if (refusal === undefined) test(one.name, () => assertGives(backend(), one));
       else test(`${one.name}: refused`, () => assertRefused(backend(), one, refusal));
