@@ -8,7 +8,6 @@ import { AUTH_METHODS, type LoginRequest, mountOf, TOKEN_SECONDS } from './auth-
 import type { VaultConfig } from './config.ts';
 import { readSecret, readToken, referenceAt } from './credentials.ts';
 import { signedJwt } from './gcp.ts';
-import { readIamLogin } from './iam.ts';
 import { splitSegments } from './paths.ts';
 
 /** What reading credentials takes. */
@@ -182,7 +181,7 @@ export async function readLogin(
     case 'cert':
       return cert(reading, at);
     case 'iam':
-      return readIamLogin(config, store, ports, at, signal);
+      return (await import('./iam.ts')).readIamLogin(config, store, ports, at, signal);
     case 'gcp':
       return gcp(reading, at);
   }

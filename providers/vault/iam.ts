@@ -1,45 +1,20 @@
 /**
  * The iam login: AWS credentials of the block, which sign a request that Vault sends to STS to learn who asks
  * (https://developer.hashicorp.com/vault/api-docs/auth/aws#login). Where the credentials come from is the provider
- * aws's; its rules for those of this program hold here too.
+ * aws's; its rules for those of this program hold here too. Loaded when the first store asks for it.
  */
 import { createHash, createHmac } from 'node:crypto';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { AwsCredentials } from '../aws/client.ts';
 import { type AwsConfig, awsConfigSchema } from '../aws/config.ts';
 import { fingerprintOf, readSource } from '../aws/credentials.ts';
-import { endpointOverride } from '../aws/environment.ts';
 import { awsLogin } from '../aws/login.ts';
 import type { ProviderPorts, StoreContext } from '../contract.ts';
 import type { LoginRequest } from './auth-methods.ts';
-import type { VaultAuth, VaultConfig } from './config.ts';
+import type { VaultConfig } from './config.ts';
+import { type IamAuth, regionOf, stsOf } from './sts.ts';
 
-type IamAuth = NonNullable<VaultAuth['iam']>;
-
-/** Vault's, and ESO's, own. */
-const DEFAULT_REGION = 'us-east-1';
 const BODY = 'Action=GetCallerIdentity&Version=2011-06-15';
-
-export const regionOf = ({ region }: IamAuth): string => region || DEFAULT_REGION;
-
-/**
- * Where Vault sends the signed request. Its own default is the global endpoint, which takes signatures for us-east-1;
- * for other regions sts_endpoint and sts_region of the auth method name theirs.
- */
-function stsOf(region: string): URL {
-  if (region === DEFAULT_REGION) return new URL('https://sts.amazonaws.com/');
-  return new URL(`https://sts.${region}.amazonaws.com${suffixOf(region)}/`);
-}
-
-const suffixOf = (region: string): string => (region.startsWith('cn-') ? '.cn' : '');
-
-/** The server that exchanges tokens and roles for credentials. */
-export function stsServer(region: string): URL {
-  const moved = endpointOverride('STS');
-  return moved !== undefined && URL.canParse(moved)
-    ? new URL(moved)
-    : new URL(`https://sts.${region}.amazonaws.com${suffixOf(region)}/`);
-}
 
 /** The block of the provider aws that gives the same credentials. */
 function awsBlockOf(iam: IamAuth): AwsConfig {

@@ -19,10 +19,10 @@ import { type VaultConfig, vaultConfigSchema } from './config.ts';
 import { type ConnectionParts, VaultConnection } from './connection.ts';
 import { readTarget, readToken, referenceAt } from './credentials.ts';
 import { validateVaultFind } from './find.ts';
-import { regionOf, stsServer } from './iam.ts';
 import { loginMethod } from './login.ts';
 import { namespaceSegments, requestSegments, secretPath } from './paths.ts';
 import { VaultSession } from './session.ts';
+import { regionOf, stsServer } from './sts.ts';
 import { parseServer, validateVaultConfig, validateVaultRef, warnVaultConfig } from './validate.ts';
 
 /** A session that nobody used for so long is given up, and its token given back. */

@@ -102,7 +102,7 @@ describe('vault: kubernetes auth against a real API server', () => {
     assert.equal(await read(connection), 'v');
   });
 
-  test('without audiences the token has those of the API server', async () => {
+  test('without audiences the token has those of the API server, which a role with an audience refuses (S55)', async () => {
     const account = { serviceAccountRef: { name: 'app' } };
     assert.equal(await read(await connect(role('any', account))), 'v');
     await assert.rejects(
@@ -168,7 +168,7 @@ describe('vault: kubernetes auth against a real API server', () => {
     assert.equal(logins() - before, 1);
   });
 
-  test('a token of 3 s that may not renew itself: 6 s of reads without a failure, a login each 3 s', async () => {
+  test('S57 a token of 3 s that may not renew itself: 6 s of reads without a failure, a login each 3 s', async () => {
     const connection = await connect(role('short'));
     const before = logins();
     const end = performance.now() + 6_000;
