@@ -84,7 +84,7 @@ export async function awsAccess(
   const source = await readSource(config, store, ports, signal);
   const parts = [
     loginIdentity(config, store),
-    // What the clients are made for, who are kept with the credentials.
+    // What the clients are made for, which are kept with the credentials.
     config.endpoints,
     (['SecretsManager', 'SSM', 'STS'] as const).map(endpointOverride),
     fingerprintOf(source),

@@ -27,7 +27,7 @@ import type { AwsConfig } from './config.ts';
 import { type Asked, awsError, labelOf } from './errors.ts';
 import { findParameters } from './find-parameters.ts';
 import { AwsObject, textOfTags } from './object.ts';
-import { parameterId, parameterProblem } from './parameter-name.ts';
+import { parameterId, parameterName, parameterProblem } from './parameter-name.ts';
 import { type AwsAccess, checkLogin, sendWith } from './requests.ts';
 import { canonicalAwsKey, secretIdOf } from './validate.ts';
 
@@ -63,7 +63,7 @@ export class ParameterStoreConnection implements Connection {
     const asked = this.#asked(`${ref.metadata === true ? 'tags of' : 'read'} ${id}`);
     const problem = parameterProblem(id, ref);
     if (problem !== undefined) throw awsError(asked, 'PROVIDER_INVALID_CONFIG', problem);
-    if (ref.metadata === true) return this.#tags(id, ref.key, asked, signal);
+    if (ref.metadata === true) return this.#tags(parameterName(id).name, ref.key, asked, signal);
     return this.#parameter(parameterId(id, ref.version), ref.key, asked, signal);
   }
 

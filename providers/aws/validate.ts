@@ -3,7 +3,7 @@ import { collector, type FieldPath, type Problem, type Report } from '../../api/
 import type { FindRequest, RemoteRef, StoreContext } from '../contract.ts';
 import type { StoreReference } from '../references.ts';
 import { type AwsConfig, resolveAwsAuth, validateAwsConfig } from './config.ts';
-import { parameterName, parameterProblem } from './parameter-name.ts';
+import { parameterProblem } from './parameter-name.ts';
 import { KNOWN_REGIONS } from './regions.ts';
 
 type StoreScope = Pick<StoreContext, 'kind' | 'namespace'>;
@@ -144,16 +144,16 @@ export const secretIdOf = ({ prefix = '' }: Pick<AwsConfig, 'prefix'>, key: stri
 
 /**
  * An ARN is unique by itself; a name is within its region: `us-west-2/prod/database`, and for a parameter
- * `us-west-2/ssm:/prod/database`, which no secret can be called.
+ * `us-west-2/ssm:/prod/database`, which no secret can be called. A version that stands in the key of a parameter stays:
+ * reads with equal keys are one read.
  */
 export function canonicalAwsKey(
   { service, region, prefix }: Pick<AwsConfig, 'service' | 'region' | 'prefix'>,
   key: string,
 ): string {
   const id = secretIdOf({ prefix }, key);
-  if (service !== 'ParameterStore') return id.startsWith('arn:') ? id : `${region}/${id}`;
-  const { name } = parameterName(id);
-  return name.startsWith('arn:') ? name : `${region}/ssm:${name}`;
+  if (id.startsWith('arn:')) return id;
+  return service === 'ParameterStore' ? `${region}/ssm:${id}` : `${region}/${id}`;
 }
 
 /** A sentence if this find can never work with a Parameter Store, else undefined. */

@@ -261,11 +261,20 @@ test('VersionedParameter', async () => {
     secretKey,
     remoteRef: { key: 'versioned', version },
   });
-  const data = [entry('v1', '1'), entry('v2', '2')];
+  const inKey = ['1', '2'].map((version) => ({
+    secretKey: `key${version}`,
+    remoteRef: { key: `versioned:${version}` },
+  }));
+  const data = [entry('v1', '1'), entry('v2', '2'), ...inKey];
   await bed.cluster.create(
     externalSecret('parameters', 'versioned', { secretStoreRef: { name: 'parameters' }, data }),
   );
-  assert.deepEqual(await bed.cluster.values('parameters', 'versioned'), { v1: 'first', v2: 'second' });
+  assert.deepEqual(await bed.cluster.values('parameters', 'versioned'), {
+    v1: 'first',
+    v2: 'second',
+    key1: 'first',
+    key2: 'second',
+  });
   await bed.cluster.synced('parameters', 'versioned');
 });
 

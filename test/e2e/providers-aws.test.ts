@@ -10,7 +10,13 @@ import { forgetAwsSessions } from '../../providers/aws/access.ts';
 import { awsConfigSchema } from '../../providers/aws/config.ts';
 import { takeAwsEnvironment } from '../../providers/aws/environment.ts';
 import { awsProvider } from '../../providers/aws/provider.ts';
-import type { Connection, FindRequest, ProviderError, StoreContext } from '../../providers/contract.ts';
+import type {
+  Connection,
+  FindRequest,
+  ProviderError,
+  ServerGuard,
+  StoreContext,
+} from '../../providers/contract.ts';
 import { closeOutbound, configureOutbound } from '../../providers/http.ts';
 import { annotationProblems, providerOf, providers } from '../../providers/registry.ts';
 import { MemoryCluster } from '../../providers/testing/cluster.ts';
@@ -443,6 +449,23 @@ describe('aws on a stand-in', () => {
       await connect({ auth: undefined }, clusterWide);
       const call = aws.proxy.calls.at(-1);
       assert.deepEqual([call?.claims?.['sub'], call?.parameters['RoleArn']], ['program', role('program')]);
+    });
+
+    test('a login that one namespace has serves no other whose policies refuse the server', async () => {
+      await aws.put(REGION, 'guarded', 'x');
+      assert.equal(await read('guarded', {}, irsa), 'x');
+      const refusing: ServerGuard = {
+        id: 'nothing of AWS',
+        needsAddress: false,
+        refusesServer: () => 'is not allowed',
+        refusesAddress: () => undefined,
+      };
+      const guarded = { ...store, guard: refusing };
+      await assert.rejects(connect(irsa, guarded), { code: 'POLICY_DENIED' });
+      const keys = await connect({}, store);
+      await keys.read({ key: 'guarded' }, soon());
+      const denied = await connect({}, guarded);
+      await assert.rejects(denied.read({ key: 'guarded' }, soon()), { code: 'POLICY_DENIED' });
     });
 
     test('those of EKS Pod Identity: the agent of the node is asked, once for all', async () => {
