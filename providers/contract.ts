@@ -74,7 +74,8 @@ export interface RemoteRef {
 
 /**
  * dataFrom[].find. Which criteria count is as in ESO: at Vault a name expression outranks tags, at Kubernetes tags
- * outrank a name, and fake knows names only. A find without a criterion that counts is refused, but at Vault it means everything.
+ * outrank a name. What a provider does not know (fake knows names only) it refuses. A find without a criterion that
+ * counts is refused, but at Vault it means everything.
  */
 export interface FindRequest {
   /** Where to look: a folder at Vault, the beginning of a name at AWS. */

@@ -255,3 +255,24 @@ describe('kubernetes', () => {
     });
   });
 });
+
+describe('S100 without any hook', () => {
+  before(async () => {
+    for (const kind of ['mutating', 'validating']) {
+      const path = `/apis/admissionregistration.k8s.io/v1/${kind}webhookconfigurations`;
+      const { status } = await bed.cp.request('DELETE', path);
+      assert.equal(status, 200);
+    }
+  });
+
+  test('the poller alone reads from each of them', async () => {
+    const password = [{ secretKey: 'value', remoteRef: { key: 'app', property: 'password' } }];
+    const user = [{ secretKey: 'value', remoteRef: { key: 'account', property: 'user' } }];
+    await cluster.create(externalSecret(WHERE, 'late-express', reads('express', 'my-secret-key')));
+    await cluster.create(externalSecret(WHERE, 'late-webhook', reads('webhook', '', { data: user })));
+    await cluster.create(externalSecret(WHERE, 'late-kubernetes', reads('reader', '', { data: password })));
+    await cluster.holds(WHERE, 'late-express', { value: 'this-is-a-secret' }, LATE);
+    await cluster.holds(WHERE, 'late-webhook', { value: 'me' }, LATE);
+    await cluster.holds(WHERE, 'late-kubernetes', { value: 'hunter of app' }, LATE);
+  });
+});
