@@ -78,8 +78,9 @@ function classify(asked: Asked, answer: VaultAnswer, words: string): [ProviderEr
   }
   if (status >= 500) return ['PROVIDER_UNREACHABLE', `the server failed (status ${status})${words}`];
   if (!answer.isJson) {
+    // A refusal by what stands before Vault, a proxy say, is one, too.
     return [
-      'PROVIDER_INVALID_RESPONSE',
+      status === 401 || status === 403 ? 'PROVIDER_DENIED' : 'PROVIDER_INVALID_RESPONSE',
       `the answer is not JSON (status ${status}); does server point at Vault?`,
     ];
   }

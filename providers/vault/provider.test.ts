@@ -263,7 +263,6 @@ describe('on the wire', () => {
     for (const [status, body, message] of [
       [200, '<html>SENTINEL</html>', /not JSON \(status 200\)/],
       [404, '<html>SENTINEL</html>', /not JSON \(status 404\)/],
-      [403, 'SENTINEL', /not JSON \(status 403\)/],
       [200, '{"data":{"SENTINEL":"x"}}', /no secret of a KV v2 engine/],
       [200, '[]', /no secret of a KV v2 engine/],
       [200, '', /no secret of a KV v2 engine/],
@@ -279,6 +278,12 @@ describe('on the wire', () => {
         fails('PROVIDER_INVALID_RESPONSE', message),
       );
     }
+    // Something before Vault refuses: that is a refusal.
+    const server = await serve((_request, response) => response.writeHead(403).end('SENTINEL'));
+    await assert.rejects(
+      (await connect(server)).read({ key: 'app' }, signal),
+      fails('PROVIDER_DENIED', /not JSON \(status 403\)/),
+    );
   });
 
   test('a list is asked for with the verb GET, and holds names of one segment', async () => {

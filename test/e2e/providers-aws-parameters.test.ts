@@ -83,7 +83,7 @@ describe('the Parameter Store on a stand-in', () => {
     assert.equal(version, '2', 'for the audit line');
   });
 
-  test('what is not there: only an absent parameter counts as one that is gone', async () => {
+  test('K59 what is not there: only an absent parameter counts as one that is gone', async () => {
     await assert.rejects(read('/no/such'), {
       code: 'PROVIDER_NOT_FOUND',
       message:

@@ -34,32 +34,36 @@ describe('vault: kubernetes auth against a real API server', () => {
   const count = (operation: string): number => bed.bao.auditCounts()[operation] ?? 0;
   const logins = (): number => count('update auth/kubernetes/login');
 
+  const create = async (path: string, body: unknown): Promise<void> => {
+    const { status } = await cluster.request('POST', path, body);
+    assert.ok(status < 300, `${path}: ${status}`);
+  };
+  const bindDelegator = (account: string): Promise<void> =>
+    create('/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', {
+      metadata: { name: account },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'system:auth-delegator' },
+      subjects: [{ kind: 'ServiceAccount', name: account, namespace: 'team' }],
+    });
+  const reviewer = (): Promise<string> => cluster.serviceAccountToken('team', 'reviewer');
+
   before(async () => {
     [cluster, bed] = await Promise.all([
       startControlPlane({ controllerManager: false }),
       startVaultBed({ audit: true }),
     ]);
-    const create = async (path: string, body: unknown): Promise<void> => {
-      const { status } = await cluster.request('POST', path, body);
-      assert.ok(status < 300, `${path}: ${status}`);
-    };
     for (const name of ['team', 'other']) await create('/api/v1/namespaces', { metadata: { name } });
     for (const account of ['team/app', 'team/reviewer', 'team/stranger', 'other/app']) {
       const [namespace, name] = account.split('/');
       await create(`/api/v1/namespaces/${namespace}/serviceaccounts`, { metadata: { name } });
     }
-    await create('/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', {
-      metadata: { name: 'reviewer' },
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'system:auth-delegator' },
-      subjects: [{ kind: 'ServiceAccount', name: 'reviewer', namespace: 'team' }],
-    });
+    await bindDelegator('reviewer');
     await bed.bao.write('app', { k: 'v' });
     await bed.admin('PUT', 'sys/policies/acl/reader', { policy: READER });
     await bed.admin('POST', 'sys/auth/kubernetes', { type: 'kubernetes' });
     await bed.admin('POST', 'auth/kubernetes/config', {
       kubernetes_host: cluster.server,
       kubernetes_ca_cert: cluster.ca,
-      token_reviewer_jwt: await cluster.serviceAccountToken('team', 'reviewer'),
+      token_reviewer_jwt: await reviewer(),
       disable_local_ca_jwt: true,
     });
     for (const [name, more] of Object.entries(ROLES)) {
@@ -109,6 +113,24 @@ describe('vault: kubernetes auth against a real API server', () => {
       connect(role('app', account)),
       refused(/login at auth\/kubernetes\/login as role app: .*audience/),
     );
+  });
+
+  test('S77 nothing but auth method, role and policy: with and without system:auth-delegator for the account', async () => {
+    assert.equal(await read(await connect(role('app'))), 'v');
+    forgetVaultSessions();
+    await bindDelegator('app');
+    // Then Vault needs no account of its own: it asks with the token that it is shown.
+    const own = {
+      kubernetes_host: cluster.server,
+      kubernetes_ca_cert: cluster.ca,
+      disable_local_ca_jwt: true,
+    };
+    await bed.admin('POST', 'auth/kubernetes/config', { ...own, token_reviewer_jwt: '' });
+    try {
+      assert.equal(await read(await connect(role('any', { serviceAccountRef: { name: 'app' } }))), 'v');
+    } finally {
+      await bed.admin('POST', 'auth/kubernetes/config', { ...own, token_reviewer_jwt: await reviewer() });
+    }
   });
 
   test('the token of a Secret, under the key `token` unless it says otherwise', async () => {

@@ -36,21 +36,25 @@ for (const [name, tls] of [
     bed.useToken(token);
     const provider = providers.get(name);
     assert.ok(provider);
+    const pathOf = (key: string): string => key.split('/').map(encodeURIComponent).join('/');
     return {
       provider,
       store,
       ports: bed.cluster.ports,
+      traits: { find: ['name', 'tags', 'path'], metadata: { team: 'team' } },
+      async tag(key, tags) {
+        await bed.admin('PUT', `secret/metadata/${pathOf(key)}`, { custom_metadata: tags });
+      },
+      at: (url, ca) => {
+        const { caBundle: _own, ...block } = bed.block({ server: url });
+        return ca === undefined ? block : { ...block, caBundle: ca };
+      },
       async prepare(secrets) {
         for (const [key, text] of Object.entries(secrets)) {
           // As text: the digits of numbers have to arrive as they are.
-          await bed.admin(
-            'PUT',
-            `secret/data/${key.split('/').map(encodeURIComponent).join('/')}`,
-            `{"data":${text}}`,
-            {
-              'content-type': 'application/json',
-            },
-          );
+          await bed.admin('PUT', `secret/data/${pathOf(key)}`, `{"data":${text}}`, {
+            'content-type': 'application/json',
+          });
         }
         return bed.block();
       },

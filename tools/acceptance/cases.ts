@@ -201,6 +201,3 @@ export const REASONS: Partial<Readonly<Record<CaseNumber, string>>> = {
   S15: 'There is no Helm chart yet; `test/e2e/certs-programs.test.ts` shows that the webhook makes its certificate without cert-manager, `deploy/manifests` what a chart will install.',
   S66: 'It takes an hour: `make soak SOAK=steady` runs it, and docs/performance.md has its figures.',
 };
-
-/** Cases without a test yet. One that gets a test has to leave the list. */
-export const WANTING: ReadonlySet<CaseNumber> = new Set<CaseNumber>(['S77', 'S87', 'K59']);
