@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { isKes } from '../api/kubernetes-client/names.ts';
 import { formatFieldPath } from '../api/problem.ts';
 import { readTables } from '../test/rules/tables.ts';
 import { type Judged, ObjectJudge, servedKinds } from './judge-object.ts';
@@ -60,7 +61,9 @@ describe('what is refused', () => {
 
 describe('the tables of the rules', () => {
   const lint = new ObjectJudge('shop');
-  for (const one of readTables().filter((table) => table.judge === 'object')) {
+  // What an object of KES means stands in the environment of the controller, which lint does not know.
+  const cases = readTables().filter(({ judge, manifest }) => judge === 'object' && !isKes(manifest));
+  for (const one of cases) {
     test(`${one.rule} ${one.verdict} ${one.number}`, () => {
       const place = { file: 'table', line: 1, column: 1 };
       const judged = lint.judge({ object: { ...one.manifest }, place: () => place, repeated: () => [] });
