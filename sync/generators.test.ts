@@ -6,6 +6,7 @@ import type { ExternalSecretSpec, GeneratorRef } from '../api/external-secrets/v
 import type { GeneratorRefKind } from '../api/generators/names.ts';
 import { KubeError } from '../kube/errors.ts';
 import type { ProviderPorts } from '../providers/contract.ts';
+import { generatorNotSupported } from '../providers/generators/registry.ts';
 import { type Answer, type FetchContext, type Fetched, fetchPlan } from './fetch.ts';
 import { FreshReads } from './fresh-reads.ts';
 import { type GeneratorReader, generate } from './generators.ts';
@@ -109,7 +110,7 @@ describe('from the reference to values', () => {
         'SSHKey',
         'key',
         'INVALID_OBJECT',
-        'error using generator: SSHKey ns/key: spec: generator kind SSHKey is not supported yet; supported: ClusterGenerator, Fake, Password, UUID',
+        `error using generator: SSHKey ns/key: spec: ${generatorNotSupported('SSHKey')}`,
       ],
       ['Fake', 'foreign', 'STORE_OTHER_CLASS', 'Fake ns/foreign belongs to controller class "other"'],
       [
