@@ -96,6 +96,17 @@ test('a server that refuses batches is told of once, and not asked again for a w
   assert.equal(takes(), true);
 });
 
+test('whether batches are allowed one of them finds out, and the others wait for it', async () => {
+  const { read, asked, refused } = setUp(async () => undefined);
+  const values = await Promise.all(['1', '2', '3', '4', '5', '6'].map((key) => read(key)));
+  assert.equal(values.length, 6);
+  assert.deepEqual(
+    asked.filter((keys) => keys.includes('+')),
+    ['1+2+3'],
+  );
+  assert.equal(refused.length, 1);
+});
+
 test('one that makes no sense to the server does not fail the others; a failure of the server does', async () => {
   const odd = setUp(() => Promise.reject(new ProviderError('PROVIDER_INVALID_CONFIG', 'bad name')));
   assert.deepEqual(await Promise.all([odd.read('1'), odd.read('2')]), ['alone 1', 'alone 2']);

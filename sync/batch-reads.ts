@@ -44,6 +44,10 @@ export class BatchReads {
   readonly #open = new Map<string, Batch>();
   /** By identity: until when (monotonic). */
   readonly #refused = new LRUCache<string, number>({ max: MAX_REFUSED });
+  /** Identities that were answered so. */
+  readonly #allowed = new LRUCache<string, true>({ max: MAX_REFUSED });
+  /** By identity: the batch that finds out whether these credentials may read so; others wait for it. */
+  readonly #trials = new Map<string, Promise<void>>();
 
   constructor(options: BatchReadsOptions) {
     this.#options = options;
@@ -51,9 +55,12 @@ export class BatchReads {
 
   /** True if this read is to be gathered. */
   takes(store: ResolvedStore, ref: Reference): boolean {
-    const { clock, wants } = this.#options;
-    if (store.provider.batch?.(store.config)?.accepts(ref) !== true || !wants(store)) return false;
-    return clock.monotonic() >= (this.#refused.get(store.identity) ?? Number.NEGATIVE_INFINITY);
+    if (store.provider.batch?.(store.config)?.accepts(ref) !== true) return false;
+    return this.#options.wants(store) && !this.#isRefused(store.identity);
+  }
+
+  #isRefused(identity: string): boolean {
+    return this.#options.clock.monotonic() < (this.#refused.get(identity) ?? Number.NEGATIVE_INFINITY);
   }
 
   /** @throws what a read of it alone would */
@@ -91,6 +98,26 @@ export class BatchReads {
     wanted: readonly Wanted[],
     run: RunRead,
   ): Promise<readonly (RemoteObject | ProviderError | undefined)[] | undefined> {
+    const { identity } = store;
+    for (let trial = this.#trials.get(identity); trial !== undefined; trial = this.#trials.get(identity))
+      await trial;
+    if (this.#isRefused(identity)) return undefined;
+    if (this.#allowed.has(identity)) return this.#request(store, wanted, run);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#trials.set(identity, promise);
+    try {
+      return await this.#request(store, wanted, run);
+    } finally {
+      this.#trials.delete(identity);
+      resolve();
+    }
+  }
+
+  async #request(
+    store: ResolvedStore,
+    wanted: readonly Wanted[],
+    run: RunRead,
+  ): Promise<readonly (RemoteObject | ProviderError | undefined)[] | undefined> {
     const refs = wanted.map(({ ref }) => ref);
     const answers = await run(async (connection, limit) => {
       try {
@@ -101,12 +128,13 @@ export class BatchReads {
         throw error;
       }
     });
-    if (answers === undefined) {
+    if (answers !== undefined) this.#allowed.set(store.identity, true);
+    else {
       const { kind, namespace, name } = store.context;
-      const now = this.#options.clock.monotonic();
-      // Another one may have been under way.
-      const isKnown = now < (this.#refused.get(store.identity) ?? Number.NEGATIVE_INFINITY);
-      this.#refused.set(store.identity, now + REFUSED_MS);
+      this.#allowed.delete(store.identity);
+      // Where it was allowed before several may have been under way.
+      const isKnown = this.#isRefused(store.identity);
+      this.#refused.set(store.identity, this.#options.clock.monotonic() + REFUSED_MS);
       if (!isKnown) this.#options.onRefused(storeLabel(kind, namespace, name));
     }
     return answers;

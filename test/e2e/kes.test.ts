@@ -367,6 +367,41 @@ describe('secretsManager', () => {
   });
 });
 
+describe('systemManager', () => {
+  const ssm = (name: string, spec: object): Promise<unknown> =>
+    cluster.create(kes('shop', name, { backendType: 'systemManager', ...spec }));
+
+  test('K86 K59 a parameter, and one that is missing', async () => {
+    await aws.putParameter('us-west-2', '/kes/one', '1');
+    await ssm('parameter', { data: [{ key: '/kes/one', name: 'one' }] });
+    await cluster.holds('shop', 'parameter', { one: '1' }, 30_000);
+    await ssm('missing', { data: [{ key: '/kes/none', name: 'one' }] });
+    const { status } = await reports('shop', 'missing', /^ERROR, /);
+    assert.match(status ?? '', /\/kes\/none/);
+    assert.equal(await cluster.find('Secret', 'shop', 'missing'), undefined);
+    await remove('shop', 'missing');
+  });
+
+  test('K87 all under a path, deeper ones where it is asked for; none is an empty Secret', async () => {
+    await aws.putParameter('us-west-2', '/kes/names/name1', 'foo');
+    await aws.putParameter('us-west-2', '/kes/names/name2', 'bar');
+    await aws.putParameter('us-west-2', '/kes/names/deep/name3', 'deep');
+    await ssm('names', { data: [{ path: '/kes/names' }] });
+    await cluster.holds('shop', 'names', { name1: 'foo', name2: 'bar' }, 30_000);
+    await ssm('deep', { data: [{ path: '/kes/names', recursive: true }] });
+    await cluster.holds('shop', 'deep', { name1: 'foo', name2: 'bar', name3: 'deep' }, 30_000);
+    await ssm('nothing', { data: [{ path: '/kes/nothing' }] });
+    await cluster.holds('shop', 'nothing', {}, 30_000);
+    await reports('shop', 'nothing', /^SUCCESS$/);
+  });
+
+  test('K88 another region', async () => {
+    await aws.putParameter('eu-central-1', '/kes/far', 'far');
+    await ssm('far-parameter', { region: 'eu-central-1', data: [{ key: '/kes/far', name: 'far' }] });
+    await cluster.holds('shop', 'far-parameter', { far: 'far' }, 30_000);
+  });
+});
+
 describe('permissions of the namespace', () => {
   const role = 'arn:aws:iam::123456789012:role/team';
   const byRole = { backendType: 'secretsManager', roleArn: role, data: [{ key: 'db', name: 'db' }] };
