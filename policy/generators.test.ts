@@ -3,7 +3,6 @@ import { describe, test } from 'node:test';
 import { ANNOTATION_KEEP_GENERATED } from '../api/external-secrets/names.ts';
 import type { ExternalSecretSpec, GeneratorRef, TemplateSpec } from '../api/external-secrets/v1/index.ts';
 import { formatProblem } from '../api/problem.ts';
-import { generatorNotSupported } from '../providers/generators/registry.ts';
 import { checkGenerator } from './check-generator.ts';
 import { externalSecretWarnings, validateExternalSecretSpec } from './validate-external-secret.ts';
 

@@ -6,7 +6,6 @@ import type { ExternalSecretSpec, GeneratorRef } from '../api/external-secrets/v
 import type { GeneratorRefKind } from '../api/generators/names.ts';
 import { KubeError } from '../kube/errors.ts';
 import type { ProviderPorts } from '../providers/contract.ts';
-import { generatorNotSupported } from '../providers/generators/registry.ts';
 import { type Answer, type FetchContext, type Fetched, fetchPlan } from './fetch.ts';
 import { FreshReads } from './fresh-reads.ts';
 import { type GeneratorReader, generate } from './generators.ts';
