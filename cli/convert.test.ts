@@ -21,7 +21,7 @@ const directory = mkdtempSync(join(tmpdir(), 'esa-convert-'));
 after(() => rmSync(directory, { recursive: true }));
 
 describe('files', () => {
-  const SEED = join(SEEDS, '../support/seed003-kes-cool-secret.yaml');
+  const SEED = join(SEEDS, '../kes/seed003-kes-cool-secret.yaml');
 
   test('S99 the manifest of the article becomes its equivalent, with its comments', async () => {
     const { code, out } = await esa([

@@ -12,6 +12,7 @@ import { type Product, startProduct } from '../harness/product.ts';
 import { readTables } from '../rules/tables.ts';
 import { Cluster, type Manifest, valuesOf } from './support/cluster.ts';
 import { testRuleTables } from './support/rule-tables.ts';
+import { applySeedNamespaces, assertApplies, SEED_FILES } from './support/seeds.ts';
 import {
   administer,
   applyManifests,
@@ -530,4 +531,15 @@ describe('polling disabled', { concurrency: false }, () => {
     await patch('once', 'b', { metadata: { annotations: { 'external-secrets.io/force-sync': '1' } } });
     await cluster.holds('once', 'b', { test: 'later' }, 20_000);
   });
+});
+
+test('S96 where these kinds are served and used, the manifests of the other articles apply to the same cluster', async () => {
+  await applySeedNamespaces(cp);
+  for (const file of SEED_FILES) {
+    try {
+      await assertApplies(cp, openBao, file);
+    } catch (error) {
+      throw new Error(file, { cause: error });
+    }
+  }
 });

@@ -3,8 +3,6 @@
  * know, and the manifests of the articles apply as they are.
  */
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import {
   ANNOTATION_CONVERSION,
@@ -14,7 +12,7 @@ import {
 } from '../../api/external-secrets/names.ts';
 import { type Bed, startBed } from '../harness/bed.ts';
 import { Cluster, type Manifest } from './support/cluster.ts';
-import { warningsIn } from './support/kubectl.ts';
+import { applySeedNamespaces, assertApplies, isRefused, SEED_FILES } from './support/seeds.ts';
 import {
   applyManifests,
   clusterSecretStore,
@@ -408,33 +406,9 @@ describe('S13 applied again nothing changes, and kubectl diff is empty', () => {
 });
 
 describe('S96 the manifests of the articles', () => {
-  /** What this version cannot do is said by name, and nothing else is said against it. */
-  const refused: Readonly<Record<string, RegExp>> = {
-    'seed001-externalsecret-config.as-printed.yaml':
-      /no store is named|no key "\w+" is fetched|^ +(\w+: \{\{|\^+)/,
-    'seed001-externalsecret-rotating.as-printed.yaml': /either data or dataFrom should be specified/,
-  };
-  const files = readdirSync(join(import.meta.dirname, 'seeds')).filter((file) => file.endsWith('.yaml'));
+  before(() => applySeedNamespaces(bed.cp));
 
-  before(async () => {
-    for (const name of ['tenant-a', 'tenant-b', 'load-001']) await cluster.create(namespace(name));
-  });
-
-  for (const file of files) {
-    const cause = refused[file];
-    test(`${file} ${cause === undefined ? 'applies strictly' : 'is refused'}`, async () => {
-      const { code, stderr } = await applyManifests(bed.cp, readSeed(file, bed));
-      // The values and credentials of most do not exist here; the schema has nothing to say.
-      for (const warning of warningsIn(stderr))
-        assert.match(warning, /is not made yet, retrying|(Ref|serviceAccount)\.(name|key): .*not found$/);
-      const errors = stderr.split('\n').filter((line) => line !== '' && !line.startsWith('Warning: '));
-      if (cause === undefined) {
-        assert.deepEqual(errors, []);
-        assert.equal(code, 0);
-      } else {
-        assert.equal(code, 1);
-        for (const line of errors.filter((text) => !text.endsWith('is invalid: '))) assert.match(line, cause);
-      }
-    });
-  }
+  for (const file of SEED_FILES)
+    test(`${file} ${isRefused(file) ? 'is refused' : 'applies strictly'}`, () =>
+      assertApplies(bed.cp, bed.openBao, file));
 });

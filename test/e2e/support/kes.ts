@@ -6,7 +6,7 @@ import { eventually } from '../../harness/eventually.ts';
 import type { Cluster, Manifest } from './cluster.ts';
 import { administer, enableKubernetesAuth, namespace } from './vault.ts';
 
-export const KES_MANIFEST = join(import.meta.dirname, 'seed003-kes-cool-secret.yaml');
+export const KES_MANIFEST = join(import.meta.dirname, '../kes/seed003-kes-cool-secret.yaml');
 export const KES_OBJECTS = '/apis/kubernetes-client.io/v1/namespaces/default/externalsecrets';
 
 /** As much of its CRD as an API server needs to keep objects. */
