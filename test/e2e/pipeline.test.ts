@@ -523,7 +523,9 @@ describe('clouds: the libraries that give tokens are there in the programs as th
           entry('GithubAccessToken', 'github', 'github_'),
         ],
       });
-      assert.deepEqual(warnings, []);
+      const expires = (index: number, life: string): string =>
+        `spec.dataFrom[${index}].sourceRef.generatorRef.name: what it gives expires after ${life}, and they are not made anew by time`;
+      assert.deepEqual(warnings, [expires(1, '30s'), expires(2, '1h0m0s')]);
       const made = (await valuesOf('made')) ?? {};
       assert.deepEqual(Object.keys(made).sort(), [
         'github_token',
