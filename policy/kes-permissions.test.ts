@@ -30,6 +30,8 @@ describe('K30 the role', () => {
     ['no role', {}, { [ROLE]: '^$' }, true],
     ['a role of Vault', { vaultRole: 'app' }, { [ROLE]: 'app|web' }, true],
     ['another role of Vault', { vaultRole: 'app' }, { [ROLE]: 'web' }, false],
+    // A permitted role that the backend does not look at covers for none.
+    ['one of two', { backendType: 'vault', roleArn: arn, vaultRole: 'app' }, { [ROLE]: 'arn:.*' }, false],
     // Here KES would let it pass: an expression is about the whole role.
     ['a part of the role', { roleArn: arn }, { [ROLE]: 'shop' }, false],
   ];

@@ -101,11 +101,13 @@ export function forbiddenIn(
     if (!matches(naming ?? [], text))
       say(path, `${what} ${text} does not match naming convention ${naming?.join(', ') ?? ''}`);
   }
-  const [field, role] = spec.roleArn ? ['roleArn', spec.roleArn] : ['vaultRole', spec.vaultRole];
-  if (!role) return problems;
-  const at: FieldPath = ['spec', field ?? ''];
-  const roles = required(permissions.role, at);
-  if (roles !== undefined && !matches(roles, role))
-    say(at, `namespace does not allow to assume role ${role}`);
+  // Each that is there: which of them is used is the backend's, and one must not cover for the other.
+  for (const field of ['roleArn', 'vaultRole'] as const) {
+    const role = spec[field];
+    if (!role) continue;
+    const roles = required(permissions.role, ['spec', field]);
+    if (roles !== undefined && !matches(roles, role))
+      say(['spec', field], `namespace does not allow to assume role ${role}`);
+  }
   return problems;
 }
