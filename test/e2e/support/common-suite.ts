@@ -33,7 +33,7 @@ export interface CommonOptions {
   readonly refused?: Partial<Record<NonNullable<CommonCase['needs']>, RegExp>>;
   /** Cases of this provider alone. */
   readonly more?: readonly CommonCase[];
-  /** These cases alone, where others run them all. */
+  /** These cases alone, where others run them all; `MATRIX=all` runs all of them with every way to log in. */
   readonly only?: readonly string[];
 }
 
@@ -46,7 +46,8 @@ const kebab = (name: string): string => name.replaceAll(/(?<=[a-z0-9])(?=[A-Z])/
 /** @param backend called when tests run, so that it may give what a `before` hook has started */
 export function commonSuite(provider: string, backend: () => CommonBackend, options: CommonOptions): void {
   const cases = [...commonCases(options.dialect), ...(options.more ?? [])];
-  const isWanted = (name: string): boolean => options.only?.includes(name) !== false;
+  const isWanted = (name: string): boolean =>
+    process.env['MATRIX'] === 'all' || options.only?.includes(name) !== false;
   describe(`9.2 the common cases on ${provider}`, { concurrency: 8 }, () => {
     for (const one of cases) {
       if (!isWanted(one.name)) continue;
