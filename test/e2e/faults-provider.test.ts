@@ -256,6 +256,30 @@ describe('a provider that', { concurrency: 7 }, () => {
   });
 });
 
+test('a provider that is back after an outage is read by those, too, whose own next try is minutes away', async () => {
+  const place = await placeBehindProxy('patient');
+  const { where, proxy } = place;
+  await place.prepare();
+  const key = `${where}/slow`;
+  await bed.openBao.write(key, { password: 'first' });
+  await cluster.create(externalSecret(where, 'slow', { refreshInterval: '1h', ...passwordOf(key) }));
+  await cluster.synced(where, 'slow');
+  proxy.fault = () => json(503, { errors: ['Vault is sealed'] });
+  // Eight failures in a row: its next try is some two minutes away (poller/schedule.ts), and time alone brings none for an hour.
+  const failures = (): Promise<number> =>
+    bed.product.poller.metric('externalsecret_sync_calls_error', { namespace: where, name: 'slow' });
+  for (let failure = await failures(); failure < 8; failure = await failures()) {
+    await cluster.patch('ExternalSecret', where, 'slow', {
+      metadata: { annotations: { 'force-sync': `${failure}` } },
+    });
+    await eventually(async () => (await failures()) > failure, { timeout: 30_000, what: 'one more failure' });
+  }
+  await bed.openBao.write(key, { password: 'second' });
+  proxy.fault = undefined;
+  await cluster.holds(where, 'slow', { password: 'second' }, 60_000);
+  await place.remove();
+});
+
 describe('the certificate of a provider', () => {
   const authority = (commonName: string) =>
     issue({ kind: 'authority', commonName, notBefore: Date.now() - HOUR_MS, notAfter: Date.now() + HOUR_MS });
