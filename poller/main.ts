@@ -169,7 +169,7 @@ await runProgram(
       clock: systemClock,
       namespace,
       controllerClass: flags['controller-class'],
-      configurationName: flags['configuration-name'],
+      configurationName: flags['webhook-configurations'],
       log: logger,
       metrics,
       workers,

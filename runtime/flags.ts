@@ -5,7 +5,7 @@ export const COMMON_FLAGS = {
   kubeconfig: { help: 'Path of a kubeconfig; without it KUBECONFIG, then the service account of the Pod.' },
   namespace: { help: 'Namespace of this program; without it the one of the Pod.' },
   'controller-class': { help: 'Stores of another spec.controller are left alone.', default: 'default' },
-  'configuration-name': {
+  'webhook-configurations': {
     help: 'Name of the ValidatingWebhookConfiguration; with zz- before it that of the MutatingWebhookConfiguration.',
     default: 'external-secrets-admission',
   },

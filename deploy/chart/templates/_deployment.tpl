@@ -4,7 +4,7 @@
 - --metrics-port={{ .values.metrics.listen.port }}
 - --bind-address={{ $values.bindAddress }}
 - --log-level={{ .values.log.level | default $values.log.level }}
-- --configuration-name={{ include "esa.fullname" .root }}
+- --webhook-configurations={{ include "esa.fullname" .root }}
 {{- with $values.controllerClass }}
 - --controller-class={{ . }}
 {{- end }}
