@@ -3,22 +3,18 @@
  * the poller what admission did; it concludes it from what is registered and from what admission leaves to it.
  */
 import type { Clock } from '../api/clock.ts';
+import type { ConfigurationNames } from '../api/configuration-names.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { isKes } from '../api/kubernetes-client/names.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isNotFound } from '../kube/errors.ts';
 import type { KubeObject } from '../kube/objects.ts';
-import { resourcePath } from '../kube/path.ts';
+import { type ResourcePath, resourcePath } from '../kube/path.ts';
 import { type LabelSelector, matchesSelector } from '../policy/store-conditions.ts';
 import { leftToPoller } from '../sync/plan.ts';
 
 /** A configuration is registered once, and looked at only when something seems to be late. */
 const KEEP_MS = 30_000;
-/** By the phase in which Secrets are made (`--materialise-in`). */
-const CONFIGURATIONS = [
-  { resource: 'mutatingwebhookconfigurations', name: 'zz-external-secrets-admission' },
-  { resource: 'validatingwebhookconfigurations', name: 'external-secrets-admission' },
-] as const;
 const WEBHOOK = 'materialize.externalsecret.external-secrets.io';
 
 interface Configuration extends KubeObject {
@@ -37,6 +33,8 @@ interface Registered {
 
 export interface ExpectationsOptions {
   readonly kube: KubeClient;
+  /** Names of our own. */
+  readonly configurations: ConfigurationNames;
   readonly clock: Clock;
   readonly labels: (namespace: string, signal: AbortSignal) => Promise<Readonly<Record<string, string>>>;
 }
@@ -77,17 +75,22 @@ export class Expectations {
     const now = this.#options.clock.monotonic();
     if (this.#known !== undefined && now - this.#known.at < KEEP_MS) return this.#known.registered;
     let registered: Registered | undefined;
-    for (const configuration of CONFIGURATIONS)
-      registered ??= await this.#registeredIn(configuration, signal);
+    // By the phase in which Secrets are made (`--materialise-in`).
+    const { mutating, validating } = this.#options.configurations;
+    for (const at of [
+      { resource: 'mutatingwebhookconfigurations', name: mutating },
+      { resource: 'validatingwebhookconfigurations', name: validating },
+    ])
+      registered ??= await this.#registeredIn(at, signal);
     this.#known = { at: now, registered };
     return registered;
   }
 
   async #registeredIn(
-    configuration: (typeof CONFIGURATIONS)[number],
+    at: Pick<ResourcePath, 'resource' | 'name'>,
     signal: AbortSignal,
   ): Promise<Registered | undefined> {
-    const path = resourcePath({ group: 'admissionregistration.k8s.io', version: 'v1', ...configuration });
+    const path = resourcePath({ group: 'admissionregistration.k8s.io', version: 'v1', ...at });
     try {
       const { metadata, webhooks } = await this.#options.kube.request<Configuration>('GET', path, { signal });
       const hook = webhooks?.find(({ name }) => name === WEBHOOK);

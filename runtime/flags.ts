@@ -1,9 +1,23 @@
 /** Flags that webhook and poller share. */
+import { DEFAULT_CONFIGURATION } from '../api/configuration-names.ts';
 import type { Flag } from './program.ts';
 
 export const COMMON_FLAGS = {
   kubeconfig: { help: 'Path of a kubeconfig; without it KUBECONFIG, then the service account of the Pod.' },
   namespace: { help: 'Namespace of this program; without it the one of the Pod.' },
+  'scoped-namespace': {
+    help: 'The one namespace that is served, with rights on that namespace only; without it all of them.',
+  },
+  'process-cluster-store': {
+    help: 'Whether ClusterSecretStores are used: true or false (default true; false with --scoped-namespace).',
+  },
+  'process-cluster-generator': {
+    help: 'Whether ClusterGenerators are used: true or false (default true; false with --scoped-namespace).',
+  },
+  'webhook-configurations': {
+    help: 'Name of the validating webhook configuration of this installation; that of the mutating one is the same with zz- before it.',
+    default: DEFAULT_CONFIGURATION,
+  },
   'controller-class': { help: 'Stores of another spec.controller are left alone.', default: 'default' },
   'bind-address': { help: 'Address to listen on.', default: '::' },
   'metrics-port': {
