@@ -3,13 +3,12 @@
  * the poller what admission did; it concludes it from what is registered and from what admission leaves to it.
  */
 import type { Clock } from '../api/clock.ts';
-import type { ConfigurationNames } from '../api/configuration-names.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { isKes } from '../api/kubernetes-client/names.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isNotFound } from '../kube/errors.ts';
 import type { KubeObject } from '../kube/objects.ts';
-import { type ResourcePath, resourcePath } from '../kube/path.ts';
+import { resourcePath } from '../kube/path.ts';
 import { type LabelSelector, matchesSelector } from '../policy/store-conditions.ts';
 import { leftToPoller } from '../sync/plan.ts';
 
@@ -33,9 +32,9 @@ interface Registered {
 
 export interface ExpectationsOptions {
   readonly kube: KubeClient;
-  /** Names of our own. */
-  readonly configurations: ConfigurationNames;
   readonly clock: Clock;
+  /** Of the validating configuration; that of the mutating one has `zz-` before it. */
+  readonly configurationName: string;
   readonly labels: (namespace: string, signal: AbortSignal) => Promise<Readonly<Record<string, string>>>;
 }
 
@@ -74,23 +73,17 @@ export class Expectations {
   async #registered(signal: AbortSignal): Promise<Registered | undefined> {
     const now = this.#options.clock.monotonic();
     if (this.#known !== undefined && now - this.#known.at < KEEP_MS) return this.#known.registered;
-    let registered: Registered | undefined;
+    const { configurationName } = this.#options;
     // By the phase in which Secrets are made (`--materialise-in`).
-    const { mutating, validating } = this.#options.configurations;
-    for (const at of [
-      { resource: 'mutatingwebhookconfigurations', name: mutating },
-      { resource: 'validatingwebhookconfigurations', name: validating },
-    ])
-      registered ??= await this.#registeredIn(at, signal);
+    const registered =
+      (await this.#registeredIn('mutatingwebhookconfigurations', `zz-${configurationName}`, signal)) ??
+      (await this.#registeredIn('validatingwebhookconfigurations', configurationName, signal));
     this.#known = { at: now, registered };
     return registered;
   }
 
-  async #registeredIn(
-    at: Pick<ResourcePath, 'resource' | 'name'>,
-    signal: AbortSignal,
-  ): Promise<Registered | undefined> {
-    const path = resourcePath({ group: 'admissionregistration.k8s.io', version: 'v1', ...at });
+  async #registeredIn(resource: string, name: string, signal: AbortSignal): Promise<Registered | undefined> {
+    const path = resourcePath({ group: 'admissionregistration.k8s.io', version: 'v1', resource, name });
     try {
       const { metadata, webhooks } = await this.#options.kube.request<Configuration>('GET', path, { signal });
       const hook = webhooks?.find(({ name }) => name === WEBHOOK);

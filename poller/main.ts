@@ -2,7 +2,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { systemClock } from '../api/clock.ts';
-import { configurationNames } from '../api/configuration-names.ts';
 import { parseGoDuration } from '../api/duration.ts';
 import { EsaError } from '../api/errors.ts';
 import { KubeClient } from '../kube/client.ts';
@@ -167,8 +166,8 @@ await runProgram(
       clock: systemClock,
       namespace,
       scope,
-      configurations: configurationNames(flags['webhook-configurations']),
       controllerClass: flags['controller-class'],
+      configurationName: flags['webhook-configurations'],
       log: logger,
       metrics,
       workers,

@@ -1,7 +1,6 @@
 /** The parts of the poller, connected: what the reflectors see goes to the controller, the stores and the sweeper. */
 import { createSecretKey, randomBytes } from 'node:crypto';
 import type { Clock } from '../api/clock.ts';
-import type { ConfigurationNames } from '../api/configuration-names.ts';
 import { GROUP, HUB_VERSION, STORE_KINDS, type StoreKind } from '../api/external-secrets/names.ts';
 import type { ClusterExternalSecret, ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { KES_GROUP, KES_PLURAL, KES_VERSION, qualifiedName } from '../api/kubernetes-client/names.ts';
@@ -49,8 +48,9 @@ export interface PollerOptions {
   readonly namespace: string;
   /** Nothing else is listed, watched or written. */
   readonly scope: Scope;
-  readonly configurations: ConfigurationNames;
   readonly controllerClass: string;
+  /** See ExpectationsOptions. */
+  readonly configurationName: string;
   readonly log: Log;
   readonly metrics: ReporterMetrics & { readonly provider: ReturnType<typeof providerMetrics> };
   readonly workers: number;
@@ -326,7 +326,7 @@ export class Poller {
       expectations: new Expectations({
         kube,
         clock,
-        configurations: this.#options.configurations,
+        configurationName: this.#options.configurationName,
         labels: (name, signal) => policies.labels(name, signal),
       }),
       mine: owns,

@@ -1,5 +1,4 @@
 /** Flags that webhook and poller share. */
-import { DEFAULT_CONFIGURATION } from '../api/configuration-names.ts';
 import type { Flag } from './program.ts';
 
 export const COMMON_FLAGS = {
@@ -14,11 +13,11 @@ export const COMMON_FLAGS = {
   'process-cluster-generator': {
     help: 'Whether ClusterGenerators are used: true or false (default true; false with --scoped-namespace).',
   },
-  'webhook-configurations': {
-    help: 'Name of the validating webhook configuration of this installation; that of the mutating one is the same with zz- before it.',
-    default: DEFAULT_CONFIGURATION,
-  },
   'controller-class': { help: 'Stores of another spec.controller are left alone.', default: 'default' },
+  'webhook-configurations': {
+    help: 'Name of the ValidatingWebhookConfiguration; with zz- before it that of the MutatingWebhookConfiguration.',
+    default: 'external-secrets-admission',
+  },
   'bind-address': { help: 'Address to listen on.', default: '::' },
   'metrics-port': {
     help: 'Port of /metrics, /healthz and /readyz (plain HTTP; 0 = a free one).',

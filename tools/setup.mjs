@@ -24,8 +24,7 @@ const PIECES = {
   kubectl: ensureKubectl,
   helm: ensureHelm,
 };
-/** helm is fetched only where a chart is tested. */
-const USUAL = ['node-modules', 'openbao', 'aws', 'control-plane'];
+const USUAL = ['node-modules', 'openbao', 'aws', 'control-plane', 'helm'];
 
 // An exit instead of a silent death lets children be stopped and locks be released.
 for (const [signal, code] of [

@@ -2,7 +2,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { systemClock } from '../api/clock.ts';
-import { configurationNames } from '../api/configuration-names.ts';
 import { EsaError } from '../api/errors.ts';
 import { CertificateManager } from '../certs/manager.ts';
 import { pause } from '../kube/backoff.ts';
@@ -120,7 +119,6 @@ await runProgram(
     const lameDuckMs = durationFlag('lame-duck', flags['lame-duck'], 0, 60_000);
     const certificateSource = certificateOptions(flags);
     const injectsCrds = wordFlag('inject-crds', flags['inject-crds'], ['true', 'false']) === 'true';
-    const configurations = configurationNames(flags['webhook-configurations']);
     const scope = scopeFlags(flags);
     const policyDefault = wordFlag('policy-default', flags['policy-default'], ['allow', 'deny']);
     const authorizeMode = wordFlag('authorize-callers', flags['authorize-callers'], AUTHORIZE_MODES);
@@ -211,8 +209,8 @@ await runProgram(
       serviceName: flags['service-name'],
       leaseName: 'external-secrets-admission-webhook',
       identity,
-      validatingConfiguration: configurations.validating,
-      mutatingConfiguration: configurations.mutating,
+      validatingConfiguration: flags['webhook-configurations'],
+      mutatingConfiguration: `zz-${flags['webhook-configurations']}`,
       crdNames: injectsCrds ? CRDS : [],
       clock: systemClock,
       log: logger,
