@@ -72,6 +72,12 @@ export const ERROR_CATALOGUE = {
     meaning: 'The ClusterSecretStore is not offered to this namespace.',
     remedy: 'Ask the owner of the store to add the namespace to spec.conditions.',
   },
+  KIND_NOT_SERVED: {
+    meaning:
+      'The object is of a kind that this installation was told not to use: ClusterSecretStores, or ClusterGenerators.',
+    remedy:
+      'Use a SecretStore or a generator of the namespace, or start both programs with --process-cluster-store=true or --process-cluster-generator=true.',
+  },
   STORE_OTHER_CLASS: {
     meaning: 'The store or generator belongs to another controller class.',
     remedy: 'Use one of this class, or start the controller with that class.',

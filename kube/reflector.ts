@@ -94,6 +94,8 @@ export class Reflector<T extends KubeObject> {
   #resourceVersion: string | undefined;
   #listedAt = 0;
   #brokenSince: number | undefined;
+  /** Why the last try failed, while none has worked since. */
+  #failure: string | undefined;
   /** When something was last tried or came; undefined before the start. */
   #movedAt: number | undefined;
   /** Aborts the watch, or the pause after a failure. */
@@ -120,6 +122,11 @@ export class Reflector<T extends KubeObject> {
   /** Milliseconds since which neither a list nor a watch has worked; 0 while all is well. */
   get brokenMs(): number {
     return this.#brokenSince === undefined ? 0 : this.#clock.monotonic() - this.#brokenSince;
+  }
+
+  /** Why neither a list nor a watch works, in words that may be shown; undefined while all is well. */
+  get failure(): string | undefined {
+    return this.#brokenSince === undefined ? undefined : this.#failure;
   }
 
   /** For how long nothing was tried and nothing came, milliseconds: more than the longest silence is a defect. */
@@ -164,9 +171,11 @@ export class Reflector<T extends KubeObject> {
   async #recover(error: unknown): Promise<void> {
     const { log, path } = this.#options;
     this.#brokenSince ??= this.#clock.monotonic();
+    const problem = toKubeError(error, `watch ${path}`);
+    this.#failure = problem.message;
     if (needsList(error)) this.#resourceVersion = undefined;
     if (isGone(error)) log.info({ path }, 'resource version is too old, listing again');
-    else log.warn({ path, err: toKubeError(error, `watch ${path}`) }, 'list or watch failed, trying again');
+    else log.warn({ path, err: problem }, 'list or watch failed, trying again');
     const retryAfterMs = error instanceof KubeError ? error.retryAfterMs : undefined;
     const wake = AbortSignal.any([this.#stop.signal, this.#interrupt.signal]);
     await pause(this.#backoff.next(retryAfterMs), wake);

@@ -35,6 +35,7 @@ import {
   wordFlag,
 } from '../runtime/program.ts';
 import { takeKesEnvironment } from '../sync/kes/take-environment.ts';
+import { carriesOutClusterExternalSecrets, scopeFlags } from '../sync/scope.ts';
 import { REFRESH_TIME_MODES } from '../sync/status.ts';
 import { Membership, type ShardHost } from './membership.ts';
 import { ObjectMetrics } from './object-series.ts';
@@ -71,8 +72,7 @@ const FLAGS = {
     default: 'auto',
   },
   'cluster-external-secrets': {
-    help: 'Whether ClusterExternalSecrets are carried out: true or false.',
-    default: 'true',
+    help: 'Whether ClusterExternalSecrets are carried out: true or false (default true; false with --scoped-namespace).',
   },
 } as const;
 
@@ -112,10 +112,8 @@ await runProgram(
       );
     }
     const policyDefault = wordFlag('policy-default', flags['policy-default'], ['allow', 'deny']);
-    const carriesOut = wordFlag('cluster-external-secrets', flags['cluster-external-secrets'], [
-      'true',
-      'false',
-    ]);
+    const scope = scopeFlags(flags);
+    const carriesOut = carriesOutClusterExternalSecrets(flags['cluster-external-secrets'], scope);
     const objectMetrics = new ObjectMetrics(
       wordFlag('object-metrics', flags['object-metrics'], ['auto', 'on', 'off']),
       logger,
@@ -141,10 +139,9 @@ await runProgram(
     const kube = new KubeClient(config);
     // Renewals must not wait behind syncs for a connection.
     const leases = new KubeClient(config, { connections: 4 });
-    const clusterExternalSecrets =
-      carriesOut === 'true'
-        ? { kube: new KubeClient(config), metrics: clusterExternalSecretMetrics(registry) }
-        : undefined;
+    const clusterExternalSecrets = carriesOut
+      ? { kube: new KubeClient(config), metrics: clusterExternalSecretMetrics(registry) }
+      : undefined;
     // It becomes part of a name, too.
     const pod = hostname()
       .toLowerCase()
@@ -168,6 +165,7 @@ await runProgram(
       kube,
       clock: systemClock,
       namespace,
+      scope,
       controllerClass: flags['controller-class'],
       configurationName: flags['webhook-configurations'],
       log: logger,
@@ -239,10 +237,15 @@ await runProgram(
       // A replica that waits for the lease is ready: it would take over.
       readyz: () => {
         if (ended) return 'stopping';
-        return (shares || elector.isLeader()) && poller?.synced !== true ? 'not synced yet' : undefined;
+        return (shares || elector.isLeader()) && poller?.synced !== true
+          ? `not synced yet${poller?.failure === undefined ? '' : `: ${poller.failure}`}`
+          : undefined;
       },
     });
-    logger.info({ namespace, identity, metricsPort: http.port, server: kube.server }, 'started');
+    logger.info(
+      { namespace, scope: scope.namespace, identity, metricsPort: http.port, server: kube.server },
+      'started',
+    );
     elector.start();
     const shared = membership === undefined ? undefined : poller?.run(stop);
     // What it failed with is thrown below.

@@ -41,6 +41,7 @@ async function setUp() {
     log: createLog('test', 'error'),
     policyDefault: 'allow',
     relistMs: 60_000,
+    namespace: undefined,
     liveLabels: async () => ({ env: 'live' }),
     onChange: (concerns) => void concerned.push(['prod', 'test', 'unknown'].filter(concerns)),
   });

@@ -22,6 +22,8 @@ export interface PolicyWatchOptions {
   readonly log: Log;
   readonly policyDefault: PolicyDefault;
   readonly relistMs: number;
+  /** The one namespace that is served; undefined: all of them. A right on that one object is enough to watch it. */
+  readonly namespace: string | undefined;
   /** Reads the labels of a namespace that the watch has not brought yet. */
   readonly liveLabels: (namespace: string, signal: AbortSignal) => Promise<Labels>;
   /** Other things than before are allowed in the namespaces of which `concerns` is true. */
@@ -56,7 +58,8 @@ export class PolicyWatch {
       kube,
       log,
       relistMs,
-      path: '/api/v1/namespaces',
+      path: resourcePath({ version: 'v1', resource: 'namespaces' }),
+      query: options.namespace === undefined ? {} : { fieldSelector: `metadata.name=${options.namespace}` },
       metadataOnly: true,
       handlers: {
         onUpsert: ({ metadata }) => {
@@ -89,6 +92,11 @@ export class PolicyWatch {
   /** For how long the policies could not be followed, milliseconds. */
   get brokenMs(): number {
     return this.#policies.brokenMs;
+  }
+
+  /** See Reflector; of the first that fails. */
+  get failure(): string | undefined {
+    return this.#policies.failure ?? this.#namespaces.failure;
   }
 
   /** See Reflector; the longer of the two. */

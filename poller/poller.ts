@@ -9,7 +9,7 @@ import type { KubeClient } from '../kube/client.ts';
 import { EventRecorder } from '../kube/events.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import { resourcePath } from '../kube/path.ts';
-import { Reflector } from '../kube/reflector.ts';
+import { type DeletedObject, Reflector } from '../kube/reflector.ts';
 import type { StoreLimits } from '../policy/store-limits.ts';
 import type { Loop } from '../runtime/health.ts';
 import type { Log } from '../runtime/log.ts';
@@ -24,6 +24,7 @@ import { LiveCluster } from '../sync/live.ts';
 import { MarkerKeys } from '../sync/marker-keys.ts';
 import type { PolicyDefault } from '../sync/policies.ts';
 import { findExternalSecret } from '../sync/provision.ts';
+import type { Scope } from '../sync/scope.ts';
 import type { RefreshTimeMode } from '../sync/status.ts';
 import type { StoreObject, StoreReader } from '../sync/stores.ts';
 import { ClusterExternalSecrets } from './cluster-external-secrets.ts';
@@ -45,6 +46,8 @@ export interface PollerOptions {
   readonly kube: KubeClient;
   readonly clock: Clock;
   readonly namespace: string;
+  /** Nothing else is listed, watched or written. */
+  readonly scope: Scope;
   readonly controllerClass: string;
   /** See ExpectationsOptions. */
   readonly configurationName: string;
@@ -149,6 +152,11 @@ export class Poller {
     return (this.#policies?.brokenMs ?? 0) / 1000;
   }
 
+  /** Why the policies, or the namespaces that they choose, cannot be followed; undefined while they can. */
+  get failure(): string | undefined {
+    return this.#policies?.failure;
+  }
+
   /** Stores that fail, or did a moment ago. */
   storeStates(): readonly StoreState[] {
     return this.#connections?.states() ?? [];
@@ -162,7 +170,7 @@ export class Poller {
 
   /** Works until the signal aborts. */
   async run(stop: AbortSignal): Promise<void> {
-    const { clock, namespace, log, metrics, controllerClass, shard } = this.#options;
+    const { clock, namespace, scope, log, metrics, controllerClass, shard } = this.#options;
     const kube = this.#options.kube.fenced(this.#options.mayWrite);
     let leads = shard === undefined;
     const owns = shard?.owns ?? (() => true);
@@ -183,7 +191,7 @@ export class Poller {
       onBadLimits: (store, problems) => log.warn({ store, problems }, BAD_LIMITS),
     });
     this.#connections = connections;
-    const live = new LiveCluster(kube, clock);
+    const live = new LiveCluster(kube, clock, scope);
     const ports = live.ports(() => clock.monotonic());
     const generators = live.generators(() => clock.monotonic());
 
@@ -207,6 +215,7 @@ export class Poller {
       log,
       policyDefault: this.#options.policyDefault,
       relistMs: RELIST_MS,
+      namespace: scope.namespace,
       liveLabels: (name, signal) => live.reader(clock.monotonic()).namespaceLabels(name, signal),
       onChange: (concerns) => {
         stores.policiesChanged(concerns);
@@ -232,6 +241,8 @@ export class Poller {
       controllerClass,
       stop,
       leads: () => leads,
+      // A ClusterSecretStore is the business of several namespaces; who serves one of them does not speak for all.
+      tells: (kind) => kind === 'SecretStore' || scope.namespace === undefined,
       isUsed: (store) => controller?.usesStore(store) ?? false,
       isTerminating: (ns) => ns !== undefined && policies.isTerminating(ns),
       onUsable: (store, changed) => controller?.storeUsable(store, changed),
@@ -248,6 +259,7 @@ export class Poller {
       kube,
       log,
       relistMs: RELIST_MS,
+      scope,
       named: function* (kind) {
         if (kind !== 'ServiceAccount') yield* dependents.of(kind);
         for (const one of stores.dependencies()) if (one.kind === kind) yield one;
@@ -333,8 +345,10 @@ export class Poller {
     });
     this.#controller = controller;
 
-    const storeReflectors = STORE_KINDS.map((kind) => this.#storeReflector(kind, stores));
-    const objects = this.#reflector<ExternalSecret>('externalsecrets', {
+    const storeReflectors = STORE_KINDS.filter((kind) => kind === 'SecretStore' || scope.clusterStores).map(
+      (kind) => this.#storeReflector(kind, stores),
+    );
+    const objects = this.#reflector<ExternalSecret>('externalsecrets', scope.namespace, {
       onUpsert: (object, key) => {
         if (owns(key)) {
           // Before anything is read of it, so that what changes from then on is noticed.
@@ -352,7 +366,7 @@ export class Poller {
     const kesReflector = kes && this.#kesReflector(kes, controller, owns);
     const fleetReflector =
       fleet &&
-      this.#reflector<ClusterExternalSecret>('clusterexternalsecrets', {
+      this.#reflector<ClusterExternalSecret>('clusterexternalsecrets', undefined, {
         onUpsert: (object) => fleet.upsert(object),
         onDelete: (gone) => fleet.delete(gone.name),
       });
@@ -360,6 +374,7 @@ export class Poller {
       kube,
       log,
       relistMs: RELIST_MS,
+      namespace: scope.namespace,
       controller,
       stores,
       sweeper,
@@ -451,13 +466,19 @@ export class Poller {
 
   #reflector<T extends KubeObject>(
     resource: string,
+    namespace: string | undefined,
     handlers: ConstructorParameters<typeof Reflector<T>>[0]['handlers'],
   ): Reflector<T> {
     const { kube, log } = this.#options;
     return new Reflector<T>({
       kube,
       log,
-      path: resourcePath({ group: GROUP, version: HUB_VERSION, resource }),
+      path: resourcePath({
+        group: GROUP,
+        version: HUB_VERSION,
+        resource,
+        namespace,
+      }),
       handlers,
       pageSize: PAGE_SIZE,
       relistMs: RELIST_MS,
@@ -469,10 +490,16 @@ export class Poller {
     controller: Controller,
     owns: (key: string) => boolean,
   ): Reflector<KesStored> {
+    const { kube, log, scope } = this.#options;
     return new Reflector<KesStored>({
-      kube: this.#options.kube,
-      log: this.#options.log,
-      path: resourcePath({ group: KES_GROUP, version: KES_VERSION, resource: KES_PLURAL }),
+      kube,
+      log,
+      path: resourcePath({
+        group: KES_GROUP,
+        version: KES_VERSION,
+        resource: KES_PLURAL,
+        namespace: scope.namespace,
+      }),
       pageSize: PAGE_SIZE,
       relistMs: RELIST_MS,
       handlers: {
@@ -489,10 +516,13 @@ export class Poller {
   }
 
   #storeReflector(kind: StoreKind, stores: StoreMonitor): Reflector<StoreObject> {
-    return this.#reflector<StoreObject>(kind === 'SecretStore' ? 'secretstores' : 'clustersecretstores', {
-      onUpsert: (object) => stores.upsert(object),
-      onDelete: (gone) => stores.delete(kind, gone.namespace, gone.name),
-    });
+    const handlers = {
+      onUpsert: (object: StoreObject) => stores.upsert(object),
+      onDelete: (gone: DeletedObject) => stores.delete(kind, gone.namespace, gone.name),
+    };
+    return kind === 'SecretStore'
+      ? this.#reflector('secretstores', this.#options.scope.namespace, handlers)
+      : this.#reflector('clustersecretstores', undefined, handlers);
   }
 }
 

@@ -2,6 +2,7 @@
 import { ANNOTATION_PENDING } from '../api/external-secrets/names.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { KubeObject } from '../kube/objects.ts';
+import { resourcePath } from '../kube/path.ts';
 import { Reflector } from '../kube/reflector.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Controller } from './controller.ts';
@@ -15,6 +16,8 @@ export interface SecretWatchOptions {
   readonly kube: KubeClient;
   readonly log: Log;
   readonly relistMs: number;
+  /** The one namespace that is served; undefined: all of them. */
+  readonly namespace: string | undefined;
   readonly controller: Controller;
   readonly stores: StoreMonitor;
   readonly sweeper: Sweeper;
@@ -23,14 +26,14 @@ export interface SecretWatchOptions {
   readonly sourceChanged: (source: Source, how: Change) => void;
 }
 
-/** Metadata of all Secrets; what no ExternalSecret, no store and no marker names is let go at once. */
+/** Metadata of all Secrets that are served; what no ExternalSecret, no store and no marker names is let go at once. */
 export function secretReflector(options: SecretWatchOptions): Reflector<KubeObject> {
   const { kube, log, relistMs, controller, stores, sweeper, policies, dependents, sourceChanged } = options;
   let listed = false;
   return new Reflector<KubeObject>({
     kube,
     log,
-    path: '/api/v1/secrets',
+    path: resourcePath({ version: 'v1', resource: 'secrets', namespace: options.namespace }),
     metadataOnly: true,
     relistMs,
     interests: function* () {

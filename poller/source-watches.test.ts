@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { KubeClient } from '../kube/client.ts';
 import { sendJson, startWireServer } from '../kube/testing/wire-server.ts';
 import { createLog } from '../runtime/log.ts';
+import { type Scope, WHOLE_CLUSTER } from '../sync/scope.ts';
 import { SourceWatches } from './source-watches.ts';
 
 const CONFIG_MAPS = '/api/v1/configmaps';
@@ -14,7 +15,7 @@ const object = (name: string, version: string, generation?: number) => ({
   metadata: { namespace: 'shop', name, uid: name, resourceVersion: version, generation },
 });
 
-async function setUp() {
+async function setUp(scope: Scope = WHOLE_CLUSTER) {
   const watches = new Map<string, ServerResponse>();
   const items: Record<string, object[]> = {
     [CONFIG_MAPS]: [object('there', '1')],
@@ -35,6 +36,7 @@ async function setUp() {
     kube,
     log: createLog('test', 'error'),
     relistMs: 60_000,
+    scope,
     named: () => [{ namespace: 'shop', name: 'there' }],
     onChange: ({ kind, namespace, name }, how) => void told.push(`${kind} ${namespace}/${name} ${how}`),
   });
@@ -76,6 +78,26 @@ test('no kind is asked for before something names one, each is watched once, and
     [`${CONFIG_MAPS} list`, `${CONFIG_MAPS} 1`],
   );
   for (const { headers } of bed.server.received) assert.match(headers.accept ?? '', /PartialObjectMetadata/);
+});
+
+test('of one namespace only its objects are asked for, and ClusterGenerators if they are served', async () => {
+  const path = '/api/v1/namespaces/shop/configmaps';
+  await using bed = await setUp({ namespace: 'shop', clusterStores: false, clusterGenerators: false });
+  bed.following.need('ClusterGenerator');
+  bed.following.need('ConfigMap');
+  bed.following.need('Password');
+  await bed.until(() => bed.server.received.length >= 2);
+  assert.deepEqual(bed.server.received.map((one) => one.path).slice(0, 2), [
+    path,
+    '/apis/generators.external-secrets.io/v1alpha1/namespaces/shop/passwords',
+  ]);
+  await using served = await setUp({ namespace: 'shop', clusterStores: false, clusterGenerators: true });
+  served.following.need('ClusterGenerator');
+  await served.until(() => served.server.received.length >= 1);
+  assert.equal(
+    served.server.received[0]?.path,
+    '/apis/generators.external-secrets.io/v1alpha1/clustergenerators',
+  );
 });
 
 test('a ConfigMap that is written, made or deleted has changed', async () => {

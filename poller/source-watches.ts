@@ -10,6 +10,7 @@ import { resourcePath } from '../kube/path.ts';
 import { Reflector, type ReflectorHandlers } from '../kube/reflector.ts';
 import { supportsGenerator } from '../providers/generators/registry.ts';
 import type { Log } from '../runtime/log.ts';
+import type { Scope } from '../sync/scope.ts';
 
 export type WatchedKind = 'ConfigMap' | 'ServiceAccount' | GeneratorRefKind;
 
@@ -29,6 +30,7 @@ export interface SourceWatchesOptions {
   readonly kube: KubeClient;
   readonly log: Log;
   readonly relistMs: number;
+  readonly scope: Scope;
   readonly onChange: (object: WatchedObject, how: Change) => void;
   /** The objects of a kind that something names: only those are remembered. */
   readonly named: (kind: WatchedKind) => Iterable<{ readonly namespace: string; readonly name: string }>;
@@ -45,7 +47,7 @@ export class SourceWatches {
 
   /** Begins to watch this kind, unless it is watched. It goes on until the end, whoever still names an object. */
   need(kind: WatchedKind): void {
-    if (this.#stopped || this.#reflectors.has(kind) || !isWatched(kind)) return;
+    if (this.#stopped || this.#reflectors.has(kind) || !this.#isWatched(kind)) return;
     const reflector = isCore(kind) ? this.#followCore(kind) : this.#followGenerator(kind);
     this.#reflectors.set(kind, reflector);
     reflector.start();
@@ -61,17 +63,22 @@ export class SourceWatches {
     await Promise.all([...this.#reflectors.values()].map((reflector) => reflector.stop()));
   }
 
+  #isWatched(kind: WatchedKind): boolean {
+    if (isCore(kind)) return true;
+    return supportsGenerator(kind) && (kind !== 'ClusterGenerator' || this.#options.scope.clusterGenerators);
+  }
+
   #follow(
     kind: WatchedKind,
     handlers: ReflectorHandlers<KubeObject>,
     interests?: () => Iterable<Interest>,
   ): Reflector<KubeObject> {
-    const { kube, log, relistMs } = this.#options;
+    const { kube, log, relistMs, scope } = this.#options;
     return new Reflector<KubeObject>({
       kube,
       log,
       relistMs,
-      path: pathOf(kind),
+      path: pathOf(kind, scope.namespace),
       metadataOnly: true,
       interests,
       handlers,
@@ -114,14 +121,13 @@ export class SourceWatches {
   }
 }
 
-const isCore = (kind: WatchedKind): kind is 'ConfigMap' | 'ServiceAccount' =>
+const isCore = (kind: WatchedKind): kind is keyof typeof CORE_RESOURCES =>
   kind === 'ConfigMap' || kind === 'ServiceAccount';
 
-const isWatched = (kind: WatchedKind): boolean => isCore(kind) || supportsGenerator(kind);
+const CORE_RESOURCES = { ConfigMap: 'configmaps', ServiceAccount: 'serviceaccounts' } as const;
 
-function pathOf(kind: WatchedKind): string {
-  if (kind === 'ConfigMap') return '/api/v1/configmaps';
-  if (kind === 'ServiceAccount') return '/api/v1/serviceaccounts';
-  const { group, version, resource } = generatorResource(kind);
-  return resourcePath({ group, version, resource });
+function pathOf(kind: WatchedKind, namespace: string | undefined): string {
+  if (isCore(kind)) return resourcePath({ version: 'v1', resource: CORE_RESOURCES[kind], namespace });
+  const { namespaced, ...resource } = generatorResource(kind);
+  return resourcePath({ ...resource, namespace: namespaced ? namespace : undefined });
 }

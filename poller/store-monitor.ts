@@ -62,6 +62,8 @@ export interface StoreMonitorOptions {
   readonly stop: AbortSignal;
   /** True if this process tells how stores are; another one validates only what it uses, for itself. */
   readonly leads: () => boolean;
+  /** False if somebody else tells how stores of this kind are. */
+  readonly tells: (kind: StoreKind) => boolean;
   /** True if an object that this process syncs reads from the store. */
   readonly isUsed: (key: string) => boolean;
   /** The store is there for the first time, has changed, or works again: try what failed because of it. */
@@ -219,13 +221,17 @@ export class StoreMonitor {
     return storeClass === '' || storeClass === this.#options.controllerClass;
   }
 
+  #tells({ kind }: StoreObject): boolean {
+    return this.#options.leads() && this.#options.tells(kind);
+  }
+
   async #turn(key: string, due: number): Promise<void> {
-    const { clock, leads, isUsed } = this.#options;
+    const { clock, isUsed } = this.#options;
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
     // It goes with its namespace; what it reads may be gone before it.
     if (this.#options.isTerminating(entry.object.metadata.namespace)) return;
-    if (leads() || isUsed(key)) await this.validate(key, due).catch(() => {});
+    if (this.#tells(entry.object) || isUsed(key)) await this.validate(key, due).catch(() => {});
     else this.#queue.set(key, clock.monotonic() + intervalOf(entry.object), URGENCY.refresh);
   }
 
@@ -269,7 +275,7 @@ export class StoreMonitor {
         ? interval
         : retryDelay(entry.failures, { interval, synced: !isTransient(failure.code), random: Math.random() });
     this.#queue.set(key, clock.monotonic() + wait, URGENCY.refresh);
-    if (this.#options.leads()) await this.#report(entry, failure, step, capabilities);
+    if (this.#tells(object)) await this.#report(entry, failure, step, capabilities);
     if (recovered) this.#options.onUsable(key, false);
     if (failure !== undefined) throw failure;
   }

@@ -4,6 +4,15 @@ import type { Flag } from './program.ts';
 export const COMMON_FLAGS = {
   kubeconfig: { help: 'Path of a kubeconfig; without it KUBECONFIG, then the service account of the Pod.' },
   namespace: { help: 'Namespace of this program; without it the one of the Pod.' },
+  'scoped-namespace': {
+    help: 'The one namespace that is served, with rights on that namespace only; without it all of them.',
+  },
+  'process-cluster-store': {
+    help: 'Whether ClusterSecretStores are used: true or false (default true; false with --scoped-namespace).',
+  },
+  'process-cluster-generator': {
+    help: 'Whether ClusterGenerators are used: true or false (default true; false with --scoped-namespace).',
+  },
   'controller-class': { help: 'Stores of another spec.controller are left alone.', default: 'default' },
   'webhook-configurations': {
     help: 'Name of the ValidatingWebhookConfiguration; with zz- before it that of the MutatingWebhookConfiguration.',

@@ -30,11 +30,13 @@ import { entrySources, type TemplateReader } from './template-sources.ts';
 export type CrossObjectRule =
   | 'store-missing'
   | 'store-not-allowed'
+  | 'store-not-served'
   | 'store-invalid'
   | 'store-unusable'
   | 'store-reference-missing'
   | 'read-impossible'
   | 'generator-missing'
+  | 'generator-not-served'
   | 'generator-invalid'
   | 'generator-expires'
   | 'target-unmanaged'
@@ -69,11 +71,14 @@ const finding = (rule: CrossObjectRule, path: FieldPath, message: string): Findi
 const storeMissing = (path: FieldPath, error: EsaError) => finding('store-missing', path, error.message);
 const storeNotAllowed = (path: FieldPath, error: EsaError) =>
   finding('store-not-allowed', path, error.message);
+const storeNotServed = (path: FieldPath, error: EsaError) => finding('store-not-served', path, error.message);
 const storeInvalid = (path: FieldPath, error: EsaError) => finding('store-invalid', path, error.message);
 const storeReferenceMissing = (path: FieldPath, why: string) => finding('store-reference-missing', path, why);
 const readImpossible = (path: FieldPath, error: EsaError) => finding('read-impossible', path, error.message);
 const generatorMissing = (path: FieldPath, error: EsaError) =>
   finding('generator-missing', [...path, 'name'], error.message);
+const generatorNotServed = (path: FieldPath, error: EsaError) =>
+  finding('generator-not-served', [...path, 'kind'], error.message);
 const generatorInvalid = (path: FieldPath, error: EsaError) =>
   finding('generator-invalid', [...path, 'name'], error.message);
 const targetUnmanaged = (error: EsaError) => finding('target-unmanaged', TARGET, error.message);
@@ -214,6 +219,8 @@ async function seeStore(
         return { findings: [storeMissing(path, error)] };
       case 'STORE_NOT_ALLOWED':
         return { findings: [storeNotAllowed(path, error)] };
+      case 'KIND_NOT_SERVED':
+        return { findings: [storeNotServed(path, error)] };
       case 'PROVIDER_INVALID_CONFIG':
         return { findings: [storeInvalid(path, error)] };
       default:
@@ -256,6 +263,7 @@ async function askGenerator(
   } catch (thrown) {
     const error = toEsaError(thrown);
     if (error.code === 'REFERENCE_NOT_FOUND') return [generatorMissing(path, error)];
+    if (error.code === 'KIND_NOT_SERVED') return [generatorNotServed(path, error)];
     if (error.code === 'INVALID_OBJECT') return [generatorInvalid(path, error)];
     throw error;
   }

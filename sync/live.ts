@@ -24,6 +24,7 @@ import type { KeyReference, NamedDependency, ProviderPorts } from '../providers/
 import { orAbort } from './abort.ts';
 import { FreshReads } from './fresh-reads.ts';
 import type { GeneratorObject, GeneratorReader } from './generators.ts';
+import { notServed, type Scope, WHOLE_CLUSTER } from './scope.ts';
 import { decodeData } from './secret-data.ts';
 import type { StoreObject, StoreReader } from './stores.ts';
 import type { TemplateReader } from './template-sources.ts';
@@ -51,21 +52,27 @@ async function ifFound<T>(read: Promise<T>): Promise<T | undefined> {
 export class LiveCluster {
   readonly #kube: KubeClient;
   readonly #clock: Clock;
+  readonly #scope: Scope;
   readonly #reads: FreshReads<unknown>;
 
-  constructor(kube: KubeClient, clock: Clock) {
+  /** @param scope kinds that are not in it are not read: whoever asks for one gets KIND_NOT_SERVED */
+  constructor(kube: KubeClient, clock: Clock, scope: Scope = WHOLE_CLUSTER) {
     this.#kube = kube;
     this.#clock = clock;
+    this.#scope = scope;
     this.#reads = new FreshReads({ clock, keepMs: 0 });
   }
 
   /** @param notBefore what is read is at least as new as this moment (monotonic milliseconds) */
   reader(notBefore: number): StoreReader {
     return {
-      store: (kind, namespace, name, signal) =>
-        this.#get(`${kind}/${namespace ?? ''}/${name}`, notBefore, signal, (options) =>
+      store: async (kind, namespace, name, signal) => {
+        const refusal = notServed(this.#scope, kind, name);
+        if (refusal !== undefined) throw refusal;
+        return this.#get(`${kind}/${namespace ?? ''}/${name}`, notBefore, signal, (options) =>
           ifFound(getStore<StoreObject>(this.#kube, { kind, namespace, name }, options)),
-        ),
+        );
+      },
       namespaceLabels: async (name, signal) => {
         const object = await this.#get(`namespace/${name}`, notBefore, signal, (options) =>
           getNamespace(this.#kube, name, options),
@@ -143,10 +150,13 @@ export class LiveCluster {
   generators(notBefore: () => number): GeneratorReader {
     return {
       ports: this.ports(notBefore),
-      generator: ({ kind, name }, namespace, signal) =>
-        this.#get(`${kind}/${namespace}/${name}`, notBefore(), signal, (options) =>
+      generator: async ({ kind, name }, namespace, signal) => {
+        const refusal = notServed(this.#scope, kind, name);
+        if (refusal !== undefined) throw refusal;
+        return this.#get(`${kind}/${namespace}/${name}`, notBefore(), signal, (options) =>
           ifFound(getGenerator<GeneratorObject>(this.#kube, { kind, namespace, name }, options)),
-        ),
+        );
+      },
     };
   }
 

@@ -44,6 +44,7 @@ import { takeKesEnvironment } from '../sync/kes/take-environment.ts';
 import { LiveCluster } from '../sync/live.ts';
 import { MarkerKeys } from '../sync/marker-keys.ts';
 import { Room } from '../sync/materialize.ts';
+import { scopeFlags } from '../sync/scope.ts';
 import { StoreShares } from '../sync/store-shares.ts';
 import {
   type AdmissionAnswer,
@@ -88,6 +89,10 @@ const FLAGS = {
     switch: true,
   },
   'lame-duck': { help: 'How long requests are still served after SIGTERM.', default: '10s' },
+  'inject-crds': {
+    help: 'Whether caBundle and path of the conversion in our CRDs are written by this installation, true or false. Of several in one cluster one does.',
+    default: 'true',
+  },
   ...CERTIFICATE_FLAGS,
 } as const;
 
@@ -113,6 +118,8 @@ await runProgram(
     const budgetMs = durationFlag('budget', flags.budget, 100, 25_000);
     const lameDuckMs = durationFlag('lame-duck', flags['lame-duck'], 0, 60_000);
     const certificateSource = certificateOptions(flags);
+    const injectsCrds = wordFlag('inject-crds', flags['inject-crds'], ['true', 'false']) === 'true';
+    const scope = scopeFlags(flags);
     const policyDefault = wordFlag('policy-default', flags['policy-default'], ['allow', 'deny']);
     const authorizeMode = wordFlag('authorize-callers', flags['authorize-callers'], AUTHORIZE_MODES);
     const limits = storeLimitFlags(flags);
@@ -137,7 +144,7 @@ await runProgram(
     const providers = providerMetrics(registry, () => connections.states());
     const kube = new KubeClient(loadClusterConfig({ kubeconfig: flags.kubeconfig }));
     const keys = new MarkerKeys(kube, namespace);
-    const live = new LiveCluster(kube, systemClock);
+    const live = new LiveCluster(kube, systemClock, scope);
     const access = new AccessReviews(kube);
     const callers = new CallerAuthorizer(authorizeMode, access);
     const policies = new Policies({ kube, live, clock: systemClock, log: logger, policyDefault });
@@ -150,6 +157,7 @@ await runProgram(
         live.namespaceAnnotations(name, systemClock.monotonic(), signal),
     };
     const validating = {
+      scope,
       kes,
       policies: policies.gate,
       live,
@@ -169,6 +177,7 @@ await runProgram(
       onViolation: ({ policy, rule, effect }: Verdict) => violations.inc({ policy, rule, effect }),
     };
     const mutating = {
+      scope,
       kes,
       kube,
       clock: systemClock,
@@ -202,7 +211,7 @@ await runProgram(
       identity,
       validatingConfiguration: flags['webhook-configurations'],
       mutatingConfiguration: `zz-${flags['webhook-configurations']}`,
-      crdNames: CRDS,
+      crdNames: injectsCrds ? CRDS : [],
       clock: systemClock,
       log: logger,
       ...certificateSource,
@@ -227,7 +236,8 @@ await runProgram(
       healthz: () => stalledLoop(loops),
       readyz: () => {
         if (state !== 'serving') return state;
-        if (!policies.listed) return 'the ClusterSecretPolicies are not listed yet (is their CRD installed?)';
+        if (!policies.listed)
+          return `the ClusterSecretPolicies are not listed yet (is their CRD installed?): ${policies.failure ?? 'no answer'}`;
         if (!certificates.ready()) return 'the certificate is not valid or not known to all callers';
         return systemClock.monotonic() - apiServerSeen > API_SERVER_SILENCE_MS
           ? 'the API server does not answer'
@@ -332,7 +342,14 @@ await runProgram(
     const listening = await server.listen();
     state = 'serving';
     logger.info(
-      { namespace, identity, port: listening, metricsPort: http.port, server: kube.server },
+      {
+        namespace,
+        scope: scope.namespace,
+        identity,
+        port: listening,
+        metricsPort: http.port,
+        server: kube.server,
+      },
       'serving',
     );
 

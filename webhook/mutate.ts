@@ -17,6 +17,7 @@ import { AUDIT_MESSAGE, auditedSources } from '../sync/audit.ts';
 import { isTransient, type SyncError } from '../sync/errors.ts';
 import { type MaterializeDeps, type Materialized, materialize } from '../sync/materialize.ts';
 import { targetName } from '../sync/plan.ts';
+import type { Scope } from '../sync/scope.ts';
 import {
   type AdmissionAnswer,
   type AdmissionObject,
@@ -26,12 +27,14 @@ import {
   refuseInvalid,
 } from './admission.ts';
 import type { CreateNotes } from './create-notes.ts';
+import { isServed } from './served.ts';
 import { notMadeYet } from './words.ts';
 
 export const PHASES = ['mutating', 'validating'] as const;
 export type Phase = (typeof PHASES)[number];
 
 export interface MutateDeps extends MaterializeDeps {
+  readonly scope: Scope;
   readonly log: Log;
   /** A call in the other phase does nothing: while a cluster moves, both may be registered. */
   readonly phase: Phase;
@@ -89,6 +92,7 @@ async function decide(
   const quiet = (outcome: string) => ({ answer: allow(), outcome });
   const ofKes = isKesKind(request.kind);
   if (!ofKes && !isExternalSecret(request.kind)) return quiet('not-an-external-secret');
+  if (!isServed(request, deps.scope)) return quiet('not-served');
   if (request.operation !== 'CREATE' || request.object === null) return quiet('not-a-create');
   if (request.dryRun === true) return quiet('dry-run');
   if (phaseOf(request.object) !== deps.phase) return quiet('other-phase');
@@ -190,6 +194,7 @@ function fieldOf({ code, path = ['spec'] }: SyncError): FieldPath {
   switch (code) {
     case 'STORE_NOT_FOUND':
     case 'STORE_NOT_ALLOWED':
+    case 'KIND_NOT_SERVED':
     case 'REFERENCE_NOT_FOUND':
     case 'REFERENCE_FORBIDDEN':
     case 'PROVIDER_UNAUTHENTICATED':

@@ -65,6 +65,11 @@ export class Policies {
   }
 
   /** See Reflector. */
+  get failure(): string | undefined {
+    return this.#reflector.failure;
+  }
+
+  /** See Reflector. */
   get stalledMs(): number {
     return this.#reflector.stalledMs;
   }

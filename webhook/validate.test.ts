@@ -13,6 +13,7 @@ import { createLog } from '../runtime/log.ts';
 import { AccessReviews } from '../sync/access-reviews.ts';
 import { LiveCluster } from '../sync/live.ts';
 import { MarkerKeys } from '../sync/marker-keys.ts';
+import { WHOLE_CLUSTER } from '../sync/scope.ts';
 import type { AdmissionObject, AdmissionRequest } from './admission.ts';
 import { type AuthorizeMode, CallerAuthorizer } from './authorize.ts';
 import { CreateNotes } from './create-notes.ts';
@@ -52,6 +53,7 @@ async function setUp(
   const violations: Verdict[] = [];
   const notes = new CreateNotes(systemClock);
   const deps = {
+    scope: WHOLE_CLUSTER,
     policies: policies.gate,
     live,
     clock: systemClock,

@@ -33,6 +33,7 @@ import { validateClusterPolicy } from '../policy/validate-cluster-policy.ts';
 import type { Log } from '../runtime/log.ts';
 import type { KesServices } from '../sync/kes/services.ts';
 import { describeVerdict } from '../sync/policy-gate.ts';
+import type { Scope } from '../sync/scope.ts';
 import {
   type AdmissionAnswer,
   type AdmissionObject,
@@ -46,8 +47,10 @@ import {
 import type { CallerAuthorizer } from './authorize.ts';
 import { type CrossObjectDeps, type CrossObjectSubject, crossObjects } from './cross-object.ts';
 import { type Judged, type PolicyDeps, policyVerdicts } from './judge-policies.ts';
+import { isServed } from './served.ts';
 
 export interface ValidateDeps extends PolicyDeps {
+  readonly scope: Scope;
   readonly clock: Clock;
   readonly callers: CallerAuthorizer;
   /** Undefined: ExternalSecrets of KES are somebody else's. */
@@ -126,6 +129,7 @@ const sameSpec = (a: AdmissionObject, b: AdmissionObject): boolean =>
 export async function validate(call: ValidateCall, deps: ValidateDeps): Promise<AdmissionAnswer> {
   const { request } = call;
   const { object, oldObject, operation } = request;
+  if (!isServed(request, deps.scope)) return allow();
   if (object === null || (operation !== 'CREATE' && operation !== 'UPDATE')) return allow();
   if (operation === 'UPDATE' && object.metadata?.deletionTimestamp !== undefined) return allow();
   const { problems, warnings, judged, subject } = judge(request, object, deps.kes);

@@ -34,6 +34,8 @@ export interface InstallOptions {
 
 export interface Installation {
   readonly namespace: string;
+  /** A namespace whose objects are served; `default` by default. */
+  readonly probeIn?: string;
   readonly configurations: boolean;
   readonly conversion: boolean;
   readonly serviceName: string;

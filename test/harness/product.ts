@@ -153,7 +153,7 @@ const REVIEWS = 'esa_admission_reviews_total';
 const PROBE = {
   apiVersion: 'external-secrets.io/v1alpha1',
   kind: 'ExternalSecret',
-  metadata: { name: 'harness-probe', namespace: 'default' },
+  metadata: { name: 'harness-probe' },
   spec: {
     secretStoreRef: { name: 'harness-probe' },
     target: { name: 'harness-probe' },
@@ -326,9 +326,9 @@ export class Product {
    * milliseconds later; a test that creates at once would meet the old state.
    */
   async #waitForHooks(): Promise<void> {
-    const { configurations, conversion } = this.installation;
+    const { configurations, conversion, probeIn = 'default' } = this.installation;
     const version = conversion ? 'v1alpha1' : 'v1';
-    const path = `/apis/external-secrets.io/${version}/namespaces/default/externalsecrets?dryRun=All`;
+    const path = `/apis/external-secrets.io/${version}/namespaces/${probeIn}/externalsecrets?dryRun=All`;
     const reviews = async (): Promise<number> => {
       const counts = await Promise.all(
         this.#webhooks.filter((p) => p.isRunning()).map((p) => p.metric(REVIEWS, { hook: 'mutate' })),
@@ -339,6 +339,7 @@ export class Product {
     const answered = async (): Promise<boolean> => {
       const { status, body } = await this.#cluster.request<{ message?: string }>('POST', path, {
         ...PROBE,
+        metadata: { ...PROBE.metadata, namespace: probeIn },
         apiVersion: `external-secrets.io/${version}`,
       });
       // The API server names the whole URL, with the secret token in its path.

@@ -31,6 +31,7 @@ import { MarkerKeys } from '../../sync/marker-keys.ts';
 import { Room } from '../../sync/materialize.ts';
 import { plan } from '../../sync/plan.ts';
 import { objectOf, ownUse, useOf } from '../../sync/policy-gate.ts';
+import { WHOLE_CLUSTER } from '../../sync/scope.ts';
 import { StoreShares } from '../../sync/store-shares.ts';
 import { CallerAuthorizer } from '../../webhook/authorize.ts';
 import { CreateNotes } from '../../webhook/create-notes.ts';
@@ -188,6 +189,7 @@ async function judgeCreate({ manifest }: Case): Promise<readonly Broken[]> {
         signal: new AbortController().signal,
       },
       {
+        scope: WHOLE_CLUSTER,
         kube,
         clock: systemClock,
         live,
