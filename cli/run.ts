@@ -1,6 +1,8 @@
 /** The commands of `esa` by name. */
 import { Command, CommanderError } from 'commander';
+import { EsaError } from '../api/errors.ts';
 import packageJson from '../package.json' with { type: 'json' };
+import { describeFailure } from './cluster/failure.ts';
 import { convertCommand } from './convert.ts';
 import { lintCommand } from './lint.ts';
 import { policyCommand } from './policy-test.ts';
@@ -33,6 +35,11 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   } catch (error) {
     // commander has written what is wrong, or the help that was asked for.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof EsaError) {
+      const { message, remedy } = describeFailure(error);
+      terminal.error(`error: ${message}\n  ${remedy}\n`);
+      return EXIT.cluster;
+    }
     if (!(error instanceof UsageError)) throw error;
     terminal.error(`error: ${error.message}\n`);
     return EXIT.usage;
