@@ -3,7 +3,9 @@ import { Command, CommanderError } from 'commander';
 import { EsaError } from '../api/errors.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { describeFailure } from './cluster/failure.ts';
+import { NotThere } from './cluster/named.ts';
 import { convertCommand } from './convert.ts';
+import { explainCommand } from './explain.ts';
 import { lintCommand } from './lint.ts';
 import { policyCommand } from './policy-test.ts';
 import { renderCommand } from './render.ts';
@@ -24,7 +26,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   const done = (result: ExitCode): void => {
     code = result;
   };
-  for (const make of [convertCommand, lintCommand, policyCommand, renderCommand]) {
+  for (const make of [convertCommand, explainCommand, lintCommand, policyCommand, renderCommand]) {
     const command = make(terminal, done).copyInheritedSettings(program);
     for (const part of command.commands) part.copyInheritedSettings(program);
     program.addCommand(command);
@@ -35,6 +37,10 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   } catch (error) {
     // commander has written what is wrong, or the help that was asked for.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof NotThere) {
+      terminal.error(`error: ${error.message}\n`);
+      return EXIT.wrong;
+    }
     if (error instanceof EsaError) {
       const { message, remedy } = describeFailure(error);
       terminal.error(`error: ${message}\n  ${remedy}\n`);
