@@ -16,7 +16,7 @@ const PATTERNS: readonly (readonly [ErrorCode, RegExp])[] = [
   ['STORE_BUSY', /no request to .* was possible in time/],
   [
     'REFERENCE_NOT_FOUND',
-    /cannot get Kubernetes (secret|configmap) "|\b(Secret|ConfigMap) \S+ has no key "|ServiceAccount \S+ not found|external-secrets\.io "[^"]*" not found/,
+    /cannot get Kubernetes (secret|configmap) "|\b(Secret|ConfigMap) \S+ has no key "|ServiceAccount \S+ not found|external-secrets\.io "[^"]*" not found|(secrets|configmaps) "[^"]*" not found in namespace/,
   ],
   ['SECRET_TYPE_FORBIDDEN', /Secrets of type \S+ are never written/],
   ['REWRITE', /\bmerge failed with |\b(regexp|transform) failed with /],
