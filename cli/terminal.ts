@@ -8,6 +8,8 @@ export interface Terminal {
   readonly error: (text: string) => void;
   /** True if the result is read by somebody who sees colours. */
   readonly colours?: boolean;
+  /** True if somebody watches where errors and notes go, so that a line may be written over. */
+  readonly progress?: boolean;
   /** All of standard input. */
   readonly readInput: () => Promise<Uint8Array>;
 }
@@ -19,6 +21,8 @@ export const EXIT = {
   wrong: 1,
   /** The command was called in a way that it cannot serve: flags, files that cannot be read. */
   usage: 2,
+  /** The cluster could not be asked: no way to it, no login, no right. */
+  cluster: 3,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

@@ -4,7 +4,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { delimiter, dirname, resolve } from 'node:path';
-import { KubeConfig, type User } from '@kubernetes/client-node';
+import { type Cluster, KubeConfig, type User } from '@kubernetes/client-node';
 import { parse } from 'yaml';
 import { EsaError } from '../api/errors.ts';
 
@@ -28,6 +28,33 @@ export interface ClusterConfig {
   readonly proxyUrl?: string | undefined;
   /** Namespace of the kubeconfig's context or of the ServiceAccount. */
   readonly namespace?: string | undefined;
+  /** Gives token or client certificate in their place, as a plugin of a kubeconfig does. */
+  readonly login?: (() => Promise<Login>) | undefined;
+}
+
+/** What a login gave. */
+export interface Login {
+  readonly token?: string | undefined;
+  readonly clientCertificate?: { readonly cert: string; readonly key: string } | undefined;
+  /** Milliseconds since the epoch; absent: it holds until it is refused. */
+  readonly expiresAt?: number | undefined;
+}
+
+/** How a kubeconfig says that a program logs its user in (`users[].user.exec`). */
+export interface ExecPlugin {
+  /** Of the credentials: `client.authentication.k8s.io/v1`. */
+  readonly apiVersion: string;
+  /** As it is written there; with a slash in it, it is relative to the file. */
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly installHint: string | undefined;
+  /** `Never`, `IfAvailable` or `Always`: whether it may ask the user. */
+  readonly interactiveMode: string;
+  /** The cluster as a plugin wants to be told of it; undefined if it does not. */
+  readonly cluster: Readonly<Record<string, unknown>> | undefined;
+  /** Names kubeconfig and user in errors. */
+  readonly where: string;
 }
 
 interface LoadOptions {
@@ -35,6 +62,10 @@ interface LoadOptions {
   readonly kubeconfig?: string | undefined;
   /** Context of the kubeconfig; absent: its current-context. */
   readonly context?: string | undefined;
+  /** A kubeconfig to read if it exists, and neither the option nor KUBECONFIG names one. */
+  readonly defaultKubeconfig?: string | undefined;
+  /** How to log in by a plugin; absent: users that log in so are refused. */
+  readonly plugins?: ((plugin: ExecPlugin) => () => Promise<Login>) | undefined;
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** Where the Pod's ServiceAccount is mounted. */
   readonly serviceAccountDirectory?: string | undefined;
@@ -50,14 +81,17 @@ const configurationError = (message: string): EsaError => new EsaError('CONFIGUR
  */
 export function loadClusterConfig(options: LoadOptions = {}): ClusterConfig {
   const env = options.env ?? process.env;
-  if (options.kubeconfig !== undefined) return fromKubeconfig([options.kubeconfig], options.context);
+  if (options.kubeconfig !== undefined) return fromKubeconfig([options.kubeconfig], options);
   // As kubectl does: files of the list that do not exist are passed over.
   const listed = (env['KUBECONFIG'] ?? '').split(delimiter).filter((file) => file !== '');
   if (listed.length > 0) {
     const present = listed.filter((file) => existsSync(file));
     if (present.length === 0) throw configurationError(`KUBECONFIG: ${listed.join(', ')} does not exist`);
-    return fromKubeconfig(present, options.context);
+    return fromKubeconfig(present, options);
   }
+  const { defaultKubeconfig } = options;
+  if (defaultKubeconfig !== undefined && existsSync(defaultKubeconfig))
+    return fromKubeconfig([defaultKubeconfig], options);
   if (options.context !== undefined) {
     throw configurationError(
       'a context was named, but there is no kubeconfig: use --kubeconfig or KUBECONFIG',
@@ -94,11 +128,14 @@ interface Kubeconfig {
   readonly config: KubeConfig;
   /** `tokenFile` of users, which KubeConfig drops: without it we would go on as nobody. */
   readonly tokenFiles: ReadonlyMap<string, string>;
+  /** The folder of the file that each user is from. */
+  readonly folders: ReadonlyMap<string, string>;
 }
 
 function readKubeconfig(files: readonly string[]): Kubeconfig {
   const config = new KubeConfig();
   const tokenFiles = new Map<string, string>();
+  const folders = new Map<string, string>();
   for (const [index, file] of files.entries()) {
     const one = index === 0 ? config : new KubeConfig();
     try {
@@ -106,6 +143,7 @@ function readKubeconfig(files: readonly string[]): Kubeconfig {
       for (const [user, path] of readTokenFiles(readFileSync(file, 'utf8'))) {
         if (!tokenFiles.has(user)) tokenFiles.set(user, resolve(dirname(file), path));
       }
+      for (const { name } of one.users) if (!folders.has(name)) folders.set(name, resolve(dirname(file)));
     } catch (error) {
       // A YAML error quotes the line it stumbled over, which may be the token.
       const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
@@ -113,7 +151,7 @@ function readKubeconfig(files: readonly string[]): Kubeconfig {
     }
     if (index > 0) mergeNew(config, one);
   }
-  return { config, tokenFiles };
+  return { config, tokenFiles, folders };
 }
 
 function readTokenFiles(text: string): [string, string][] {
@@ -152,10 +190,13 @@ function checkServer(server: string, where: string): string {
   return server.replace(/\/+$/, '');
 }
 
-function fromKubeconfig(files: readonly string[], context: string | undefined): ClusterConfig {
+function fromKubeconfig(
+  files: readonly string[],
+  options: Pick<LoadOptions, 'context' | 'plugins'>,
+): ClusterConfig {
   const where = `kubeconfig ${files.join(', ')}`;
-  const { config, tokenFiles } = readKubeconfig(files);
-  const name = context ?? config.getCurrentContext();
+  const { config, tokenFiles, folders } = readKubeconfig(files);
+  const name = options.context ?? config.getCurrentContext();
   if (!name) throw configurationError(`${where}: no current-context; name one with --context`);
   config.setCurrentContext(name);
   const contextObject = config.getContextObject(name);
@@ -166,7 +207,8 @@ function fromKubeconfig(files: readonly string[], context: string | undefined): 
   if (contextObject.user && !user) {
     throw configurationError(`${where}: context ${name} names a user that does not exist`);
   }
-  if (user) refuseUnsupportedLogin(user, where);
+  const { plugins } = options;
+  if (user) refuseUnsupportedLogin(user, where, plugins !== undefined);
   if (cluster.proxyUrl && !/^https?:\/\//.test(cluster.proxyUrl)) {
     throw configurationError(`${where}: proxy-url of cluster ${cluster.name} must be an http or https URL`);
   }
@@ -186,13 +228,57 @@ function fromKubeconfig(files: readonly string[], context: string | undefined): 
     insecure: cluster.skipTLSVerify,
     proxyUrl: cluster.proxyUrl,
     namespace: contextObject.namespace,
+    ...(user?.exec && plugins !== undefined
+      ? { login: plugins(execPlugin(user, cluster, folders.get(user.name) ?? '', where)) }
+      : {}),
+  };
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
+
+function execPlugin(user: User, cluster: Cluster, folder: string, where: string): ExecPlugin {
+  const { apiVersion, command, args, env, installHint, interactiveMode, provideClusterInfo } = user.exec;
+  const named = `${where}: user ${user.name}`;
+  if (!isText(command)) throw configurationError(`${named}: exec names no command`);
+  if (!isText(apiVersion) || !/^client\.authentication\.k8s\.io\/v1(beta1)?$/.test(apiVersion)) {
+    throw configurationError(
+      `${named}: apiVersion of exec must be client.authentication.k8s.io/v1 or v1beta1; write the kubeconfig anew with a current version of the tool that wrote it`,
+    );
+  }
+  const entries: readonly unknown[] = Array.isArray(env) ? env : [];
+  return {
+    apiVersion,
+    command: /[/\\]/.test(command) ? resolve(folder, command) : command,
+    args: Array.isArray(args) ? args.map(String) : [],
+    env: Object.fromEntries(
+      (entries as readonly { name?: unknown; value?: unknown }[])
+        .filter((entry) => isText(entry?.name))
+        .map(({ name, value }) => [String(name), String(value ?? '')]),
+    ),
+    installHint: isText(installHint) ? installHint : undefined,
+    interactiveMode: isText(interactiveMode) ? interactiveMode : 'IfAvailable',
+    cluster:
+      provideClusterInfo === true
+        ? {
+            server: cluster.server,
+            'tls-server-name': cluster.tlsServerName,
+            'insecure-skip-tls-verify': cluster.skipTLSVerify || undefined,
+            'certificate-authority-data':
+              cluster.caData ??
+              (isText(cluster.caFile) ? readFileSync(cluster.caFile).toString('base64') : undefined),
+            'proxy-url': cluster.proxyUrl,
+          }
+        : undefined,
+    where: named,
   };
 }
 
 /** Plugins start programs with the rights of this process; impersonation would be half understood. */
-function refuseUnsupportedLogin(user: User, where: string): void {
+function refuseUnsupportedLogin(user: User, where: string, withPlugins: boolean): void {
   const method = user.exec
-    ? 'an exec plugin'
+    ? withPlugins
+      ? undefined
+      : 'an exec plugin'
     : user.authProvider
       ? 'an auth-provider'
       : user.username

@@ -34,13 +34,15 @@ export class Credentials {
   readonly #constant: boolean;
   #material: Material | undefined;
   #readAt = 0;
+  #expiresAt = Number.POSITIVE_INFINITY;
   #reading: Promise<Material> | undefined;
 
   constructor(config: ClusterConfig, clock: Clock) {
     this.#config = config;
     this.#clock = clock;
-    const { ca, token, clientCertificate } = config;
-    this.#constant = ![ca, token, clientCertificate?.cert, clientCertificate?.key].some(isFile);
+    const { ca, token, clientCertificate, login } = config;
+    this.#constant =
+      login === undefined && ![ca, token, clientCertificate?.cert, clientCertificate?.key].some(isFile);
   }
 
   /**
@@ -49,7 +51,7 @@ export class Credentials {
    */
   current(): Material | Promise<Material> {
     const known = this.#material;
-    if (known && (this.#constant || this.#clock.monotonic() - this.#readAt < REREAD_MS)) return known;
+    if (known && (this.#constant || !this.#isOld())) return known;
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined;
     });
@@ -61,14 +63,23 @@ export class Credentials {
     this.#readAt = Number.NEGATIVE_INFINITY;
   }
 
+  #isOld(): boolean {
+    // A login asks a program, perhaps a person: as rarely as can be.
+    if (this.#config.login !== undefined && this.#readAt !== Number.NEGATIVE_INFINITY)
+      return this.#clock.now() >= this.#expiresAt;
+    return this.#clock.monotonic() - this.#readAt >= REREAD_MS;
+  }
+
   async #read(): Promise<Material> {
     const { ca, token, clientCertificate } = this.#config;
+    const login = await this.#config.login?.();
+    this.#expiresAt = login?.expiresAt ?? Number.POSITIVE_INFINITY;
     try {
       const [caText, tokenText, cert, key] = await Promise.all([
         read(ca),
-        read(token),
-        read(clientCertificate?.cert),
-        read(clientCertificate?.key),
+        login?.token ?? read(token),
+        login?.clientCertificate?.cert ?? read(clientCertificate?.cert),
+        login?.clientCertificate?.key ?? read(clientCertificate?.key),
       ]);
       const old = this.#material?.tls;
       const same = old !== undefined && old.ca === caText && old.cert === cert && old.key === key;
