@@ -4,6 +4,7 @@ import { EsaError } from '../api/errors.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { describeFailure } from './cluster/failure.ts';
 import { convertCommand } from './convert.ts';
+import { doctorCommand } from './doctor.ts';
 import { lintCommand } from './lint.ts';
 import { policyCommand } from './policy-test.ts';
 import { renderCommand } from './render.ts';
@@ -24,7 +25,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   const done = (result: ExitCode): void => {
     code = result;
   };
-  for (const make of [convertCommand, lintCommand, policyCommand, renderCommand]) {
+  for (const make of [convertCommand, doctorCommand, lintCommand, policyCommand, renderCommand]) {
     const command = make(terminal, done).copyInheritedSettings(program);
     for (const part of command.commands) part.copyInheritedSettings(program);
     program.addCommand(command);
