@@ -23,7 +23,7 @@ const ROOMS = {
   sync: ['policy', 'template', 'providers', 'kube', 'api'],
   webhook: ['sync', 'policy', 'template', 'providers', 'kube', 'certs', 'runtime', 'api'],
   poller: ['sync', 'policy', 'template', 'providers', 'kube', 'runtime', 'api'],
-  cli: ['sync', 'policy', 'template', 'providers', 'kube', 'runtime', 'api'],
+  cli: ['sync', 'policy', 'template', 'providers', 'kube', 'certs', 'runtime', 'api'],
   deploy: ['providers', 'api'],
 };
 

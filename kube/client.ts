@@ -150,6 +150,22 @@ export class KubeClient {
     return new KubeClient(this.#config, {}, { transport: this.#transport, mayWrite });
   }
 
+  /**
+   * What the API server says of itself: its version, `v1.36.3`, and its clock, milliseconds since the epoch in whole
+   * seconds (undefined if something on the way has dropped it). @throws KubeError
+   */
+  async serverVersion(options: CallOptions = {}): Promise<{ version: string; time: number | undefined }> {
+    const request = toHttpRequest('GET', '/version', { ...options, what: 'ask the API server for its version' });
+    const { text, date } = await this.#transport.send(request);
+    try {
+      const { gitVersion = '' } = parseObject(text) as { readonly gitVersion?: string };
+      const time = Date.parse(date ?? '');
+      return { version: gitVersion, time: Number.isNaN(time) ? undefined : time };
+    } catch (error) {
+      throw toKubeError(error, request.what);
+    }
+  }
+
   /** PEM of the CAs that the API server is trusted by; undefined for those of the system. */
   certificateAuthority(): Promise<string | undefined> {
     return this.#transport.certificateAuthority();

@@ -28,6 +28,13 @@ export interface HttpRequest {
   readonly sensitive: boolean;
 }
 
+interface HttpAnswer {
+  readonly status: number;
+  readonly text: string;
+  /** The header `date`, if there was one. */
+  readonly date: string | undefined;
+}
+
 interface TransportOptions {
   /** Upper bound of connections. Each watch holds one. */
   readonly connections?: number | undefined;
@@ -62,7 +69,7 @@ export class Transport {
   }
 
   /** Sends and reads the whole answer. @throws KubeError; the caller's own EsaError if its signal holds one */
-  async send(request: HttpRequest): Promise<{ status: number; text: string }> {
+  async send(request: HttpRequest): Promise<HttpAnswer> {
     const deadline = startDeadline(request.timeoutMs, request.signal);
     try {
       try {
@@ -108,10 +115,11 @@ export class Transport {
     await this.#dispatcher?.destroy();
   }
 
-  async #attempt(request: HttpRequest, signal: AbortSignal): Promise<{ status: number; text: string }> {
+  async #attempt(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
     const response = await this.#dispatch(request, signal, false);
     if (response.statusCode >= 300) return this.#fail(request, response);
-    return { status: response.statusCode, text: await response.body.text() };
+    const { statusCode: status, headers } = response;
+    return { status, text: await response.body.text(), date: oneValue(headers, 'date') };
   }
 
   async #fail(request: HttpRequest, response: Dispatcher.ResponseData): Promise<never> {

@@ -10,7 +10,7 @@ import { isAlreadyExists, isNotFound } from '../kube/errors.ts';
 import { createSecret, getSecret } from '../kube/objects.ts';
 import type { MarkerKey } from './marker.ts';
 
-const MARKER_SECRET = 'external-secrets-admission-marker';
+export const MARKER_SECRET = 'external-secrets-admission-marker';
 /** A key id that nobody knows is looked up again at most this often. */
 const RELOAD_AFTER_MS = 10_000;
 
@@ -86,7 +86,8 @@ export class MarkerKeys {
   }
 }
 
-function readKeys(data: Readonly<Record<string, string>>, namespace: string): MarkerKey[] {
+/** The keys that a Secret holds, the current one first. @throws EsaError CONFIGURATION if there is none */
+export function readKeys(data: Readonly<Record<string, string>>, namespace: string): MarkerKey[] {
   const keys: MarkerKey[] = [];
   for (const slot of ['current', 'previous']) {
     const id = data[`${slot}Id`];

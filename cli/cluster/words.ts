@@ -3,11 +3,13 @@ import { styleText } from 'node:util';
 import type { Terminal } from '../terminal.ts';
 
 type Style = Parameters<typeof styleText>[0];
+/** Paints text, or leaves it as it is. */
+export type Painter = (style: Style, text: string) => string;
 
 /** Paints on terminals that show colours, and nowhere else. */
 export const painter =
-  ({ colours }: Pick<Terminal, 'colours'>) =>
-  (style: Style, text: string): string =>
+  ({ colours }: Pick<Terminal, 'colours'>): Painter =>
+  (style, text) =>
     colours ? styleText(style, text, { validateStream: false }) : text;
 
 const UNITS: readonly (readonly [name: string, ms: number])[] = [

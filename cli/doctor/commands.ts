@@ -1,0 +1,27 @@
+/** Commands of remedies, in the form in which the product is installed. */
+import type { Install } from './state.ts';
+
+/** Applies the CRDs of this version over whatever is there; what is not in them (caBundle) stays. */
+export const applyCrds = ({ namespace }: Install): string =>
+  `esa crds${namespace === 'external-secrets-system' ? '' : ` --namespace ${namespace}`} | kubectl apply --server-side --force-conflicts -f -`;
+
+/** Applies all else that belongs to the installation. */
+export const applyManifests = ({ release }: Install): string =>
+  release === undefined
+    ? 'kubectl apply -f deploy/manifests'
+    : `helm get manifest ${release.name} -n ${release.namespace} | kubectl apply --server-side --force-conflicts -f -`;
+
+/** Restarts a program, or says which if its Deployment is not known. */
+export function restart(install: Install, ...names: readonly ('webhook' | 'poller')[]): readonly string[] {
+  const deployments = names.flatMap((name) => install[name].deployment?.metadata.name ?? []);
+  return deployments.length < names.length
+    ? []
+    : [`kubectl -n ${install.namespace} rollout restart ${deployments.map((one) => `deployment/${one}`).join(' ')}`];
+}
+
+export function logsOf(install: Install, name: 'webhook' | 'poller'): readonly string[] {
+  const deployment = install[name].deployment?.metadata.name;
+  return deployment === undefined
+    ? []
+    : [`kubectl -n ${install.namespace} logs deployment/${deployment} --all-pods --tail=50`];
+}
