@@ -5,7 +5,7 @@
  */
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { build, type Metafile, type Plugin } from 'esbuild';
 import { ROOT } from './setup/paths.mjs';
 
 const PROGRAMS = { webhook: 'webhook/main.ts', poller: 'poller/main.ts', esa: 'cli/main.ts' } as const;
@@ -53,9 +53,12 @@ async function removeOld(directory: string): Promise<void> {
   }
 }
 
-/** Writes `webhook.mjs`, `poller.mjs`, `esa.mjs` and what they need into the folder. @throws Error if it cannot be built */
-export async function bundle(directory: string): Promise<void> {
-  await build({
+/**
+ * Writes `webhook.mjs`, `poller.mjs`, `esa.mjs` and what they need into the folder.
+ * @returns what went into them @throws Error if it cannot be built
+ */
+export async function bundle(directory: string): Promise<Metafile> {
+  const { metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: { ...PROGRAMS, ...WORKERS },
     outdir: directory,
@@ -71,9 +74,11 @@ export async function bundle(directory: string): Promise<void> {
     legalComments: 'linked',
     banner: { js: BANNER },
     plugins: [workersBeside, withoutAxios],
+    metafile: true,
     logLevel: 'error',
   });
   await removeOld(directory);
+  return metafile;
 }
 
 if (import.meta.main) await bundle(resolve(ROOT, process.argv[2] ?? 'dist'));

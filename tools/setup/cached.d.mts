@@ -1,0 +1,5 @@
+export function ensureCached(
+  target: string,
+  title: string,
+  fill: (directory: string) => Promise<void>,
+): Promise<void>;
