@@ -97,7 +97,7 @@ export function providerMetrics(registry: Registry, stores: () => readonly Store
     }),
     deduplicated: new Counter({
       name: 'esa_reads_deduplicated_total',
-      help: 'Those of them that were answered by a request for another ExternalSecret.',
+      help: 'Reads (esa_reads_total) that were answered by a request for another ExternalSecret.',
       registers: [registry],
     }),
     calls: new Counter({
@@ -108,7 +108,7 @@ export function providerMetrics(registry: Registry, stores: () => readonly Store
     }),
     errors: new Counter({
       name: 'esa_provider_errors_total',
-      help: 'Those of them that failed, by the code of the error (docs/errors.md).',
+      help: 'Requests to providers that failed, by the code of the error (docs/errors.md).',
       labelNames: ['provider', 'code'] as const,
       registers: [registry],
     }),

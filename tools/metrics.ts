@@ -27,6 +27,14 @@ const SHARDS = 'with `--shards`';
 const KES = 'with `--kes`';
 const OBJECTS = 'a series for each object, see `--object-metrics`';
 
+/** Served on Linux only; the page is the same wherever it is made. */
+const ON_LINUX = [
+  ['process_heap_bytes', 'Process heap size in bytes.'],
+  ['process_max_fds', 'Maximum number of open file descriptors.'],
+  ['process_open_fds', 'Number of open file descriptors.'],
+  ['process_virtual_memory_bytes', 'Virtual memory size in bytes.'],
+] as const;
+
 const none = (): number => 0;
 /** The registrations of both programs; that these are all of theirs is what test/e2e/monitoring.test.ts sees. */
 function registries(): { readonly webhook: Registry; readonly poller: Registry; readonly shards: Registry } {
@@ -74,6 +82,9 @@ export function metricCatalogue(): readonly Metric[] {
   for (const metric of read(webhook)) add({ ...metric, programs: ['webhook'] });
   for (const metric of read(poller)) add({ ...metric, programs: ['poller'] });
   for (const metric of read(shards)) add({ ...metric, programs: ['poller'], only: SHARDS });
+  for (const [name, help] of ON_LINUX) {
+    if (!found.has(name)) add({ name, type: 'gauge', help, labels: [], programs: ['poller', 'webhook'] });
+  }
   for (const { name, type, help, labels, kes = false } of FAMILIES) {
     const all = ['name', 'namespace', ...labels];
     add({ name, type, help, labels: all, programs: ['poller'], only: kes ? KES : OBJECTS });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, describe, test } from 'node:test';
+import { test } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { needsPrometheus, promtool } from '../../test/harness/prometheus.ts';
 import { type AlertRules, prometheusRule } from './prometheus-rule.ts';
@@ -21,8 +21,6 @@ const rules = read('alerts.yaml') as AlertRules;
 const cases = read('alert-cases.yaml') as readonly Case[];
 const alerts = rules.groups.flatMap((group) => group.rules);
 const runbooks = join(import.meta.dirname, '../../docs/runbooks');
-const directory = mkdtempSync(join(tmpdir(), 'esa-alerts-'));
-after(() => rmSync(directory, { recursive: true }));
 
 test('promtool accepts the rules', needsPrometheus(), async () => {
   const { code, stdout, stderr } = await promtool([
@@ -44,7 +42,7 @@ test('every alert has its case, and each name is used once', () => {
   assert.equal(new Set(alerts.map(({ alert }) => alert)).size, alerts.length);
 });
 
-describe('promtool: each alert keeps silent while all is well, and fires', needsPrometheus(), () => {
+test('promtool: each alert keeps silent while all is well, and fires', needsPrometheus(), async () => {
   // Annotations are for people; promtool would compare them letter by letter.
   const bare = {
     groups: rules.groups.map((group) => ({
@@ -52,33 +50,28 @@ describe('promtool: each alert keeps silent while all is well, and fires', needs
       rules: group.rules.map(({ annotations: _, ...rule }) => rule),
     })),
   };
-  const ruleFile = join(directory, 'rules.yaml');
-  writeFileSync(ruleFile, stringify(bare));
-  for (const { alert, series, healthy, fires, labels } of cases) {
-    test(alert, async () => {
-      const severity = alerts.find((rule) => rule.alert === alert)?.labels.severity;
-      const exp_labels = Object.fromEntries(
-        Object.entries({ severity, ...labels }).filter(([, value]) => value !== null),
-      );
-      const file = join(directory, `${alert}.yaml`);
-      const content = {
-        rule_files: [ruleFile],
-        evaluation_interval: '1m',
-        tests: [
-          {
-            interval: '1m',
-            input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
-            alert_rule_test: [
-              { eval_time: `${healthy}m`, alertname: alert, exp_alerts: [] },
-              { eval_time: `${fires}m`, alertname: alert, exp_alerts: [{ exp_labels }] },
-            ],
-          },
-        ],
-      };
-      writeFileSync(file, stringify(content));
-      const { code, stdout, stderr } = await promtool(['test', 'rules', file]);
-      assert.equal(code, 0, stdout + stderr);
-    });
+  const severities = new Map(alerts.map(({ alert, labels }) => [alert, labels.severity]));
+  const tests = cases.map(({ alert, series, healthy, fires, labels }) => {
+    const all = Object.entries({ severity: severities.get(alert), ...labels });
+    const exp_labels = Object.fromEntries(all.filter(([, value]) => value !== null));
+    return {
+      interval: '1m',
+      input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
+      alert_rule_test: [
+        { eval_time: `${healthy}m`, alertname: alert, exp_alerts: [] },
+        { eval_time: `${fires}m`, alertname: alert, exp_alerts: [{ exp_labels }] },
+      ],
+    };
+  });
+  const directory = mkdtempSync(join(tmpdir(), 'esa-alerts-'));
+  try {
+    const [ruleFile, file] = [join(directory, 'rules.yaml'), join(directory, 'cases.yaml')];
+    writeFileSync(ruleFile, stringify(bare));
+    writeFileSync(file, stringify({ rule_files: [ruleFile], evaluation_interval: '1m', tests }));
+    const { code, stdout, stderr } = await promtool(['test', 'rules', file]);
+    assert.equal(code, 0, stdout + stderr);
+  } finally {
+    rmSync(directory, { recursive: true });
   }
 });
 

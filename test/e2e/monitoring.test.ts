@@ -85,10 +85,13 @@ async function createObjects(): Promise<void> {
     ['unreachable', 3],
     ['slow', 12],
   ] as const) {
-    for (let index = 0; index < count; index += 1) {
-      const spec = { ...passwordOf(`app-${index}`), secretStoreRef: { name } };
-      await cluster.create(externalSecret(NAMESPACE, `${name}-${index}`, spec));
-    }
+    // Side by side: those of the slow one wait for each other.
+    await Promise.all(
+      Array.from({ length: count }, (_, index) => {
+        const spec = { ...passwordOf(`app-${index}`), secretStoreRef: { name } };
+        return cluster.create(externalSecret(NAMESPACE, `${name}-${index}`, spec));
+      }),
+    );
   }
   const embedded = externalSecret(NAMESPACE, 'any', {
     secretStoreRef: { kind: 'ClusterSecretStore', name: 'unreachable' },
