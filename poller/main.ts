@@ -134,7 +134,7 @@ await runProgram(
     takeGcpEnvironment({ ambient: flags['gcp-ambient-credentials'] || flags.kes });
     configureOutbound({ allowLoopback: flags['allow-loopback'] });
 
-    const registry = createRegistry();
+    const registry = createRegistry('poller');
     const config = loadClusterConfig({ kubeconfig: flags.kubeconfig });
     const kube = new KubeClient(config);
     // Renewals must not wait behind syncs for a connection.
@@ -152,6 +152,7 @@ await runProgram(
       ...pollerMetrics(registry, {
         depth: () => poller?.depth ?? 0,
         oldestSeconds: () => poller?.oldestSeconds ?? 0,
+        leads: () => elector.isLeader(),
       }),
       provider: providerMetrics(registry, () => poller?.storeStates() ?? []),
       policy: policyMetrics(registry, () => poller?.policiesBrokenSeconds ?? 0),

@@ -15,33 +15,39 @@ const AUTO_LIMIT = 20_000;
 /** Objects whose series are made in one turn of the event loop. */
 const CHUNK = 500;
 
+/** A metric with series for each object; all of them have the labels `name` and `namespace`. */
 interface Family {
   /** True: of the ExternalSecrets of KES, in its names; else of the others. */
   readonly kes?: true;
   readonly name: string;
   readonly type: 'counter' | 'gauge';
   readonly help: string;
-  /** Further labels and the value of each series. */
+  /** Further labels. */
+  readonly labels: readonly string[];
+  /** Their text and the value of each series. */
   readonly samples: (object: Tracked) => readonly (readonly [labels: string, value: number])[];
 }
 
-const FAMILIES: readonly Family[] = [
+export const FAMILIES: readonly Family[] = [
   {
     name: 'externalsecret_sync_calls_total',
     type: 'counter',
     help: 'Attempts to sync.',
+    labels: [],
     samples: ({ attempts }) => (attempts > 0 ? [['', attempts]] : []),
   },
   {
     name: 'externalsecret_sync_calls_error',
     type: 'counter',
     help: 'Failed attempts to sync.',
+    labels: [],
     samples: ({ errors }) => (errors > 0 ? [['', errors]] : []),
   },
   {
     name: 'externalsecret_status_condition',
     type: 'gauge',
     help: 'Current condition of an ExternalSecret.',
+    labels: ['condition', 'status'],
     samples: ({ condition }) =>
       condition === undefined
         ? []
@@ -54,6 +60,7 @@ const FAMILIES: readonly Family[] = [
     name: 'externalsecret_reconcile_duration',
     type: 'gauge',
     help: 'Duration of the last sync, nanoseconds.',
+    labels: [],
     samples: ({ attempts, microseconds }) => (attempts > 0 ? [['', microseconds * 1000]] : []),
   },
   {
@@ -61,6 +68,7 @@ const FAMILIES: readonly Family[] = [
     name: 'kubernetes_external_secrets_sync_calls_count',
     type: 'counter',
     help: 'Number of sync operations by backend, secret name and status.',
+    labels: ['backend', 'status'],
     samples: (object) => {
       const { attempts, errors } = object;
       const backend = backendOf(object);
@@ -75,6 +83,7 @@ const FAMILIES: readonly Family[] = [
     name: 'kubernetes_external_secrets_last_sync_call_state',
     type: 'gauge',
     help: 'State of the last sync operation: 1 = success, -1 = failure.',
+    labels: ['backend'],
     samples: (object) =>
       object.condition === undefined || object.attempts === 0
         ? []

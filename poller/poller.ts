@@ -13,7 +13,7 @@ import { type DeletedObject, Reflector } from '../kube/reflector.ts';
 import type { StoreLimits } from '../policy/store-limits.ts';
 import type { Loop } from '../runtime/health.ts';
 import type { Log } from '../runtime/log.ts';
-import { type ClusterExternalSecretMetrics, type providerMetrics, readCounts } from '../runtime/metrics.ts';
+import { type ClusterExternalSecretMetrics, countCall, type providerMetrics, readCounts } from '../runtime/metrics.ts';
 import { BatchReads } from '../sync/batch-reads.ts';
 import { BAD_LIMITS, Connections, type StoreState } from '../sync/connections.ts';
 import type { Answer } from '../sync/fetch.ts';
@@ -185,8 +185,7 @@ export class Poller {
     const connections = new Connections({
       clock,
       limits: this.#options.storeLimits,
-      onCall: (provider, error) =>
-        metrics.provider.calls.inc({ provider, status: error === undefined ? 'success' : 'error' }),
+      onCall: (provider, error) => countCall(metrics.provider, provider, error),
       onRecovered: ({ kind, namespace: ns, name }) => controller?.storeRecovered(storeKey(kind, ns, name)),
       onBadLimits: (store, problems) => log.warn({ store, problems }, BAD_LIMITS),
     });

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Registry } from 'prom-client';
+import { readyMetric } from './metrics.ts';
 
 /** What the plain HTTP port of a program serves. */
 export interface OperationalEndpoints {
@@ -41,6 +42,7 @@ async function answerMetrics(
 export async function serveOperational(
   options: OperationalEndpoints & { port: number; address: string },
 ): Promise<{ port: number; close(): Promise<void> }> {
+  readyMetric(options.registry, () => options.readyz() === undefined);
   const probe = (response: ServerResponse, reason: string | undefined): void =>
     answer(response, reason === undefined ? 200 : 503, 'text/plain; charset=utf-8', `${reason ?? 'ok'}\n`);
   const server: Server = createServer((request, response) => {

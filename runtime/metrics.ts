@@ -1,13 +1,49 @@
 /** Prometheus metrics: ESO's names where it has one for the same thing, ours under `esa_`. */
+import { totalmem } from 'node:os';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import packageJson from '../package.json' with { type: 'json' };
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** A registry with the process's own metrics. */
-export function createRegistry(): Registry {
+/** What a process may use, bytes: the limit of its container, else the machine's memory. */
+function memoryLimit(): number {
+  const machine = totalmem();
+  // Without a limit it is 0, or a number beyond any memory.
+  const limit = process.constrainedMemory();
+  return limit > 0 && limit < machine ? limit : machine;
+}
+
+/**
+ * A registry with the process's own metrics.
+ * @param program what alerts and dashboards tell the programs apart by, whatever their jobs are called
+ */
+export function createRegistry(program: 'webhook' | 'poller'): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  new Gauge({
+    name: 'esa_build_info',
+    help: 'Always 1; says which program this is, and its version.',
+    labelNames: ['program', 'version'] as const,
+    registers: [registry],
+  }).set({ program, version: packageJson.version }, 1);
+  new Gauge({
+    name: 'esa_memory_limit_bytes',
+    help: "What the process may use: the limit of its container, else the machine's memory.",
+    registers: [registry],
+  }).set(memoryLimit());
   return registry;
+}
+
+/** @param ready what /readyz says, asked at each scrape */
+export function readyMetric(registry: Registry, ready: () => boolean): void {
+  new Gauge({
+    name: 'esa_ready',
+    help: '1 while /readyz says yes.',
+    registers: [registry],
+    collect() {
+      this.set(ready() ? 1 : 0);
+    },
+  });
 }
 
 /** Values of `esa_breaker_state`. */
@@ -61,7 +97,7 @@ export function providerMetrics(registry: Registry, stores: () => readonly Store
     }),
     deduplicated: new Counter({
       name: 'esa_reads_deduplicated_total',
-      help: 'Those of them that were answered by a request for another ExternalSecret.',
+      help: 'Reads (esa_reads_total) that were answered by a request for another ExternalSecret.',
       registers: [registry],
     }),
     calls: new Counter({
@@ -70,7 +106,23 @@ export function providerMetrics(registry: Registry, stores: () => readonly Store
       labelNames: ['provider', 'status'] as const,
       registers: [registry],
     }),
+    errors: new Counter({
+      name: 'esa_provider_errors_total',
+      help: 'Requests to providers that failed, by the code of the error (docs/errors.md).',
+      labelNames: ['provider', 'code'] as const,
+      registers: [registry],
+    }),
   };
+}
+
+/** Counts a request to a provider. @param error what it failed with, if it did */
+export function countCall(
+  { calls, errors }: Pick<ReturnType<typeof providerMetrics>, 'calls' | 'errors'>,
+  provider: string,
+  error: { readonly code: string } | undefined,
+): void {
+  calls.inc({ provider, status: error === undefined ? 'success' : 'error' });
+  if (error !== undefined) errors.inc({ provider, code: error.code });
 }
 
 /** What reports reads to these metrics. */
@@ -192,11 +244,19 @@ export function certificateMetrics(
   };
 }
 
-/** @param queue how many objects wait for a sync or run, and for how long the oldest has, asked at each scrape */
+/** @param now how many objects wait for a sync or run, for how long the oldest has, and who leads; asked at each scrape */
 export function pollerMetrics(
   registry: Registry,
-  queue: { readonly depth: () => number; readonly oldestSeconds: () => number },
+  now: { readonly depth: () => number; readonly oldestSeconds: () => number; readonly leads: () => boolean },
 ) {
+  new Gauge({
+    name: 'esa_leader',
+    help: '1 while this replica holds the lease of the pollers.',
+    registers: [registry],
+    collect() {
+      this.set(now.leads() ? 1 : 0);
+    },
+  });
   return {
     adopted: new Counter({
       name: 'esa_adoptions_total',
@@ -224,7 +284,7 @@ export function pollerMetrics(
       help: 'Objects that wait for a sync, or are in one.',
       registers: [registry],
       collect() {
-        this.set(queue.depth());
+        this.set(now.depth());
       },
     }),
     oldest: new Gauge({
@@ -232,7 +292,7 @@ export function pollerMetrics(
       help: 'For how long the object that waits longest for a sync has been due.',
       registers: [registry],
       collect() {
-        this.set(queue.oldestSeconds());
+        this.set(now.oldestSeconds());
       },
     }),
     secretWrites: new Counter({

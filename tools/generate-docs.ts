@@ -1,17 +1,35 @@
-/** Writes docs/errors.md, docs/rules.md and docs/acceptance.md from what they are about; with --check only says whether they are up to date. */
+/**
+ * Writes docs/errors.md, docs/rules.md, docs/metrics.md, docs/acceptance.md and what Prometheus and Grafana read in
+ * deploy/monitoring from what they are about; with --check only says whether they are up to date.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
 import { ERROR_CATALOGUE } from '../api/errors.ts';
 import { RULES } from '../api/rules.ts';
+import { renderDashboard } from '../deploy/monitoring/dashboard.ts';
+import { type AlertRules, prometheusRule } from '../deploy/monitoring/prometheus-rule.ts';
 import { findTests, registerFaults, renderRegister, testsByCase } from './acceptance/register.ts';
+import { metricCatalogue, renderMetrics } from './metrics.ts';
 import { ROOT } from './setup/paths.mjs';
+
+const MONITORING = 'deploy/monitoring';
+const ALERTS = `${MONITORING}/alerts.yaml`;
 
 /** Pages by file, and what each is made from. */
 const PAGES = [
   { file: 'docs/errors.md', source: 'api/errors.ts', render: () => renderErrors(ERROR_CATALOGUE) },
   { file: 'docs/rules.md', source: 'api/rules.ts', render: () => renderRules(RULES) },
+  { file: 'docs/metrics.md', source: 'the metrics of the programs', render: () => renderMetrics(metricCatalogue()) },
   { file: 'docs/acceptance.md', source: 'the tests', render: renderAcceptance },
+  { file: `${MONITORING}/dashboard.json`, source: `${MONITORING}/panels.ts`, render: renderDashboard },
+  { file: `${MONITORING}/prometheus-rule.yaml`, source: ALERTS, render: renderPrometheusRule },
 ] as const;
+
+function renderPrometheusRule(): string {
+  const rules = parse(readFileSync(join(ROOT, ALERTS), 'utf8')) as AlertRules;
+  return `# Generated from ${ALERTS} by tools/generate-docs.ts; do not edit.\n${stringify(prometheusRule(rules), { lineWidth: 0 })}`;
+}
 
 function renderAcceptance(): string {
   const found = testsByCase(findTests());

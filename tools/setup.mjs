@@ -14,6 +14,7 @@ import { ensureNodeModules } from './setup/node-modules.mjs';
 import { ensureOpenBao } from './setup/openbao.mjs';
 import { CACHE } from './setup/paths.mjs';
 import { SetupError, UnavailableError } from './setup/progress.mjs';
+import { ensurePrometheus } from './setup/prometheus.mjs';
 
 const PIECES = {
   'node-modules': ensureNodeModules,
@@ -23,8 +24,11 @@ const PIECES = {
   'built-control-plane': ensureBuiltControlPlane,
   kubectl: ensureKubectl,
   helm: ensureHelm,
+  prometheus: ensurePrometheus,
 };
 const USUAL = ['node-modules', 'openbao', 'aws', 'control-plane', 'helm'];
+/** Only tests need them, and skip what they cannot do without. */
+const FOR_TESTS = ['prometheus'];
 
 // An exit instead of a silent death lets children be stopped and locks be released.
 for (const [signal, code] of [
@@ -38,7 +42,9 @@ for (const [signal, code] of [
 const args = process.argv.slice(2);
 const tolerant = args.includes('--tolerant');
 const named = args.filter((arg) => arg !== '--tolerant');
-const wanted = named.length > 0 ? named : USUAL;
+const wanted = named.length > 0 ? named : tolerant ? USUAL : [...USUAL, ...FOR_TESTS];
+/** Whoever names a piece wants it. */
+const mayBeMissing = (name) => tolerant || (named.length === 0 && FOR_TESTS.includes(name));
 const unknown = wanted.filter((name) => !Object.hasOwn(PIECES, name));
 if (unknown.length > 0) {
   process.stderr.write(`unknown piece: ${unknown.join(', ')}; there are ${Object.keys(PIECES).join(', ')}\n`);
@@ -50,7 +56,7 @@ try {
     try {
       await PIECES[name]();
     } catch (error) {
-      if (!tolerant || !(error instanceof UnavailableError)) throw error;
+      if (!mayBeMissing(name) || !(error instanceof UnavailableError)) throw error;
       const [what, ...output] = error.message.trimEnd().split('\n');
       process.stderr.write(`  left out: ${what}${output.length > 0 ? ` (${output.at(-1)})` : ''}\n`);
     }

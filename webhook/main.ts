@@ -21,6 +21,7 @@ import { serveOperational } from '../runtime/http.ts';
 import { createLog, type Log } from '../runtime/log.ts';
 import {
   certificateMetrics,
+  countCall,
   createRegistry,
   policyMetrics,
   providerMetrics,
@@ -131,14 +132,13 @@ await runProgram(
     takeGcpEnvironment({ ambient: flags['gcp-ambient-credentials'] || flags.kes });
     configureOutbound({ allowLoopback: flags['allow-loopback'] });
 
-    const registry = createRegistry();
+    const registry = createRegistry('webhook');
     const room = new Room(integerFlag('max-in-flight', flags['max-in-flight'], 1, 10_000));
     const metrics = webhookMetrics(registry, () => room.inside);
     const connections: Connections = new Connections({
       clock: systemClock,
       limits,
-      onCall: (provider, error) =>
-        providers.calls.inc({ provider, status: error === undefined ? 'success' : 'error' }),
+      onCall: (provider, error) => countCall(providers, provider, error),
       onBadLimits: (store, problems) => logger.warn({ store, problems }, BAD_LIMITS),
     });
     const providers = providerMetrics(registry, () => connections.states());

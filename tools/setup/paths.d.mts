@@ -11,3 +11,6 @@ export function openBaoDirectory(): string;
 export function openBaoBinary(): string;
 export function awsDirectory(): string;
 export function helmDirectory(): string;
+export const PROMETHEUS_PROGRAMS: readonly string[];
+export function prometheusDirectory(): string;
+export function prometheusProgram(name: string): string | undefined;

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The checkout, absolute, without a trailing slash. */
@@ -76,4 +76,19 @@ export function awsDirectory() {
 
 export function helmDirectory() {
   return join(CACHE, 'helm', fingerprint(['tools/setup/helm.mjs']));
+}
+
+/** What the alert rules and the dashboard are tried with. */
+export const PROMETHEUS_PROGRAMS = ['prometheus', 'promtool'];
+
+export function prometheusDirectory() {
+  return join(CACHE, 'prometheus', fingerprint(['tools/setup/prometheus.mjs']));
+}
+
+/** One of PROMETHEUS_PROGRAMS: of the folder $PROMETHEUS_BIN, else what set-up fetched, else of PATH; undefined without. */
+export function prometheusProgram(name) {
+  const folders = process.env.PROMETHEUS_BIN
+    ? [process.env.PROMETHEUS_BIN]
+    : [join(prometheusDirectory(), 'usr', 'bin'), ...(process.env.PATH ?? '').split(delimiter)];
+  return folders.map((folder) => join(folder, name)).find((file) => existsSync(file));
 }
