@@ -120,7 +120,7 @@ function piecesOf(text: string): readonly Piece[] {
         comment += `\n${lines[at] ?? ''}`;
       }
       const words = (COMMENT.exec(comment)?.[1] ?? '').trim();
-      if (/^run\n/.test(words) || words.startsWith('page run by:'))
+      if (words.startsWith('run\n') || words.startsWith('page run by:'))
         pieces.push({ kind: 'comment', line: first + 1, words });
       else marker = words;
     } else if (line.trim() !== '') marker = undefined;
