@@ -5,7 +5,7 @@
  */
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { build, type Metafile, type Plugin } from 'esbuild';
 import { ROOT } from './setup/paths.mjs';
 
 const PROGRAMS = { webhook: 'webhook/main.ts', poller: 'poller/main.ts', esa: 'cli/main.ts' } as const;
@@ -39,9 +39,9 @@ async function removeOld(directory: string): Promise<void> {
   }
 }
 
-/** Writes `webhook.mjs`, `poller.mjs`, `esa.mjs` and what they need into the folder. @throws Error if it cannot be built */
-export async function bundle(directory: string): Promise<void> {
-  await build({
+/** Writes `webhook.mjs`, `poller.mjs`, `esa.mjs` and what they need into the folder, and says what they are made of. @throws Error if it cannot be built */
+export async function bundle(directory: string): Promise<Metafile> {
+  const { metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: { ...PROGRAMS, ...WORKERS },
     outdir: directory,
@@ -58,8 +58,10 @@ export async function bundle(directory: string): Promise<void> {
     banner: { js: BANNER },
     plugins: [workersBeside],
     logLevel: 'error',
+    metafile: true,
   });
   await removeOld(directory);
+  return metafile;
 }
 
 if (import.meta.main) await bundle(resolve(ROOT, process.argv[2] ?? 'dist'));

@@ -8,6 +8,7 @@ import { ERROR_CATALOGUE } from '../api/errors.ts';
 import { RULES } from '../api/rules.ts';
 import { findTests, registerFaults, renderRegister, testsByCase } from './acceptance/register.ts';
 import { renderDecisions } from './decisions.ts';
+import { renderDependencies } from './dependencies/page.ts';
 import { referencePages } from './reference/pages.ts';
 import { ROOT } from './setup/paths.mjs';
 
@@ -26,6 +27,11 @@ const PAGES: readonly GeneratedPage[] = [
   { file: 'docs/rules.md', source: 'api/rules.ts', render: () => renderRules(RULES) },
   { file: 'docs/acceptance.md', source: 'the tests', render: renderAcceptance },
   { file: 'docs/decisions/README.md', source: 'docs/decisions', render: renderDecisions },
+  {
+    file: 'docs/dependencies.md',
+    source: 'package.json and tools/dependencies',
+    render: () => renderDependencies(),
+  },
   ...[...referencePages()].map(([file, text]) => ({ file, source: 'the schemas', render: () => text })),
 ];
 

@@ -179,7 +179,7 @@ describe('kubectl explain', () => {
         versionsOfKind.find((one) => one.version === 'v1') ?? versionsOfKind[0] ?? fail();
       const text = await bed.cp.kubectlOutput([
         'explain',
-        name,
+        plural,
         '--recursive',
         `--api-version=${group}/${version}`,
       ]);

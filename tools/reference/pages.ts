@@ -49,7 +49,7 @@ const member = (
 ): StructuralSchema | undefined =>
   path.reduce<StructuralSchema | undefined>((at, name) => at?.properties?.[name], schema);
 
-const withoutDescription = ({ description: _, ...rest }: StructuralSchema): object => rest;
+const withoutDescription = (schema: StructuralSchema): object => ({ ...schema, description: undefined });
 const isSame = (a: StructuralSchema, b: StructuralSchema | undefined): boolean =>
   b !== undefined &&
   Object.keys(a.properties ?? {}).length > 0 &&
