@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-helm setup-node setup-control-plane demo dev check test unit e2e generate image soak mutants fuzz bench
+.PHONY: help setup setup-helm setup-node setup-control-plane demo dev check test unit e2e generate image report soak mutants fuzz bench
 
 # demo and dev on a cluster of your own. Only the command line names one: a CONTEXT of the environment is there
 # for other reasons.
@@ -56,9 +56,12 @@ unit: setup-node ## Only the tests beside the code.
 e2e: setup ## Only the end-to-end tests.
 	@node tools/test.ts e2e
 
-generate: setup-node ## Write the generated files anew: CRDs, docs/errors.md, docs/rules.md, docs/metrics.md, docs/acceptance.md, deploy/monitoring.
+generate: setup-node ## Write the generated files anew: CRDs, pages of docs/, deploy/monitoring.
 	@node deploy/generate.ts
 	@node tools/generate-docs.ts
+
+report: setup-node ## Dead code, dependencies with their reasons and weights, licences.
+	@node tools/dependencies/report.ts
 
 image: setup-node ## Build the container image for amd64 and arm64 into .cache/image, without a container engine.
 	@node tools/image.ts

@@ -1,38 +1,11 @@
-/** The examples of the pages about `esa`: files, commands and what they print, as they stand there. */
+/** What docs/templates.md lists is what templates have. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { FUNCTIONS } from '../template/functions/index.ts';
 
 const pageOf = (name: string): string => readFileSync(join(import.meta.dirname, '../docs', name), 'utf8');
-
-for (const name of ['templates.md', 'cli.md', 'converting.md', 'policies.md']) {
-  const directory = mkdtempSync(join(tmpdir(), 'esa-docs-'));
-  after(() => rmSync(directory, { recursive: true }));
-  for (const [, language, block = ''] of pageOf(name).matchAll(/^```(\w+)\n(.*?)^```$/gms)) {
-    const file = /^# (\S+\.yaml)\n/.exec(block)?.[1];
-    if (file !== undefined) writeFileSync(join(directory, file), block);
-    if (language !== 'console') continue;
-    const [command = '', ...printed] = block.split('\n');
-    test(`${name}: ${command}`, () => {
-      // The name by which users know it; the output is what a terminal would show.
-      const script = `exec 2>&1; esa() { "$NODE" "$MAIN" "$@"; }\n${command.replace(/^\$ /, '')}`;
-      const { stdout } = spawnSync('bash', ['--norc', '-c', script], {
-        cwd: directory,
-        env: {
-          PATH: process.env['PATH'],
-          NODE: process.execPath,
-          MAIN: join(import.meta.dirname, 'main.mjs'),
-        },
-        encoding: 'utf8',
-      });
-      assert.equal(stdout, printed.join('\n'));
-    });
-  }
-}
 
 test('every function stands in the tables, and no other', () => {
   const page = pageOf('templates.md');

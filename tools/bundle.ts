@@ -74,8 +74,8 @@ export async function bundle(directory: string): Promise<Metafile> {
     legalComments: 'linked',
     banner: { js: BANNER },
     plugins: [workersBeside, withoutAxios],
-    metafile: true,
     logLevel: 'error',
+    metafile: true,
   });
   await removeOld(directory);
   return metafile;

@@ -1,30 +1,50 @@
 /**
- * Writes docs/errors.md, docs/rules.md, docs/metrics.md, docs/acceptance.md and what Prometheus and Grafana read in
- * deploy/monitoring from what they are about; with --check only says whether they are up to date.
+ * Writes the pages of docs/ that are made from what they are about (errors, rules, metrics, acceptance, the reference,
+ * the index of decisions, dependencies) and what Prometheus and Grafana read in deploy/monitoring. With --check it only
+ * says whether they are up to date.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { ERROR_CATALOGUE } from '../api/errors.ts';
 import { RULES } from '../api/rules.ts';
 import { renderDashboard } from '../deploy/monitoring/dashboard.ts';
 import { type AlertRules, prometheusRule } from '../deploy/monitoring/prometheus-rule.ts';
 import { findTests, registerFaults, renderRegister, testsByCase } from './acceptance/register.ts';
+import { renderDecisions } from './decisions.ts';
+import { renderDependencies } from './dependencies/page.ts';
 import { metricCatalogue, renderMetrics } from './metrics.ts';
+import { referencePages } from './reference/pages.ts';
 import { ROOT } from './setup/paths.mjs';
 
 const MONITORING = 'deploy/monitoring';
 const ALERTS = `${MONITORING}/alerts.yaml`;
 
-/** Pages by file, and what each is made from. */
-const PAGES = [
+interface GeneratedPage {
+  readonly file: string;
+  /** What it is made from. */
+  readonly source: string;
+  readonly render: () => string;
+}
+
+/** Folders of which every page is made here, so that one too many is noticed. */
+const FOLDERS = ['docs/reference'];
+
+const PAGES: readonly GeneratedPage[] = [
   { file: 'docs/errors.md', source: 'api/errors.ts', render: () => renderErrors(ERROR_CATALOGUE) },
   { file: 'docs/rules.md', source: 'api/rules.ts', render: () => renderRules(RULES) },
   { file: 'docs/metrics.md', source: 'the metrics of the programs', render: () => renderMetrics(metricCatalogue()) },
   { file: 'docs/acceptance.md', source: 'the tests', render: renderAcceptance },
   { file: `${MONITORING}/dashboard.json`, source: `${MONITORING}/panels.ts`, render: renderDashboard },
   { file: `${MONITORING}/prometheus-rule.yaml`, source: ALERTS, render: renderPrometheusRule },
-] as const;
+  { file: 'docs/decisions/README.md', source: 'docs/decisions', render: renderDecisions },
+  {
+    file: 'docs/dependencies.md',
+    source: 'package.json and tools/dependencies',
+    render: () => renderDependencies(),
+  },
+  ...[...referencePages()].map(([file, text]) => ({ file, source: 'the schemas', render: () => text })),
+];
 
 function renderPrometheusRule(): string {
   const rules = parse(readFileSync(join(ROOT, ALERTS), 'utf8')) as AlertRules;
@@ -125,14 +145,31 @@ function isCurrent(path: string, wanted: string): boolean {
   }
 }
 
-if (import.meta.main) {
+function main(): void {
+  const check = process.argv.includes('--check');
   for (const { file, source, render } of PAGES) {
     const path = join(ROOT, file);
     const wanted = render();
-    if (!process.argv.includes('--check')) writeFileSync(path, wanted);
-    else if (!isCurrent(path, wanted)) {
+    if (isCurrent(path, wanted)) continue;
+    if (check) {
       console.error(`${file} is not what ${source} says: run \`make generate\` and commit it.`);
       process.exitCode = 1;
+    } else {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, wanted);
     }
   }
+  const known = new Set(PAGES.map(({ file }) => file));
+  for (const file of globSync(
+    FOLDERS.map((folder) => `${folder}/**/*.md`),
+    { cwd: ROOT },
+  )) {
+    if (known.has(file)) continue;
+    if (check) {
+      console.error(`${file} is made from nothing: run \`make generate\`.`);
+      process.exitCode = 1;
+    } else rmSync(join(ROOT, file));
+  }
 }
+
+if (import.meta.main) main();

@@ -1,4 +1,4 @@
-/** demo and dev on a cluster of the user's own: here a second control plane, reached by a kubeconfig's context. */
+/** demo and dev on a cluster of the user's own, as docs/operating.md says: here a second control plane, reached by a kubeconfig's context. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -26,6 +26,8 @@ import {
 } from './support/vault.ts';
 import { inVersion, MERGE_PATCH, PLURALS, pathOf, Versions } from './support/versions.ts';
 
+const fail = (): never => assert.fail('a kind without a version');
+
 let bed: Bed;
 let cluster: Cluster;
 let versions: Versions;
@@ -106,6 +108,85 @@ describe('custom resource definitions', () => {
     const policy = await explain('externalsecrets.spec.target.creationPolicy', 'v1');
     assert.match(policy, /ENUM:\n +Owner\n +Orphan\n +Merge\n +None\n +CreateOrMerge\n/);
     assert.match(policy, /Owner: make the Secret and own it/);
+  });
+});
+
+interface OpenApiSchema {
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, OpenApiSchema>>;
+  readonly items?: OpenApiSchema;
+  readonly additionalProperties?: OpenApiSchema;
+  readonly 'x-kubernetes-group-version-kind'?: readonly { readonly group: string; readonly kind: string }[];
+}
+
+/** Fields without a description, below a field; what the API server describes itself (metadata) is a reference. */
+function* undescribed(schema: OpenApiSchema, path: string): Generator<string> {
+  for (const [name, member] of Object.entries(schema.properties ?? {})) {
+    const at = `${path}.${name}`;
+    if ((member.description ?? '').trim() === '' && name !== 'metadata') yield at;
+    yield* undescribed(member, at);
+  }
+  if (schema.items !== undefined) yield* undescribed(schema.items, `${path}[]`);
+  if (schema.additionalProperties !== undefined) yield* undescribed(schema.additionalProperties, `${path}.*`);
+}
+
+describe('kubectl explain', () => {
+  interface Served {
+    readonly group: string;
+    readonly version: string;
+    readonly kind: string;
+    readonly plural: string;
+  }
+  let served: readonly Served[];
+  before(async () => {
+    const { body } = await bed.cp.request<{
+      items: {
+        spec: {
+          group: string;
+          names: { kind: string; plural: string };
+          versions: { name: string; served: boolean }[];
+        };
+      }[];
+    }>('GET', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions');
+    served = body.items.flatMap(({ spec: { group, names, versions: all } }) =>
+      all.filter((one) => one.served).map(({ name }) => ({ group, version: name, ...names })),
+    );
+    assert.ok(served.length > 25);
+  });
+
+  test('every field of every kind and version has a description in the API that it reads', async () => {
+    let fields = 0;
+    for (const [path, kinds] of Map.groupBy(served, ({ group, version }) => `${group}/${version}`)) {
+      const { body } = await bed.cp.request<{
+        components: { schemas: Readonly<Record<string, OpenApiSchema>> };
+      }>('GET', `/openapi/v3/apis/${path}`);
+      const schemas = Object.values(body.components.schemas);
+      for (const { group, kind } of kinds) {
+        const schema = schemas.find((one) =>
+          one['x-kubernetes-group-version-kind']?.some((gvk) => gvk.group === group && gvk.kind === kind),
+        );
+        assert.ok((schema?.description ?? '').length > 20, `${path} ${kind}`);
+        assert.deepEqual([...undescribed(schema ?? {}, `${path} ${kind}`)], []);
+        fields += JSON.stringify(schema).split('"description":').length - 1;
+      }
+    }
+    assert.ok(fields > 2_000, `${fields} fields were looked at`);
+  });
+
+  test('prints each kind with its fields', async () => {
+    for (const [name, versionsOfKind] of Map.groupBy(served, ({ plural, group }) => `${plural}.${group}`)) {
+      const { group, version, kind, plural } =
+        versionsOfKind.find((one) => one.version === 'v1') ?? versionsOfKind[0] ?? fail();
+      const text = await bed.cp.kubectlOutput([
+        'explain',
+        plural,
+        '--recursive',
+        `--api-version=${group}/${version}`,
+      ]);
+      assert.match(text, new RegExp(`^KIND: +${kind}$`, 'm'));
+      assert.match(text, /^DESCRIPTION:\n +\S/m, name);
+      assert.match(text, /^ {2}spec\t/m, name);
+    }
   });
 });
 
@@ -411,4 +492,31 @@ describe('S96 the manifests of the articles', () => {
   for (const file of SEED_FILES)
     test(`${file} ${isRefused(file) ? 'is refused' : 'applies strictly'}`, () =>
       assertApplies(bed.cp, bed.openBao, file));
+});
+
+// The last one: afterwards the CRDs lead to a webhook that this bed does not have.
+describe('the CRD files as they are', () => {
+  const FOLDERS = ['-f', 'deploy/crds', '-f', 'deploy/kes'];
+  /** Bytes that annotations of an object may have together. */
+  const LIMIT = 262_144;
+
+  test('apply on the client’s side, and what kubectl keeps of them fits into the annotation', async () => {
+    const output = await bed.cp.kubectlOutput(['apply', ...FOLDERS]);
+    assert.match(output, /externalsecrets\.kubernetes-client\.io created/);
+    assert.doesNotMatch(output, /unchanged|error/i);
+    const { body } = await bed.cp.request<{
+      items: { metadata: { name: string; annotations?: Record<string, string> } }[];
+    }>('GET', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions');
+    for (const { metadata } of body.items) {
+      const kept = metadata.annotations?.['kubectl.kubernetes.io/last-applied-configuration'] ?? '';
+      assert.ok(kept.length > 0 && kept.length < LIMIT, `${metadata.name}: ${kept.length}`);
+    }
+  });
+
+  test('apply on the server’s side, over that and again', async () => {
+    for (const flags of [['--force-conflicts'], []]) {
+      const output = await bed.cp.kubectlOutput(['apply', '--server-side', ...flags, ...FOLDERS]);
+      assert.equal(output.match(/ serverside-applied$/gm)?.length, output.trim().split('\n').length);
+    }
+  });
 });
