@@ -8,6 +8,7 @@
  */
 import { ensureAws } from './setup/aws.mjs';
 import { ensureBuiltControlPlane, ensureControlPlane } from './setup/control-plane.mjs';
+import { ensureEso } from './setup/eso.mjs';
 import { ensureHelm } from './setup/helm.mjs';
 import { ensureKubectl } from './setup/kubectl.mjs';
 import { ensureNodeModules } from './setup/node-modules.mjs';
@@ -23,8 +24,9 @@ const PIECES = {
   'built-control-plane': ensureBuiltControlPlane,
   kubectl: ensureKubectl,
   helm: ensureHelm,
+  eso: ensureEso,
 };
-/** helm is fetched only where a chart is tested. */
+/** helm is fetched only where a chart is tested, External Secrets Operator where a move from it is. */
 const USUAL = ['node-modules', 'openbao', 'aws', 'control-plane'];
 
 // An exit instead of a silent death lets children be stopped and locks be released.

@@ -11,3 +11,4 @@ export function openBaoDirectory(): string;
 export function openBaoBinary(): string;
 export function awsDirectory(): string;
 export function helmDirectory(): string;
+export function esoDirectory(): string;

@@ -77,3 +77,8 @@ export function awsDirectory() {
 export function helmDirectory() {
   return join(CACHE, 'helm', fingerprint(['tools/setup/helm.mjs']));
 }
+
+/** Folder of External Secrets Operator: its program `external-secrets` and its `chart`; only for `make moving`. */
+export function esoDirectory() {
+  return join(CACHE, 'eso', fingerprint(['tools/setup/eso.mjs']));
+}
