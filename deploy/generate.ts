@@ -16,6 +16,7 @@ import { providerSchemas } from '../providers/registry.ts';
 import { validatingVariant } from './validating-variant.ts';
 
 const KES_FILE = 'externalsecrets.yaml';
+const CHART_KES_FILE = 'kubernetes-client-externalsecrets.yaml';
 const CONFIGURATIONS = 'webhook-configurations.yaml';
 const HEADER = '# Generated from the schemas in api/ and providers/ by deploy/generate.ts; do not edit.\n';
 /** Where the manifests of this directory put the webhook. */
@@ -67,10 +68,14 @@ export async function writeFiles(directory: string, wanted: ReadonlyMap<string, 
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
   const manifests = await readFile(join(import.meta.dirname, 'manifests', CONFIGURATIONS), 'utf8');
+  const crds = renderCrds();
+  const kesCrd = render(buildKesCrd());
   const folders: readonly [name: string, wanted: ReadonlyMap<string, string>][] = [
-    ['crds', renderCrds()],
+    ['crds', crds],
     // By itself: who has it is told by kubectl that `es` means two kinds.
-    ['kes', new Map([[KES_FILE, render(buildKesCrd())]])],
+    ['kes', new Map([[KES_FILE, kesCrd]])],
+    // A chart has to hold all that it renders.
+    ['chart/files/crds', new Map([...crds, [CHART_KES_FILE, kesCrd]])],
     ['materialise-in-validating', new Map([[CONFIGURATIONS, validatingVariant(manifests)]])],
   ];
   let stale = 0;

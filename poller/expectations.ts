@@ -14,11 +14,6 @@ import { leftToPoller } from '../sync/plan.ts';
 
 /** A configuration is registered once, and looked at only when something seems to be late. */
 const KEEP_MS = 30_000;
-/** By the phase in which Secrets are made (`--materialise-in`). */
-const CONFIGURATIONS = [
-  { resource: 'mutatingwebhookconfigurations', name: 'zz-external-secrets-admission' },
-  { resource: 'validatingwebhookconfigurations', name: 'external-secrets-admission' },
-] as const;
 const WEBHOOK = 'materialize.externalsecret.external-secrets.io';
 
 interface Configuration extends KubeObject {
@@ -38,6 +33,8 @@ interface Registered {
 export interface ExpectationsOptions {
   readonly kube: KubeClient;
   readonly clock: Clock;
+  /** Of the validating configuration; that of the mutating one has `zz-` before it. */
+  readonly configurationName: string;
   readonly labels: (namespace: string, signal: AbortSignal) => Promise<Readonly<Record<string, string>>>;
 }
 
@@ -76,18 +73,17 @@ export class Expectations {
   async #registered(signal: AbortSignal): Promise<Registered | undefined> {
     const now = this.#options.clock.monotonic();
     if (this.#known !== undefined && now - this.#known.at < KEEP_MS) return this.#known.registered;
-    let registered: Registered | undefined;
-    for (const configuration of CONFIGURATIONS)
-      registered ??= await this.#registeredIn(configuration, signal);
+    const { configurationName } = this.#options;
+    // By the phase in which Secrets are made (`--materialise-in`).
+    const registered =
+      (await this.#registeredIn('mutatingwebhookconfigurations', `zz-${configurationName}`, signal)) ??
+      (await this.#registeredIn('validatingwebhookconfigurations', configurationName, signal));
     this.#known = { at: now, registered };
     return registered;
   }
 
-  async #registeredIn(
-    configuration: (typeof CONFIGURATIONS)[number],
-    signal: AbortSignal,
-  ): Promise<Registered | undefined> {
-    const path = resourcePath({ group: 'admissionregistration.k8s.io', version: 'v1', ...configuration });
+  async #registeredIn(resource: string, name: string, signal: AbortSignal): Promise<Registered | undefined> {
+    const path = resourcePath({ group: 'admissionregistration.k8s.io', version: 'v1', resource, name });
     try {
       const { metadata, webhooks } = await this.#options.kube.request<Configuration>('GET', path, { signal });
       const hook = webhooks?.find(({ name }) => name === WEBHOOK);

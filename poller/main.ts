@@ -169,6 +169,7 @@ await runProgram(
       clock: systemClock,
       namespace,
       controllerClass: flags['controller-class'],
+      configurationName: flags['webhook-configurations'],
       log: logger,
       metrics,
       workers,

@@ -46,6 +46,8 @@ export interface PollerOptions {
   readonly clock: Clock;
   readonly namespace: string;
   readonly controllerClass: string;
+  /** See ExpectationsOptions. */
+  readonly configurationName: string;
   readonly log: Log;
   readonly metrics: ReporterMetrics & { readonly provider: ReturnType<typeof providerMetrics> };
   readonly workers: number;
@@ -312,6 +314,7 @@ export class Poller {
       expectations: new Expectations({
         kube,
         clock,
+        configurationName: this.#options.configurationName,
         labels: (name, signal) => policies.labels(name, signal),
       }),
       mine: owns,

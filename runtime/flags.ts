@@ -5,6 +5,10 @@ export const COMMON_FLAGS = {
   kubeconfig: { help: 'Path of a kubeconfig; without it KUBECONFIG, then the service account of the Pod.' },
   namespace: { help: 'Namespace of this program; without it the one of the Pod.' },
   'controller-class': { help: 'Stores of another spec.controller are left alone.', default: 'default' },
+  'webhook-configurations': {
+    help: 'Name of the ValidatingWebhookConfiguration; with zz- before it that of the MutatingWebhookConfiguration.',
+    default: 'external-secrets-admission',
+  },
   'bind-address': { help: 'Address to listen on.', default: '::' },
   'metrics-port': {
     help: 'Port of /metrics, /healthz and /readyz (plain HTTP; 0 = a free one).',

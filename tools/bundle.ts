@@ -25,6 +25,20 @@ const workersBeside: Plugin = {
   },
 };
 
+/**
+ * node-vault loads axios for a transport that ours replaces (providers/vault/client.ts). To look at what axios could
+ * use makes Node load its own fetch: 15 MiB and 30 ms of every start.
+ */
+const withoutAxios: Plugin = {
+  name: 'without-axios',
+  setup(bundler) {
+    bundler.onResolve({ filter: /^axios$/ }, ({ importer }) =>
+      /node-vault/.test(importer) ? { path: 'axios', namespace: 'unused' } : undefined,
+    );
+    bundler.onLoad({ filter: /./, namespace: 'unused' }, () => ({ contents: 'module.exports = {};' }));
+  },
+};
+
 /** Packages that are CommonJS ask for `require`. */
 const BANNER = `import { createRequire as _createRequire } from 'node:module';
 const require = _createRequire(import.meta.url);`;
@@ -56,7 +70,7 @@ export async function bundle(directory: string): Promise<void> {
     minifySyntax: true,
     legalComments: 'linked',
     banner: { js: BANNER },
-    plugins: [workersBeside],
+    plugins: [workersBeside, withoutAxios],
     logLevel: 'error',
   });
   await removeOld(directory);

@@ -26,8 +26,8 @@ const PIECES = {
   helm: ensureHelm,
   eso: ensureEso,
 };
-/** helm is fetched only where a chart is tested, External Secrets Operator where a move from it is. */
-const USUAL = ['node-modules', 'openbao', 'aws', 'control-plane'];
+/** External Secrets Operator is built only where a move from it is tried with itself. */
+const USUAL = ['node-modules', 'openbao', 'aws', 'control-plane', 'helm'];
 
 // An exit instead of a silent death lets children be stopped and locks be released.
 for (const [signal, code] of [

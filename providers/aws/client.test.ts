@@ -1,17 +1,29 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SSMClient } from '@aws-sdk/client-ssm';
+import { STSClient } from '@aws-sdk/client-sts';
 import { SecretValue } from '../../api/secret-value.ts';
 import type { ServerGuard } from '../contract.ts';
-import { endpointOf, perCredentials } from './client.ts';
+import { perCredentials } from './client.ts';
+import { endpointOf } from './reach.ts';
 import { KNOWN_REGIONS } from './regions.ts';
 
-test('hosts of services whose client is not loaded are what their client would ask', () => {
-  for (const region of KNOWN_REGIONS) {
-    const client = new SSMClient({ region });
-    const { url } = client.config.endpointProvider({ Region: region, UseDualStack: false, UseFIPS: false });
-    assert.equal(endpointOf('SSM', { region }).href, url.href, region);
-    client.destroy();
+test('hosts of services are what their client would ask', () => {
+  const settings = { UseDualStack: false, UseFIPS: false };
+  for (const region of [...KNOWN_REGIONS, 'us-east-99', 'eu-west-17']) {
+    const ssm = new SSMClient({ region });
+    const secretsManager = new SecretsManagerClient({ region });
+    const sts = new STSClient({ region });
+    for (const [service, client] of [
+      ['SSM', ssm],
+      ['SecretsManager', secretsManager],
+      ['STS', sts],
+    ] as const) {
+      const { url } = client.config.endpointProvider({ Region: region, ...settings });
+      assert.equal(endpointOf(service, { region }).href, url.href, `${service} ${region}`);
+      client.destroy();
+    }
   }
   assert.equal(endpointOf('ECR', { region: 'cn-north-1' }).host, 'api.ecr.cn-north-1.amazonaws.com.cn');
   assert.equal(

@@ -5,19 +5,10 @@
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { STSClient } from '@aws-sdk/client-sts';
 import { LRUCache } from 'lru-cache';
-import type { SecretValue } from '../../api/secret-value.ts';
-import { ProviderError, type ServerGuard } from '../contract.ts';
-import type { AwsEndpoints } from './config.ts';
-import { type AwsService, endpointOverride } from './environment.ts';
+import { ProviderError } from '../contract.ts';
+import type { AwsService } from './environment.ts';
 import { handlerFor } from './handler.ts';
-
-export interface AwsCredentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: SecretValue;
-  readonly sessionToken?: SecretValue | undefined;
-  /** Wall-clock milliseconds; undefined for credentials that do not expire. */
-  readonly expiresAt?: number | undefined;
-}
+import { type AwsCredentials, movedEndpoint, type Reach } from './reach.ts';
 
 /** Every setting that the SDK would otherwise read from the environment or from files. */
 const FIXED = {
@@ -40,29 +31,6 @@ export const reveal = ({ accessKeyId, secretAccessKey, sessionToken }: AwsCreden
   secretAccessKey: secretAccessKey.revealText(),
   ...(sessionToken === undefined ? {} : { sessionToken: sessionToken.revealText() }),
 });
-
-/**
- * Where a service was moved to, by the store or else by the environment; undefined for the endpoint of the region.
- * @throws ProviderError PROVIDER_INVALID_CONFIG
- */
-function movedEndpoint(service: AwsService, endpoints: AwsEndpoints = {}): string | undefined {
-  const ofStore = endpoints[service];
-  if (ofStore !== undefined) return ofStore;
-  const endpoint = endpointOverride(service);
-  if (endpoint === undefined) return undefined;
-  if (URL.canParse(endpoint) && /^https?:$/.test(new URL(endpoint).protocol)) return endpoint;
-  throw new ProviderError(
-    'PROVIDER_INVALID_CONFIG',
-    `the endpoint that the environment of this program gives for ${service} is not an http or https URL`,
-  );
-}
-
-/** Region, where services were moved to, and what policies say about servers. */
-export interface Reach {
-  readonly region: string;
-  readonly endpoints?: AwsEndpoints | undefined;
-  readonly guard?: ServerGuard | undefined;
-}
 
 /** What every client is made with. */
 export function clientSettings(service: AwsService, { region, endpoints, guard }: Reach) {
@@ -112,26 +80,4 @@ export function sts(reach: Reach, credentials?: AwsCredentials): STSClient {
     ...clientSettings('STS', reach),
     credentials: credentials === undefined ? noCredentials : reveal(credentials),
   });
-}
-
-const SERVICE_HOSTS: Readonly<Record<Exclude<AwsService, 'STS'>, string>> = {
-  SecretsManager: 'secretsmanager',
-  SSM: 'ssm',
-  ECR: 'api.ecr',
-  ECRPublic: 'api.ecr-public',
-};
-
-/**
- * Where a service of a region is. Nothing is asked for it; the rules of the SDK say how the hosts of the region end, so
- * that no client but those of Secrets Manager and STS has to be loaded.
- */
-export function endpointOf(service: AwsService, { region, endpoints }: Reach): URL {
-  const moved = movedEndpoint(service, endpoints);
-  if (moved !== undefined) return new URL(moved);
-  const options = { ...FIXED, region, credentials: noCredentials };
-  const client = service === 'STS' ? new STSClient(options) : new SecretsManagerClient(options);
-  const { url } = client.config.endpointProvider({ Region: region, UseDualStack: false, UseFIPS: false });
-  client.destroy();
-  if (service === 'STS') return url;
-  return new URL(url.href.replace('//secretsmanager.', `//${SERVICE_HOSTS[service]}.`));
 }

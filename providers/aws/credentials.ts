@@ -3,9 +3,9 @@ import { formatFieldPath } from '../../api/problem.ts';
 import { SecretValue } from '../../api/secret-value.ts';
 import { ProviderError, type ProviderPorts, type StoreContext } from '../contract.ts';
 import { resolveReference } from '../references.ts';
-import type { AwsCredentials } from './client.ts';
 import { type AwsConfig, resolveAwsAuth } from './config.ts';
 import { type AmbientCredentials, ambientCredentials } from './environment.ts';
+import type { AwsCredentials } from './reach.ts';
 import { type BlockReference, referencesOf } from './validate.ts';
 
 /** Where the first credentials come from, before any role is assumed. */

@@ -2,7 +2,6 @@
 import { collector, formatProblem, type Problem, type Report } from '../../api/problem.ts';
 import { ProviderError } from '../contract.ts';
 import type { GeneratorUse } from '../generators/contract.ts';
-import { awsAccess } from './access.ts';
 import { type AwsConfig, awsConfigSchema } from './config.ts';
 import type { AwsAccess } from './requests.ts';
 import { validateAwsBlock } from './validate.ts';
@@ -39,7 +38,7 @@ export function awsGeneratorProblems(
 }
 
 /** @throws ProviderError PROVIDER_INVALID_CONFIG; of the references */
-export function awsGeneratorAccess(
+export async function awsGeneratorAccess(
   spec: AwsGeneratorSpec,
   { store, ports }: GeneratorUse,
   signal: AbortSignal,
@@ -50,5 +49,6 @@ export function awsGeneratorAccess(
     const text = formatProblem({ ...problem, path: ['spec', ...problem.path] });
     throw new ProviderError('PROVIDER_INVALID_CONFIG', `${store.name}: ${text}`);
   }
+  const { awsAccess } = await import('./access.ts');
   return awsAccess(block, store, ports, signal);
 }

@@ -2,12 +2,13 @@
 import { AssumeRoleCommand, AssumeRoleWithWebIdentityCommand, type Credentials } from '@aws-sdk/client-sts';
 import { SecretValue } from '../../api/secret-value.ts';
 import type { ProviderPorts, StoreContext } from '../contract.ts';
-import { type AwsCredentials, type Reach, sts } from './client.ts';
+import { sts } from './client.ts';
 import type { AwsConfig } from './config.ts';
 import type { CredentialSource } from './credentials.ts';
 import { readTokenFile } from './environment.ts';
 import { type Asked, awsError, labelOf, toAwsError } from './errors.ts';
 import { askPodIdentity } from './pod-identity.ts';
+import type { AwsCredentials, Reach } from './reach.ts';
 import type { AwsLogin } from './session.ts';
 
 /** Stands in CloudTrail and in the principal of refusals. */
@@ -35,7 +36,7 @@ export function sessionTagsOf(config: AwsConfig, store: StoreContext): SessionTa
 }
 
 /** What STS gives always expires. */
-interface SessionCredentials extends AwsCredentials {
+export interface SessionCredentials extends AwsCredentials {
   readonly sessionToken: SecretValue;
   readonly expiresAt: number;
 }

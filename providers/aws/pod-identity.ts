@@ -5,9 +5,9 @@
  */
 import { SecretValue } from '../../api/secret-value.ts';
 import { httpRequest } from '../http.ts';
-import type { AwsCredentials } from './client.ts';
 import { readTokenFile } from './environment.ts';
 import { type Asked, awsError, labelOf } from './errors.ts';
+import type { AwsCredentials } from './reach.ts';
 
 interface PodIdentity {
   readonly url: URL;

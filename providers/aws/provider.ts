@@ -7,13 +7,12 @@ import {
   type ProviderPorts,
   type StoreContext,
 } from '../contract.ts';
-import { awsAccess, followed, loginIdentity, tagsCaller, usesSts } from './access.ts';
-import { endpointOf } from './client.ts';
 import { type AwsConfig, awsConfigSchema } from './config.ts';
 import { awsAnnotations, serviceOf } from './endpoints.ts';
 import { validateAwsFind } from './find.ts';
+import { followed, loginIdentity, tagsCaller, usesSts } from './identity.ts';
 import { parameterName } from './parameter-name.ts';
-import { SecretsManagerConnection } from './secrets-manager.ts';
+import { endpointOf } from './reach.ts';
 import {
   canonicalAwsKey,
   secretIdOf,
@@ -37,9 +36,14 @@ async function connect(
       `${store.kind} ${store.name}: aws.${problem.path.join('.')}: ${problem.message}`,
     );
   }
+  // With the first store of AWS comes its SDK.
+  const { awsAccess } = await import('./access.ts');
   const access = await awsAccess(config, store, ports, signal);
   await access.session.credentials(access.login, signal);
-  if (config.service !== 'ParameterStore') return new SecretsManagerConnection(config, access);
+  if (config.service !== 'ParameterStore') {
+    const { SecretsManagerConnection } = await import('./secrets-manager.ts');
+    return new SecretsManagerConnection(config, access);
+  }
   const { ParameterStoreConnection } = await import('./parameter-store.ts');
   return new ParameterStoreConnection(config, access);
 }

@@ -13,3 +13,17 @@ export const KNOWN_REGIONS: ReadonlySet<string> = new Set(
     'us-iso-east-1 us-iso-west-1 us-isob-east-1 us-isob-west-1 eu-isoe-west-1 us-isof-east-1 us-isof-south-1',
   ].flatMap((line) => line.split(' ')),
 );
+
+/** How hosts end outside of the commercial partition, by how the region begins (the SDK's partitions). */
+const DNS_SUFFIXES: readonly (readonly [prefix: string, suffix: string])[] = [
+  ['cn-', 'amazonaws.com.cn'],
+  ['eusc-', 'amazonaws.eu'],
+  ['us-iso-', 'c2s.ic.gov'],
+  ['us-isob-', 'sc2s.sgov.gov'],
+  ['eu-isoe-', 'cloud.adc-e.uk'],
+  ['us-isof-', 'csp.hci.ic.gov'],
+];
+
+/** What the hosts of a region end in. */
+export const dnsSuffixOf = (region: string): string =>
+  DNS_SUFFIXES.find(([prefix]) => region.startsWith(prefix))?.[1] ?? 'amazonaws.com';

@@ -1,8 +1,8 @@
 /** Sends requests with the credentials of a login: paced, and once more where credentials have gone bad. */
 import type { ProviderPorts } from '../contract.ts';
 import { cancelled } from '../http-errors.ts';
-import type { AwsCredentials, Reach } from './client.ts';
 import { type Asked, toAwsError } from './errors.ts';
+import type { AwsCredentials, Reach } from './reach.ts';
 import type { AwsLogin, AwsSession } from './session.ts';
 
 /** What a request is sent with. */

@@ -5,7 +5,7 @@
 import type { Clock } from '../../api/clock.ts';
 import { cancelled } from '../http-errors.ts';
 import { SharedFlight } from '../shared-flight.ts';
-import type { AwsCredentials, Reach } from './client.ts';
+import type { AwsCredentials, Reach } from './reach.ts';
 
 /** How to get credentials; a connection brings it along, for it knows the ports and the configuration. */
 export interface AwsLogin {

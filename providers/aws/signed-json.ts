@@ -4,9 +4,10 @@
  */
 import { SignatureV4 } from '@smithy/signature-v4';
 import { httpRequest } from '../http.ts';
-import { type AwsCredentials, endpointOf, type Reach, reveal, sts } from './client.ts';
+import { reveal, sts } from './client.ts';
 import type { AwsService } from './environment.ts';
 import { type Asked, labelOf } from './errors.ts';
+import { type AwsCredentials, endpointOf, type Reach } from './reach.ts';
 
 export interface JsonCall {
   readonly service: AwsService;

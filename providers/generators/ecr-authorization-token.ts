@@ -10,7 +10,7 @@ import { SecretValue } from '../../api/secret-value.ts';
 import { type Asked, awsError } from '../aws/errors.ts';
 import { awsGeneratorAccess, awsGeneratorProblems } from '../aws/generator-block.ts';
 import { sendWith } from '../aws/requests.ts';
-import { type JsonCall, sendSignedJson } from '../aws/signed-json.ts';
+import type { JsonCall } from '../aws/signed-json.ts';
 import type { Generator } from './contract.ts';
 
 /** Whatever is asked. */
@@ -65,6 +65,7 @@ export const ecrAuthorizationTokenGenerator: Generator<EcrAuthorizationTokenSpec
   lifeMs: () => LIFE_MS,
 
   async generate(spec, use, signal) {
+    const { sendSignedJson } = await import('../aws/signed-json.ts');
     const access = await awsGeneratorAccess(spec, use, signal);
     const isPublic = spec.scope === 'public';
     const region = isPublic ? PUBLIC_REGION : spec.region;

@@ -2,14 +2,11 @@
  * STSSessionToken: temporary credentials of an IAM user, with the word of an MFA device if it is asked for
  * (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html).
  */
-import { GetSessionTokenCommand } from '@aws-sdk/client-sts';
 import { type StsSessionTokenSpec, stsSessionTokenSpec } from '../../api/generators/v1alpha1/aws.ts';
 import type { Report } from '../../api/problem.ts';
 import { SecretValue } from '../../api/secret-value.ts';
-import { sts } from '../aws/client.ts';
 import type { Asked } from '../aws/errors.ts';
 import { awsGeneratorAccess, awsGeneratorProblems } from '../aws/generator-block.ts';
-import { credentialsIn } from '../aws/login.ts';
 import { sendWith } from '../aws/requests.ts';
 import type { Generator } from './contract.ts';
 
@@ -68,10 +65,10 @@ export const stsSessionTokenGenerator: Generator<StsSessionTokenSpec> = {
       ...(sessionDuration === undefined ? {} : { DurationSeconds: sessionDuration }),
       ...(serialNumber && tokenCode ? { SerialNumber: serialNumber, TokenCode: tokenCode } : {}),
     };
-    const { Credentials } = await sendWith(access, asked, signal, (reach, credentials) =>
-      sts(reach, credentials).send(new GetSessionTokenCommand(input), { abortSignal: signal }),
+    const { getSessionToken } = await import('../aws/session-token.ts');
+    const made = await sendWith(access, asked, signal, (reach, credentials) =>
+      getSessionToken(input, asked, reach, credentials, signal),
     );
-    const made = credentialsIn(Credentials, asked);
     return new Map([
       ['access_key_id', SecretValue.fromText(made.accessKeyId)],
       ['secret_access_key', made.secretAccessKey],

@@ -5,10 +5,10 @@
  */
 import { createHash, createHmac } from 'node:crypto';
 import { SignatureV4 } from '@smithy/signature-v4';
-import type { AwsCredentials } from '../aws/client.ts';
 import { type AwsConfig, awsConfigSchema } from '../aws/config.ts';
 import { fingerprintOf, readSource } from '../aws/credentials.ts';
 import { awsLogin } from '../aws/login.ts';
+import type { AwsCredentials } from '../aws/reach.ts';
 import type { ProviderPorts, StoreContext } from '../contract.ts';
 import type { LoginRequest } from './auth-methods.ts';
 import type { VaultConfig } from './config.ts';

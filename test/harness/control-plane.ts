@@ -26,6 +26,8 @@ export interface ControlPlaneOptions {
    * kube-controller-manager (the assets of setup-envtest have none) it runs without.
    */
   readonly controllerManager?: boolean;
+  /** More controllers, such as `deployment-controller`. */
+  readonly controllers?: readonly string[];
   /** More flags of kube-apiserver. */
   readonly apiServerArgs?: readonly string[];
   /** Writes an audit log (level Metadata) for auditEvents(). */
@@ -277,7 +279,7 @@ class LocalControlPlane implements ControlPlane {
         // The default of 20 a second would have tests wait for the collection of what they delete.
         '--kube-api-qps=200',
         '--kube-api-burst=400',
-        `--controllers=${CONTROLLERS.join(',')}`,
+        `--controllers=${[...CONTROLLERS, ...(this.#options.controllers ?? [])].join(',')}`,
       ],
       ready: async () => {
         const ca = readServerCa(join(certificates, 'kube-controller-manager.crt'));

@@ -198,6 +198,5 @@ export type CaseNumber = keyof typeof CASES;
 
 /** Why a case is no test here, and where it is shown instead. */
 export const REASONS: Partial<Readonly<Record<CaseNumber, string>>> = {
-  S15: 'There is no Helm chart yet; `test/e2e/certs-programs.test.ts` shows that the webhook makes its certificate without cert-manager, `deploy/manifests` what a chart will install.',
   S66: 'It takes an hour: `make soak SOAK=steady` runs it, and docs/performance.md has its figures.',
 };
