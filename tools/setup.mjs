@@ -8,6 +8,7 @@
  */
 import { ensureAws } from './setup/aws.mjs';
 import { ensureBuiltControlPlane, ensureControlPlane } from './setup/control-plane.mjs';
+import { ensureEso } from './setup/eso.mjs';
 import { ensureHelm } from './setup/helm.mjs';
 import { ensureKubectl } from './setup/kubectl.mjs';
 import { ensureNodeModules } from './setup/node-modules.mjs';
@@ -25,7 +26,9 @@ const PIECES = {
   kubectl: ensureKubectl,
   helm: ensureHelm,
   prometheus: ensurePrometheus,
+  eso: ensureEso,
 };
+/** External Secrets Operator is built only where a move from it is tried with itself. */
 const USUAL = ['node-modules', 'openbao', 'aws', 'control-plane', 'helm'];
 /** Only tests need them, and skip what they cannot do without. */
 const FOR_TESTS = ['prometheus'];

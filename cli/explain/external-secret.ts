@@ -24,11 +24,13 @@ import { lookAtNamespace, lookAtTarget, readsOf, templateOf } from './surroundin
 const CODE_OF_RULE: Readonly<Record<CrossObjectRule, ErrorCode>> = {
   'store-missing': 'STORE_NOT_FOUND',
   'store-not-allowed': 'STORE_NOT_ALLOWED',
+  'store-not-served': 'KIND_NOT_SERVED',
   'store-invalid': 'PROVIDER_INVALID_CONFIG',
   'store-unusable': 'STORE_NOT_READY',
   'store-reference-missing': 'REFERENCE_NOT_FOUND',
   'read-impossible': 'PROVIDER_INVALID_CONFIG',
   'generator-missing': 'REFERENCE_NOT_FOUND',
+  'generator-not-served': 'KIND_NOT_SERVED',
   'generator-invalid': 'INVALID_OBJECT',
   'generator-expires': 'INVALID_OBJECT',
   'target-unmanaged': 'TARGET_UNMANAGED',

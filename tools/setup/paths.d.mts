@@ -14,3 +14,4 @@ export function helmDirectory(): string;
 export const PROMETHEUS_PROGRAMS: readonly string[];
 export function prometheusDirectory(): string;
 export function prometheusProgram(name: string): string | undefined;
+export function esoDirectory(): string;

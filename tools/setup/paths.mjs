@@ -92,3 +92,8 @@ export function prometheusProgram(name) {
     : [join(prometheusDirectory(), 'usr', 'bin'), ...(process.env.PATH ?? '').split(delimiter)];
   return folders.map((folder) => join(folder, name)).find((file) => existsSync(file));
 }
+
+/** Folder of External Secrets Operator: its program `external-secrets` and its `chart`; only for `make moving`. */
+export function esoDirectory() {
+  return join(CACHE, 'eso', fingerprint(['tools/setup/eso.mjs']));
+}
