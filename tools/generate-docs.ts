@@ -3,14 +3,23 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ERROR_CATALOGUE } from '../api/errors.ts';
 import { RULES } from '../api/rules.ts';
+import { renderValuesPage } from '../deploy/chart-values.ts';
+import { readChartValues } from '../deploy/generate.ts';
 import { findTests, registerFaults, renderRegister, testsByCase } from './acceptance/register.ts';
 import { ROOT } from './setup/paths.mjs';
+
+const chart = await readChartValues();
 
 /** Pages by file, and what each is made from. */
 const PAGES = [
   { file: 'docs/errors.md', source: 'api/errors.ts', render: () => renderErrors(ERROR_CATALOGUE) },
   { file: 'docs/rules.md', source: 'api/rules.ts', render: () => renderRules(RULES) },
   { file: 'docs/acceptance.md', source: 'the tests', render: renderAcceptance },
+  {
+    file: 'docs/values.md',
+    source: 'deploy/chart/values.yaml',
+    render: () => renderValuesPage(chart.values, chart.foreign),
+  },
 ] as const;
 
 function renderAcceptance(): string {
