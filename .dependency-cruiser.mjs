@@ -24,7 +24,8 @@ const ROOMS = {
   webhook: ['sync', 'policy', 'template', 'providers', 'kube', 'certs', 'runtime', 'api'],
   poller: ['sync', 'policy', 'template', 'providers', 'kube', 'runtime', 'api'],
   cli: ['sync', 'policy', 'template', 'providers', 'kube', 'certs', 'runtime', 'api'],
-  deploy: ['providers', 'api'],
+  // The manifests are rendered by helm, which set-up has fetched.
+  deploy: ['providers', 'api', 'tools/setup'],
 };
 
 /** Files of no room that programs may import all the same. */

@@ -1,23 +1,29 @@
 /**
  * Writes the CustomResourceDefinitions to deploy/crds/, one file a kind, from the zod schemas of api/ and
- * providers/, and the variant of the webhook configurations. `--check` writes nothing and fails if a file is not
- * what would be written.
+ * providers/; the schema of the chart's values; what the chart has to hold copies of; and the manifests that are
+ * rendered from it. `--check` writes nothing and fails if a file is not what would be written.
  */
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { buildCrds, type CustomResourceDefinition } from '../api/crd/crds.ts';
 import { buildGeneratorCrds } from '../api/crd/generator-crds.ts';
 import { buildKesCrd } from '../api/crd/kes-crd.ts';
 import { buildPolicyCrd } from '../api/crd/policy-crd.ts';
 import { GENERATOR_GROUP } from '../api/generators/names.ts';
 import { providerSchemas } from '../providers/registry.ts';
-import { validatingVariant } from './validating-variant.ts';
+import { type ForeignValue, readValues, renderValuesSchema } from './chart-values.ts';
+import {
+  renderCertificates,
+  renderKustomization,
+  renderManifests,
+  renderValidatingVariant,
+} from './render.ts';
 
 const KES_FILE = 'externalsecrets.yaml';
 const CHART_KES_FILE = 'kubernetes-client-externalsecrets.yaml';
-const CONFIGURATIONS = 'webhook-configurations.yaml';
+const VALUES_SCHEMA = 'values.schema.json';
 const HEADER = '# Generated from the schemas in api/ and providers/ by deploy/generate.ts; do not edit.\n';
 /** Where the manifests of this directory put the webhook. */
 const CONVERSION = {
@@ -65,27 +71,78 @@ export async function writeFiles(directory: string, wanted: ReadonlyMap<string, 
   return stale;
 }
 
+type Files = ReadonlyMap<string, string>;
+
+const readText = (...path: readonly string[]): Promise<string> =>
+  readFile(join(import.meta.dirname, ...path), 'utf8');
+
+async function readFolder(folder: string): Promise<Files> {
+  const names = await readdir(join(import.meta.dirname, folder));
+  return new Map(await Promise.all(names.map(async (name) => [name, await readText(folder, name)] as const)));
+}
+
+/** What the chart says about its values, and what it says about those of External Secrets Operator. */
+export async function readChartValues(): Promise<{
+  readonly values: ReturnType<typeof readValues>;
+  readonly foreign: readonly ForeignValue[];
+}> {
+  return {
+    values: readValues(await readText('chart', 'values.yaml')),
+    foreign: parse(await readText('chart', 'files', 'eso-values.yaml')) as readonly ForeignValue[],
+  };
+}
+
+async function renderedManifests(): Promise<Files> {
+  const files = renderManifests();
+  return new Map([...files, renderKustomization(files.keys())]);
+}
+
+async function valuesSchema(): Promise<Files> {
+  const { values, foreign } = await readChartValues();
+  return new Map([[VALUES_SCHEMA, renderValuesSchema(values, foreign)]]);
+}
+
+/** A folder below deploy/, and the files that it is to hold. */
+interface Task {
+  readonly folder: string;
+  readonly files: () => Files | Promise<Files>;
+  /** There are others in it, too. */
+  readonly shared?: true;
+}
+
+async function carryOut({ folder, files, shared }: Task, check: boolean): Promise<readonly string[]> {
+  const directory = join(import.meta.dirname, folder);
+  const wanted = await files();
+  if (shared === undefined) return (check ? staleFiles : writeFiles)(directory, wanted);
+  const stale = (await staleFiles(directory, wanted)).filter((name) => wanted.has(name));
+  if (!check) for (const name of stale) await writeFile(join(directory, name), wanted.get(name) ?? '');
+  return stale;
+}
+
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
-  const manifests = await readFile(join(import.meta.dirname, 'manifests', CONFIGURATIONS), 'utf8');
   const crds = renderCrds();
   const kesCrd = render(buildKesCrd());
-  const folders: readonly [name: string, wanted: ReadonlyMap<string, string>][] = [
-    ['crds', crds],
+  const tasks: readonly Task[] = [
+    { folder: 'crds', files: () => new Map([...crds, renderKustomization(crds.keys())]) },
     // By itself: who has it is told by kubectl that `es` means two kinds.
-    ['kes', new Map([[KES_FILE, kesCrd]])],
+    { folder: 'kes', files: () => new Map([[KES_FILE, kesCrd]]) },
     // A chart has to hold all that it renders.
-    ['chart/files/crds', new Map([...crds, [CHART_KES_FILE, kesCrd]])],
-    ['materialise-in-validating', new Map([[CONFIGURATIONS, validatingVariant(manifests)]])],
+    { folder: 'chart/files/crds', files: () => new Map([...crds, [CHART_KES_FILE, kesCrd]]) },
+    { folder: 'chart/files/vap', files: () => readFolder('vap') },
+    { folder: 'chart', files: valuesSchema, shared: true },
+    // Rendered from the chart, which is complete now.
+    { folder: 'manifests', files: renderedManifests },
+    { folder: 'materialise-in-validating', files: renderValidatingVariant },
+    { folder: 'cert-manager', files: renderCertificates },
   ];
   let stale = 0;
-  for (const [folder, wanted] of folders) {
-    const directory = join(import.meta.dirname, folder);
-    const names = await (values.check ? staleFiles : writeFiles)(directory, wanted);
+  for (const task of tasks) {
+    const names = await carryOut(task, values.check);
     for (const name of names) {
       if (values.check)
-        console.error(`deploy/${folder}/${name} is out of date: run \`node deploy/generate.ts\``);
-      else console.log(`deploy/${folder}/${name} written`);
+        console.error(`deploy/${task.folder}/${name} is out of date: run \`node deploy/generate.ts\``);
+      else console.log(`deploy/${task.folder}/${name} written`);
     }
     stale += names.length;
   }

@@ -80,7 +80,10 @@ test('both programs may read the generators that can be used, the poller watch t
 });
 
 test('in the variant for --materialise-in=validating the one hook has moved, and nothing else is different', () => {
-  const [validating, mutating] = read('webhook-configurations.yaml');
+  const documents = read('webhook-configurations.yaml');
+  const [validating, mutating] = ['ValidatingWebhookConfiguration', 'MutatingWebhookConfiguration'].map(
+    (kind) => documents.find((one) => one.kind === kind),
+  );
   const [variant, ...more] = read('webhook-configurations.yaml', 'materialise-in-validating');
   assert.deepEqual(more, []);
   const [materialize, ...others] = mutating?.webhooks ?? [];
@@ -108,7 +111,8 @@ test('cert-manager’s certificate is for the Service that the configurations na
   const text = readFileSync(join(import.meta.dirname, 'cert-manager', 'certificates.yaml'), 'utf8');
   const documents = parseAllDocuments(text).map((document) => document.toJS() as Certificate);
   const [service] = read('service.yaml') as unknown as { metadata: { name: string; namespace: string } }[];
-  const [, ca, issuer, serving] = documents;
+  const issuer = documents.find(({ spec }) => spec.ca !== undefined);
+  const [ca, serving] = documents.filter(({ kind }) => kind === 'Certificate');
   assert.equal(documents.length, 4);
   assert.equal(
     serving?.spec.dnsNames?.[0],

@@ -8,6 +8,8 @@ import { dirname, join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { ERROR_CATALOGUE } from '../api/errors.ts';
 import { RULES } from '../api/rules.ts';
+import { renderValuesPage } from '../deploy/chart-values.ts';
+import { readChartValues } from '../deploy/generate.ts';
 import { renderDashboard } from '../deploy/monitoring/dashboard.ts';
 import { type AlertRules, prometheusRule } from '../deploy/monitoring/prometheus-rule.ts';
 import { findTests, registerFaults, renderRegister, testsByCase } from './acceptance/register.ts';
@@ -30,6 +32,8 @@ interface GeneratedPage {
 /** Folders of which every page is made here, so that one too many is noticed. */
 const FOLDERS = ['docs/reference'];
 
+const chart = await readChartValues();
+
 const PAGES: readonly GeneratedPage[] = [
   { file: 'docs/errors.md', source: 'api/errors.ts', render: () => renderErrors(ERROR_CATALOGUE) },
   { file: 'docs/rules.md', source: 'api/rules.ts', render: () => renderRules(RULES) },
@@ -42,6 +46,11 @@ const PAGES: readonly GeneratedPage[] = [
     file: 'docs/dependencies.md',
     source: 'package.json and tools/dependencies',
     render: () => renderDependencies(),
+  },
+  {
+    file: 'docs/values.md',
+    source: 'deploy/chart/values.yaml',
+    render: () => renderValuesPage(chart.values, chart.foreign),
   },
   ...[...referencePages()].map(([file, text]) => ({ file, source: 'the schemas', render: () => text })),
 ];

@@ -43,6 +43,8 @@ export interface Installation {
   readonly kubeconfigs: { readonly webhook: string; readonly poller: string };
 }
 
+/** What is nothing without a node. */
+const OF_NODES = ['Deployment', 'PodDisruptionBudget'];
 const MANIFEST_NAMESPACE = 'external-secrets-system';
 const SERVICE_NAME = 'external-secrets-admission-webhook';
 const SERVICE_ACCOUNTS = {
@@ -123,7 +125,7 @@ export function productManifests({
   ].filter(({ metadata }) => !keptCrds.includes(metadata.name));
   const others = readManifests('deploy/manifests', namespace).filter(
     (manifest) =>
-      manifest.kind !== 'Deployment' &&
+      !OF_NODES.includes(manifest.kind) &&
       ((configurations && materialiseIn === 'mutating') || !isConfiguration(manifest)),
   );
   if (configurations && materialiseIn === 'validating')

@@ -8,6 +8,16 @@
 {{- with $values.controllerClass }}
 - --controller-class={{ . }}
 {{- end }}
+{{- $scope := include "esa.scope" .root | fromJson }}
+{{- with $scope.namespace }}
+- --scoped-namespace={{ . }}
+{{- end }}
+{{- if or $scope.namespace (not $scope.clusterStores) }}
+- --process-cluster-store={{ $scope.clusterStores }}
+{{- end }}
+{{- if or $scope.namespace (not $scope.clusterGenerators) }}
+- --process-cluster-generator={{ $scope.clusterGenerators }}
+{{- end }}
 {{- if ne $values.policyDefault "allow" }}
 - --policy-default={{ $values.policyDefault }}
 {{- end }}
@@ -42,6 +52,11 @@
 - --{{ $name }}={{ $value }}
 {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/* on and off without quotes are true and false to YAML. */}}
+{{- define "esa.on-off" -}}
+{{- if kindIs "bool" . -}}{{ ternary "on" "off" . }}{{- else -}}{{ . }}{{- end -}}
 {{- end -}}
 
 {{- define "esa.is-openshift" -}}
@@ -97,13 +112,49 @@ rollingUpdate:
 {{- end -}}
 {{- end -}}
 
+{{/* Environment of both programs: proxies and CAs. A list. */}}
+{{- define "esa.environment" -}}
+{{- $list := list -}}
+{{- $proxy := .Values.proxy -}}
+{{- with $proxy.httpProxy -}}{{- $list = append $list (dict "name" "HTTP_PROXY" "value" .) -}}{{- end -}}
+{{- with $proxy.httpsProxy -}}{{- $list = append $list (dict "name" "HTTPS_PROXY" "value" .) -}}{{- end -}}
+{{- if or $proxy.httpProxy $proxy.httpsProxy -}}
+{{- $list = append $list (dict "name" "NO_PROXY" "value" (list "$(KUBERNETES_SERVICE_HOST)" $proxy.noProxy | compact | join ",")) -}}
+{{- end -}}
+{{- $more := .Values.extraCertificateAuthorities -}}
+{{- if or $more.configMap $more.secret -}}
+{{- $list = append $list (dict "name" "NODE_EXTRA_CA_CERTS" "value" (printf "/etc/extra-certificate-authorities/%s" $more.key)) -}}
+{{- end -}}
+{{- toYaml $list -}}
+{{- end -}}
+
+{{- define "esa.volumes" -}}
+{{- $more := .Values.extraCertificateAuthorities -}}
+{{- $list := list -}}
+{{- if $more.configMap -}}
+{{- $list = append $list (dict "name" "extra-certificate-authorities" "configMap" (dict "name" $more.configMap)) -}}
+{{- else if $more.secret -}}
+{{- $list = append $list (dict "name" "extra-certificate-authorities" "secret" (dict "secretName" $more.secret)) -}}
+{{- end -}}
+{{- toYaml $list -}}
+{{- end -}}
+
+{{- define "esa.mounts" -}}
+{{- $more := .Values.extraCertificateAuthorities -}}
+{{- $list := list -}}
+{{- if or $more.configMap $more.secret -}}
+{{- $list = append $list (dict "name" "extra-certificate-authorities" "mountPath" "/etc/extra-certificate-authorities" "readOnly" true) -}}
+{{- end -}}
+{{- toYaml $list -}}
+{{- end -}}
+
 {{- define "esa.probe" -}}
 {{- if .probe.enabled }}
 {{ .name }}Probe:
   httpGet:
     path: {{ .path }}
     port: metrics
-  {{- with .probe.spec }}
+  {{- with omit .probe.spec "httpGet" "address" }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- end }}
@@ -164,6 +215,12 @@ spec:
       {{- with $values.priorityClassName }}
       priorityClassName: {{ . }}
       {{- end }}
+      {{- with $values.runtimeClassName }}
+      runtimeClassName: {{ . }}
+      {{- end }}
+      {{- with $values.schedulerName }}
+      schedulerName: {{ . }}
+      {{- end }}
       {{- if $values.hostNetwork }}
       hostNetwork: true
       {{- end }}
@@ -216,7 +273,7 @@ spec:
             {{- end }}
             - name: metrics
               containerPort: {{ int $values.metrics.listen.port }}
-          {{- $env := list -}}
+          {{- $env := include "esa.environment" $root | fromYamlArray -}}
           {{- if $root.Values.kes.enabled -}}
           {{- range $name, $value := $root.Values.kes.env -}}
           {{- $env = append $env (dict "name" $name "value" (toString $value)) -}}
@@ -245,14 +302,14 @@ spec:
           resources:
             {{- toYaml . | nindent 12 }}
           {{- end }}
-          {{- with concat .mounts $values.extraVolumeMounts }}
+          {{- with concat .mounts (include "esa.mounts" $root | fromYamlArray) $values.extraVolumeMounts }}
           volumeMounts:
             {{- toYaml . | nindent 12 }}
           {{- end }}
         {{- with $values.extraContainers }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
-      {{- with concat .volumes $values.extraVolumes }}
+      {{- with concat .volumes (include "esa.volumes" $root | fromYamlArray) $values.extraVolumes }}
       volumes:
         {{- toYaml . | nindent 8 }}
       {{- end }}

@@ -85,6 +85,27 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 - webhooks
 {{- end -}}
 
+{{/* Every namespaced kind of generator that is known. */}}
+{{- define "esa.all-generators" -}}
+- acraccesstokens
+- beyondtrustworkloadcredentialsdynamicsecrets
+- cloudsmithaccesstokens
+- ecrauthorizationtokens
+- fakes
+- gcraccesstokens
+- githubaccesstokens
+- gitlabdeploytokens
+- grafanas
+- mfas
+- passwords
+- quayaccesstokens
+- sshkeys
+- stssessiontokens
+- uuids
+- vaultdynamicsecrets
+- webhooks
+{{- end -}}
+
 {{- define "esa.ip-families" -}}
 {{- with .Values.service.ipFamilyPolicy }}
 ipFamilyPolicy: {{ . }}
@@ -92,6 +113,14 @@ ipFamilyPolicy: {{ . }}
 {{- with .Values.service.ipFamilies }}
 ipFamilies: {{ toJson . }}
 {{- end }}
+{{- end -}}
+
+{{/* What asks cert-manager's cainjector for the CA. */}}
+{{- define "esa.injector-annotations" -}}
+{{- $manager := .Values.webhook.certManager -}}
+{{- if and $manager.enabled $manager.addInjectorAnnotations -}}
+cert-manager.io/inject-ca-from: {{ include "esa.namespace" . }}/{{ include "esa.program-name" (dict "root" . "program" "webhook") }}
+{{- end -}}
 {{- end -}}
 
 {{/* Whether roles and hooks for objects of KES are there. */}}
