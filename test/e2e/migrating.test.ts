@@ -18,7 +18,6 @@ before(async () => {
   [cp, openBao] = await Promise.all([startControlPlane({ controllers: CONTROLLERS }), startOpenBao({ audit: true })]);
   operator = {
     chart: writeEsoChart(),
-    works: false,
     leave: async () => {
       await writeValues(openBao);
       await restore(cp, openBao);
@@ -32,5 +31,5 @@ after(async () => {
   await cp?.stop();
 });
 
-describe('from External Secrets Operator', () => move.there());
+describe('from External Secrets Operator', () => move.there({ works: false }));
 describe('back to External Secrets Operator', () => move.back());

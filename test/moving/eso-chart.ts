@@ -59,7 +59,7 @@ const TEMPLATE = `{{- range $path, $_ := .Files.Glob "definitions/*.json" }}
 {{- $crd := $.Files.Get $path | fromJson }}
 {{- with $.Values.crds.annotations }}{{- $_ := set $crd.metadata "annotations" . }}{{- end }}
 ---
-{{ toJson $crd }}
+{{ toYaml $crd }}
 {{- end }}
 {{- range $name := list "external-secrets" "external-secrets-cert-controller" "external-secrets-webhook" }}
 ---

@@ -221,11 +221,11 @@ export async function record(cp: ControlPlane, openBao: OpenBao): Promise<string
 /** Puts the recorded objects back: same content and field managers, owners by their new uid; refreshed just now. */
 export async function restore(cp: ControlPlane, openBao: OpenBao): Promise<void> {
   const now = `${new Date().toISOString().slice(0, 19)}Z`;
-  const text = readFileSync(RECORD, 'utf8')
+  const lines = readFileSync(RECORD, 'utf8')
     .replaceAll(ELSEWHERE, openBao.address)
     .replaceAll(/"refreshTime":"[^"]+"/g, `"refreshTime":"${now}"`);
   const uids = new Map<string, string>();
-  for (const line of text.trim().split('\n')) {
+  for (const line of lines.trim().split('\n')) {
     const { status, ...object } = JSON.parse(line) as Live;
     const { uid = '', ownerReferences, ...metadata } = object.metadata;
     const owners = ownerReferences?.map((owner) => ({ ...owner, uid: uids.get(owner.uid) ?? owner.uid }));
@@ -238,7 +238,16 @@ export async function restore(cp: ControlPlane, openBao: OpenBao): Promise<void>
     uids.set(uid, made.metadata.uid ?? '');
     if (status === undefined || object.kind === 'Namespace') continue;
     const { managedFields } = metadata;
-    const recorded = { ...made, metadata: { ...made.metadata, managedFields }, status };
+    // Generations count anew; ESO's own change of a spec (`1h` becomes `1h0m0s`) had made some of them 2.
+    const text = JSON.stringify(status).replace(
+      /"syncedResourceVersion":"\d+-/,
+      `"syncedResourceVersion":"${made.metadata.generation ?? 0}-`,
+    );
+    const recorded = {
+      ...made,
+      metadata: { ...made.metadata, managedFields },
+      status: JSON.parse(text) as object,
+    };
     await put(cp, 'PUT', `${path}/${made.metadata.name ?? ''}/status`, recorded);
   }
   await put(cp, 'POST', pathOf('Secret', WHERE), tokenSecret(WHERE, openBao.token));

@@ -23,7 +23,6 @@ before(async () => {
   eso = new RealEso(cp, ESO_NAMESPACE);
   operator = {
     chart: eso.chart,
-    works: true,
     leave: async () => {
       await writeValues(openBao);
       await eso.follow();
@@ -42,6 +41,6 @@ after(async () => {
   await cp?.stop();
 });
 
-describe('from External Secrets Operator', () => move.there());
+describe('from External Secrets Operator', () => move.there({ works: true }));
 describe('back to External Secrets Operator', () => move.back());
 describe('with External Secrets Operator again', () => move.withEso());
