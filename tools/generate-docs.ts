@@ -9,6 +9,7 @@ import { RULES } from '../api/rules.ts';
 import { findTests, registerFaults, renderRegister, testsByCase } from './acceptance/register.ts';
 import { renderDecisions } from './decisions.ts';
 import { renderDependencies } from './dependencies/page.ts';
+import { renderDocsIndex } from './docs-index.ts';
 import { referencePages } from './reference/pages.ts';
 import { ROOT } from './setup/paths.mjs';
 
@@ -32,6 +33,7 @@ const PAGES: readonly GeneratedPage[] = [
     source: 'package.json and tools/dependencies',
     render: () => renderDependencies(),
   },
+  { file: 'docs/README.md', source: 'tools/docs-index.ts and docs', render: renderDocsIndex },
   ...[...referencePages()].map(([file, text]) => ({ file, source: 'the schemas', render: () => text })),
 ];
 
