@@ -15,6 +15,7 @@ import { type AlertRules, prometheusRule } from '../deploy/monitoring/prometheus
 import { findTests, registerFaults, renderRegister, testsByCase } from './acceptance/register.ts';
 import { renderDecisions } from './decisions.ts';
 import { renderDependencies } from './dependencies/page.ts';
+import { renderDocsIndex } from './docs-index.ts';
 import { metricCatalogue, renderMetrics } from './metrics.ts';
 import { referencePages } from './reference/pages.ts';
 import { ROOT } from './setup/paths.mjs';
@@ -52,6 +53,7 @@ const PAGES: readonly GeneratedPage[] = [
     source: 'deploy/chart/values.yaml',
     render: () => renderValuesPage(chart.values, chart.foreign),
   },
+  { file: 'docs/README.md', source: 'tools/docs-index.ts and docs', render: renderDocsIndex },
   ...[...referencePages()].map(([file, text]) => ({ file, source: 'the schemas', render: () => text })),
 ];
 

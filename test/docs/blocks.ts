@@ -128,6 +128,10 @@ function piecesOf(text: string): readonly Piece[] {
   return pieces;
 }
 
+/** The fenced blocks of a page, in its order. */
+export const blocksOf = (text: string): readonly Block[] =>
+  piecesOf(text).flatMap((piece) => (piece.kind === 'block' ? [piece.block] : []));
+
 const NAMED = /^# ([\w.-]+\.(?:ya?ml|json|txt|hcl|pem))\n/;
 
 const isManifest = (value: unknown): value is Manifest =>
@@ -176,7 +180,7 @@ export function putInto(whole: Manifest, path: string, part: object): Manifest {
 }
 
 /** `$ command` and what it prints, of a console block. */
-function commandsOf(text: string): readonly Command[] {
+export function commandsOf(text: string): readonly Command[] {
   const commands: { script: string; printed: string }[] = [];
   let open = false;
   for (const line of text.split('\n').slice(0, -1)) {

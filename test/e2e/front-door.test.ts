@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { controlPlaneDirectory, hasControllerManager } from '../../tools/setup/paths.mjs';
 import { eventually } from '../harness/eventually.ts';
@@ -44,17 +44,6 @@ describe('make dev', () => {
     assert.equal((await dev.shell(aws.map((name) => `: "\${${name}:?}"`).join('\n'))).code, 0);
   });
 
-  test('the README’s first secret: its commands, as they stand there', async () => {
-    const folder = dirname(dev.envFile);
-    // The README speaks of the first `make dev` of a checkout.
-    const commands = commandsOf('README.md', 'A first secret').replaceAll('.dev/', `${folder}/`);
-    const { code, stdout, stderr } = await dev.shell(`set -e\n${commands}`);
-    assert.equal(code, 0, stderr);
-    assert.match(stdout, /^database-credentials +Opaque +2 /m);
-    const read = "kubectl -n demo get secret database-credentials -o jsonpath='{.data.password}' | base64 -d";
-    assert.equal((await dev.shell(read)).stdout, 'one');
-  });
-
   test('the commands of docs/operating.md for stored versions', async () => {
     const commands = commandsOf('docs/operating.md', 'Clusters that stored an older version');
     const { code, stderr } = await dev.shell(`set -e\n${commands}`);
@@ -91,18 +80,6 @@ describe('make dev', () => {
     for (const pid of pids) assert.ok(!isAlive(pid));
     assert.equal((await dev.shell('kubectl get namespace demo')).code, 0, 'the first one goes on');
   });
-});
-
-test('make demo ONCE=1: every step of the tour holds', async (t) => {
-  const { code, output } = await runDemo([]);
-  assert.equal(code, 0, output);
-  assert.match(
-    output,
-    hasControllerManager()
-      ? /^9 steps held, 0 failed$/m
-      : /^8 steps held, 0 failed, 1 skipped\n {2}kubectl delete/m,
-  );
-  t.diagnostic(/create returned: .*/.exec(output)?.[0] ?? '');
 });
 
 test('without OpenBao and AWS: the tour runs on the provider fake and says what it leaves out', async () => {
