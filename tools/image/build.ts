@@ -15,6 +15,7 @@ import { bundledPackages, licenceTexts } from './packages.ts';
 import { createBom } from './sbom.ts';
 
 export const REPOSITORY = 'ghcr.io/external-secrets-admission/external-secrets-admission';
+export const ENTRYPOINT: readonly string[] = ['/nodejs/bin/node', '/app/start.mjs'];
 const SOURCE = 'https://github.com/external-secrets-admission/external-secrets-admission';
 
 export interface BuildOptions {
@@ -155,7 +156,7 @@ async function buildPlatform(
   const config: ContainerConfig = {
     User: `${IMAGE_USER}:${IMAGE_USER}`,
     WorkingDir: '/',
-    Entrypoint: ['/nodejs/bin/node', '/app/start.mjs'],
+    Entrypoint: ENTRYPOINT,
     ExposedPorts: { '8080/tcp': {}, '9443/tcp': {} },
     StopSignal: 'SIGTERM',
     Labels: { ...annotations, 'external-secrets-admission.io/compile-cache': String(cache.size > 0) },
