@@ -82,6 +82,6 @@ else
 	@node test/fuzz/template.ts --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1) --without fromYaml
 endif
 
-bench: setup ## Benchmarks, one JSON line a scenario with its baseline; BENCH=create|burst|sweep|rotation|outage|scale|shards|hanging|template|pipeline|webhook|bill|vault-client.
+bench: setup ## Benchmarks, one JSON line a scenario with its baseline; BENCH=create|burst|sweep|rotation|outage|scale|shards|hanging|template|pipeline|webhook|bill|vault-client|image.
 	@node tools/bundle.ts .cache/programs
 	@ESA_PROGRAMS=$(CURDIR)/.cache/programs node bench/$(or $(BENCH),create).ts

@@ -47,6 +47,14 @@ export interface ProductOptions {
   readonly pollerArgs?: readonly string[];
   /** Environment of both programs, beside what every child gets. */
   readonly env?: Readonly<Record<string, string>>;
+  /** How a program is started with these flags; by default from the bundles or the checkout. */
+  readonly launch?: (program: 'webhook' | 'poller', flags: readonly string[]) => Launch;
+}
+
+/** A command and all that follows it. */
+export interface Launch {
+  readonly command: string;
+  readonly args: readonly string[];
 }
 
 /** The program from the folder of bundles that ESA_PROGRAMS names, as it is shipped; without it from the sources. */
@@ -67,7 +75,7 @@ export class Program {
   readonly metricsUrl: string;
   /** Port of the hooks; undefined for the poller. Their paths are known to the API server alone. */
   readonly port: number | undefined;
-  readonly #args: readonly string[];
+  readonly #launch: Launch;
   readonly #env: Readonly<Record<string, string>>;
   readonly #directory: string;
   readonly #onChange: (running: boolean) => void;
@@ -75,6 +83,8 @@ export class Program {
 
   constructor(spec: {
     readonly name: string;
+    /** Node by default. */
+    readonly command?: string;
     readonly args: readonly string[];
     readonly env?: Readonly<Record<string, string>> | undefined;
     /** Address that /metrics and /readyz are found on; 127.0.0.1 by default. */
@@ -86,7 +96,7 @@ export class Program {
     this.name = spec.name;
     this.port = spec.port;
     this.metricsUrl = `http://${spec.metricsAddress ?? LOOPBACK}:${spec.metricsPort}/metrics`;
-    this.#args = spec.args;
+    this.#launch = { command: spec.command ?? process.execPath, args: spec.args };
     this.#env = spec.env ?? {};
     this.#directory = temporaryDirectory(spec.name);
     this.#onChange = spec.onChange ?? (() => undefined);
@@ -116,8 +126,7 @@ export class Program {
     const readyUrl = this.metricsUrl.replace(/metrics$/, 'readyz');
     this.#process = await startProcess({
       name: this.name,
-      command: process.execPath,
-      args: [...NODE_FLAGS, ...this.#args],
+      ...this.#launch,
       env: { ...NODE_ENVIRONMENT, ...this.#env },
       cwd: ROOT,
       directory: this.#directory,
@@ -225,8 +234,7 @@ export class Product {
       metricsAddress: listen === ANY_ADDRESS ? LOOPBACK : listen,
       metricsPort,
       port,
-      args: [
-        programFile('webhook'),
+      ...this.#launch('webhook', [
         ...this.#commonArgs(this.installation.kubeconfigs.webhook, metricsPort, listen),
         '--port',
         String(port),
@@ -238,7 +246,7 @@ export class Product {
         '--materialise-in',
         this.#phase,
         ...args,
-      ],
+      ]),
       onChange: (running) => {
         if (running) balancer?.add(port);
         else balancer?.remove(port);
@@ -290,13 +298,12 @@ export class Product {
       name: 'poller',
       env: this.#options.env,
       metricsPort,
-      args: [
-        programFile('poller'),
+      ...this.#launch('poller', [
         ...this.#commonArgs(kubeconfig, metricsPort),
         '--sweep-after',
         '40s',
         ...args,
-      ],
+      ]),
     });
   }
 
@@ -308,6 +315,11 @@ export class Product {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  #launch(program: 'webhook' | 'poller', flags: readonly string[]): Launch {
+    const launch = this.#options.launch;
+    return launch?.(program, flags) ?? { command: process.execPath, args: [...NODE_FLAGS, programFile(program), ...flags] };
   }
 
   #commonArgs(kubeconfig: string, metricsPort: number, listen = LOOPBACK): string[] {

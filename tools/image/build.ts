@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join, posix } from 'node:path';
 import type { Metafile } from 'esbuild';
+import { NODE_ENVIRONMENT, NODE_FLAGS } from '../../runtime/node-flags.ts';
 import { bundle } from '../bundle.ts';
 import { ROOT } from '../setup/paths.mjs';
 import { compileCache, IMAGE_USER } from './compile-cache.ts';
@@ -15,6 +16,7 @@ import { bundledPackages, licenceTexts } from './packages.ts';
 import { createBom } from './sbom.ts';
 
 export const REPOSITORY = 'ghcr.io/external-secrets-admission/external-secrets-admission';
+export const ENTRYPOINT: readonly string[] = ['/nodejs/bin/node', ...NODE_FLAGS, '/app/start.mjs'];
 const SOURCE = 'https://github.com/external-secrets-admission/external-secrets-admission';
 
 export interface BuildOptions {
@@ -155,7 +157,8 @@ async function buildPlatform(
   const config: ContainerConfig = {
     User: `${IMAGE_USER}:${IMAGE_USER}`,
     WorkingDir: '/',
-    Entrypoint: ['/nodejs/bin/node', '/app/start.mjs'],
+    Env: Object.entries(NODE_ENVIRONMENT).map(([name, value]) => `${name}=${value}`),
+    Entrypoint: ENTRYPOINT,
     ExposedPorts: { '8080/tcp': {}, '9443/tcp': {} },
     StopSignal: 'SIGTERM',
     Labels: { ...annotations, 'external-secrets-admission.io/compile-cache': String(cache.size > 0) },

@@ -1,12 +1,22 @@
 /**
- * V8's code of the programs, made by the image's own Node: natively, or by qemu where that is installed. Two
- * runs make the same bytes because V8 hashes strings with a known seed meanwhile.
+ * V8's code of the programs, made by the image's own Node in the image's own root: natively, or by qemu where that
+ * is installed. Two runs make the same bytes because V8 hashes strings with a known seed meanwhile.
  */
-import { execFile } from 'node:child_process';
-import { accessSync, constants, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { execFile, spawnSync } from 'node:child_process';
+import {
+  accessSync,
+  constants,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { NODE_FLAGS } from '../../runtime/node-flags.ts';
 import { ROOT } from '../setup/paths.mjs';
 import type { Architecture } from './debian.ts';
 import type { Entries, Entry } from './layer.ts';
@@ -15,6 +25,7 @@ import { writeEntries } from './unpack.ts';
 /** As whom the image runs. V8's folder names the user: another one starts without the cache. */
 export const IMAGE_USER = 65_532;
 
+const WARM = 'warm.mjs';
 const PROGRAMS = ['webhook.mjs', 'poller.mjs', 'esa.mjs'];
 const NODE_CALLS_IT: Readonly<Record<Architecture, string>> = { amd64: 'x64', arm64: 'arm64' };
 const QEMU_CALLS_IT: Readonly<Record<Architecture, string>> = { amd64: 'x86_64', arm64: 'aarch64' };
@@ -28,14 +39,42 @@ function isExecutable(file: string): boolean {
   }
 }
 
-/** What to put before a program of that architecture and its arguments; undefined where it cannot be run. */
-export function runnerOf(architecture: Architecture): ((root: string) => readonly string[]) | undefined {
-  if (process.platform !== 'linux') return undefined;
-  if (process.arch === NODE_CALLS_IT[architecture]) return () => [];
-  const names = ['-static', ''].map((suffix) => `qemu-${QEMU_CALLS_IT[architecture]}${suffix}`);
+/** How programs below an unpacked root are started. */
+export interface Runner {
+  /** Of this machine's own architecture, not emulated. */
+  readonly native: boolean;
+  /** What to put before a program's path in the root. */
+  enter(root: string): readonly string[];
+}
+
+/** Where the emulator is put into a root. */
+const QEMU = 'qemu';
+
+function canChangeRoot(): boolean {
+  if (process.platform !== 'linux') return false;
+  const [command, ...args] = changeRoot('/');
+  return spawnSync(command, [...args, 'true']).status === 0;
+}
+
+/** Without root's rights in a user namespace, where the system allows that. */
+const changeRoot = (root: string): readonly [string, ...string[]] =>
+  process.getuid?.() === 0
+    ? ['chroot', root]
+    : ['unshare', '--user', '--map-root-user', `--root=${root}`, '--wd=/'];
+
+/** Undefined where this machine cannot run programs of that architecture in a root of their own. */
+export function runnerOf(architecture: Architecture): Runner | undefined {
+  if (!canChangeRoot()) return undefined;
+  if (process.arch === NODE_CALLS_IT[architecture]) return { native: true, enter: changeRoot };
+  const name = `qemu-${QEMU_CALLS_IT[architecture]}-static`;
   const folders = (process.env['PATH'] ?? '').split(delimiter);
-  const qemu = folders.flatMap((folder) => names.map((name) => join(folder, name))).find(isExecutable);
-  return qemu === undefined ? undefined : (root) => [qemu, '-L', root];
+  const qemu = folders.map((folder) => join(folder, name)).find(isExecutable);
+  if (qemu === undefined) return undefined;
+  const enter = (root: string): readonly string[] => {
+    copyFileSync(qemu, join(root, QEMU));
+    return [...changeRoot(root), `/${QEMU}`];
+  };
+  return { native: false, enter };
 }
 
 /**
@@ -53,22 +92,23 @@ export async function compileCache(
   const root = mkdtempSync(join(tmpdir(), 'image-'));
   try {
     writeEntries(root, entries);
-    const app = join(root, 'app');
-    const cache = join(app, 'cache');
+    const cache = join(root, 'app/cache');
     mkdirSync(cache);
-    const late = readdirSync(app).filter((name) => name.endsWith('.mjs') && !isEntry(name));
+    copyFileSync(join(ROOT, 'tools/image/warm.mjs'), join(root, WARM));
+    // V8 keeps the paths of modules with their code, so they have to be those of the image.
     const [command = '', ...args] = [
-      ...runner(root),
-      join(root, 'nodejs/bin/node'),
+      ...runner.enter(root),
+      '/nodejs/bin/node',
+      ...NODE_FLAGS,
       '--hash-seed=1',
-      join(ROOT, 'tools/image/warm.mjs'),
-      cache,
+      `/${WARM}`,
+      '/app/cache',
     ];
+    const late = readdirSync(join(root, 'app')).filter((name) => name.endsWith('.mjs') && !isEntry(name));
     for (const files of [...PROGRAMS.map((name) => [name]), late.toSorted()]) {
-      await promisify(execFile)(command, [...args, ...files.map((name) => join(app, name))], {
-        cwd: root,
-        env: {},
-      });
+      const paths = files.map((name) => `/app/${name}`);
+      const env = { PATH: process.env['PATH'] };
+      await promisify(execFile)(command, [...args, ...paths], { cwd: root, env });
     }
     for (const folder of readdirSync(cache)) {
       const own = folder.replace(/-\d+$/, `-${IMAGE_USER}`);

@@ -8,6 +8,7 @@ import { type Blob, blobOf, createTar, type Entry, type Layer } from './layer.ts
 export interface ContainerConfig {
   readonly User: string;
   readonly WorkingDir: string;
+  readonly Env: readonly string[];
   readonly Entrypoint: readonly string[];
   readonly ExposedPorts: Readonly<Record<string, Record<string, never>>>;
   readonly StopSignal: string;

@@ -22,15 +22,15 @@ export const packagePathOf = (module: string): string | undefined =>
 interface Manifest {
   readonly name: string;
   readonly version: string;
-  readonly license?: string;
-  /** Of old; any one of them may be chosen. */
-  readonly licenses?: readonly { readonly type: string }[];
+  /** A list in packages of old; any one of them may be chosen. */
+  readonly license?: string | readonly { readonly type: string }[];
 }
 
-function licenceOf({ license, licenses = [] }: Manifest): string | undefined {
+function licenceOf({ license }: Manifest): string | undefined {
+  if (license === undefined || typeof license === 'string') return license;
   // "Public Domain" is no licence that SPDX knows.
-  const known = licenses.map(({ type }) => type).filter((type) => !type.includes(' '));
-  return license ?? (known.length > 0 ? known.join(' OR ') : undefined);
+  const known = license.map(({ type }) => type).filter((type) => !type.includes(' '));
+  return known.length > 0 ? known.join(' OR ') : undefined;
 }
 
 /** Sorted by path. @throws Error for a package without a licence or not in the lockfile */
