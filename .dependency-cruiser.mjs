@@ -90,7 +90,7 @@ export default {
     parser: 'swc',
     tsPreCompilationDeps: true,
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: ['^(\\.dev|\\.cache)/', '\\.d\\.mts$'] },
+    exclude: { path: ['^(\\.dev|\\.cache|dist)/', '\\.d\\.mts$'] },
     moduleSystems: ['es6'],
     enhancedResolveOptions: {
       exportsFields: ['exports'],

@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-helm setup-node setup-control-plane demo dev check test unit e2e generate image report soak mutants fuzz bench
+.PHONY: help setup setup-helm setup-node setup-control-plane demo dev check test unit e2e generate esa image report soak mutants fuzz bench
 
 # demo and dev on a cluster of your own. Only the command line names one: a CONTEXT of the environment is there
 # for other reasons.
@@ -65,6 +65,9 @@ report: setup-node ## Dead code, dependencies with their reasons and weights, li
 
 image: setup-node ## Build the container image for amd64 and arm64 into .cache/image, without a container engine.
 	@node tools/image.ts
+
+esa: setup-node ## Make the package of the command line, dist/npm/*.tgz: one file, for npx and as a plugin of kubectl.
+	@node tools/package.ts
 
 soak: setup ## SOAK=admission (10 MINUTES): restarts, rotations, pauses under load; SOAK=crash (20): programs killed at random; SOAK=steady (60): 573 x 5 keys while nothing changes.
 	@node tools/bundle.ts .cache/programs

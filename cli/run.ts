@@ -7,6 +7,7 @@ import { NotThere } from './cluster/named.ts';
 import { completeCommand, completionCommand } from './completion.ts';
 import { convertCommand } from './convert.ts';
 import { crdsCommand } from './crds.ts';
+import { devCommand } from './dev.ts';
 import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
 import { lintCommand } from './lint.ts';
@@ -36,6 +37,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     completionCommand,
     convertCommand,
     crdsCommand,
+    devCommand,
     doctorCommand,
     explainCommand,
     lintCommand,

@@ -97,6 +97,9 @@ export async function lookAtStore(
   };
 }
 
+/** What stands before the cause in the condition of a store. */
+const STEP = /^unable to (create client|validate store): /;
+
 function readiness(
   { object, provider, config }: ResolvedStore,
   label: string,
@@ -113,7 +116,7 @@ function readiness(
   const code = codeOf(condition.message) ?? 'STORE_NOT_READY';
   return {
     fact: { about: 'store', state: 'wrong', text: `${what}: not Ready for ${age}: ${condition.message}` },
-    cause: causeOf(code, `${label} is not Ready: ${condition.message}`, 'status'),
+    cause: causeOf(code, condition.message.replace(STEP, ''), 'status'),
   };
 }
 

@@ -3,10 +3,15 @@
  * completion, and as a plugin of kubectl.
  */
 import assert from 'node:assert/strict';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Explanation } from '../../cli/explain/explanation.ts';
 import { run } from '../../cli/run.ts';
+import { ROOT } from '../../tools/setup/paths.mjs';
 import { type Bed, startBed } from '../harness/bed.ts';
+import { type CommandResult, runCommand } from '../harness/command.ts';
 import { eventually } from '../harness/eventually.ts';
 import { Cluster, type Manifest } from './support/cluster.ts';
 import {
@@ -15,6 +20,7 @@ import {
   namespace,
   passwordOf,
   prepare,
+  requestsTo,
   secretStore,
   tokenSecret,
   vaultProvider,
@@ -152,9 +158,9 @@ const SITUATIONS: readonly Situation[] = [
       );
       await es(where, { secretStoreRef: { name: 'strange' } });
     },
-    code: 'PROVIDER_DENIED',
-    message: /denied \(403\)/,
-    remedy: /read access/,
+    code: 'PROVIDER_UNAUTHENTICATED',
+    message: /the login was refused \(403\)/,
+    remedy: /Check the auth block of the store/,
   },
   {
     where: 'no-server',
@@ -452,6 +458,215 @@ describe('esa explain', { concurrency: 4 }, () => {
     const nowhere = await esa(['explain', 'app'], '/no/such/file');
     assert.equal(nowhere.code, 3);
     assert.match(nowhere.error, /^error: kubeconfig \/no\/such\/file cannot be read/);
+  });
+});
+
+/** Reads of a remote object, as OpenBao's audit log has them. */
+const readsOf = (key: string): number => requestsTo(bed.openBao, 'read', `secret/data/${key}`);
+
+describe('esa refresh', { concurrency: 4 }, () => {
+  test('S14 of one, by store, by key, then of all: each is read within five seconds, no spec is edited', async () => {
+    const where = 'by-hand';
+    await prepare(cluster, bed.openBao, where);
+    const names = ['one', 'two'];
+    for (const name of names) {
+      await bed.openBao.write(`hand/${name}`, { password: 'first' });
+      await cluster.create(externalSecret(where, name, { ...HOUR, ...passwordOf(`hand/${name}`) }));
+      await cluster.synced(where, name, 20_000);
+    }
+    await cluster.create(externalSecret(where, 'once', { refreshInterval: '0s', ...passwordOf('app') }));
+    await cluster.synced(where, 'once', 20_000);
+    const value = (name: string): Promise<unknown> =>
+      cluster.values(where, name).then((all) => all?.['password']);
+    const asked = async (args: readonly string[], expected: RegExp): Promise<void> => {
+      const { code, out, error } = await esa(['refresh', ...args, '-n', where]);
+      assert.equal(code, 0, error + out);
+      assert.match(out, expected);
+    };
+    const comes = (name: string, password: string): Promise<unknown> =>
+      eventually(async () => (await value(name)) === password, {
+        what: `${name} is ${password}`,
+        timeout: 5_000,
+      });
+
+    await bed.openBao.write('hand/one', { password: 'second' });
+    await bed.openBao.write('hand/two', { password: 'second' });
+    const readsOfTwo = readsOf('hand/two');
+    await asked(['one', '--wait'], /^1 of 1 ExternalSecret refreshed\n$/);
+    assert.equal(await value('one'), 'second');
+    assert.equal(readsOf('hand/two'), readsOfTwo);
+
+    await asked(['--key', 'secret/data/hand/two'], /^asked for a refresh of 1 ExternalSecret\n$/);
+    await comes('two', 'second');
+
+    await bed.openBao.write('hand/one', { password: 'third' });
+    await bed.openBao.write('hand/two', { password: 'third' });
+    await asked(
+      ['--store', 'vault'],
+      /^asked for a refresh of 2 ExternalSecrets \(by 1 store\)\nleft alone, since it reads once: by-hand\/once\n$/,
+    );
+    for (const name of names) await comes(name, 'third');
+
+    await bed.openBao.write('hand/one', { password: 'fourth' });
+    await asked(['--all'], /^asked for a refresh of 2 ExternalSecrets \(by 1 store\)/);
+    await comes('one', 'fourth');
+
+    for (const name of [...names, 'once']) {
+      const { metadata } = await cluster.get('ExternalSecret', where, name);
+      assert.equal(metadata.generation, 1);
+      const secret = await cluster.get('Secret', where, name);
+      assert.ok(!Object.keys(secret.metadata.annotations ?? {}).some((key) => key.includes('refresh')));
+    }
+    const nothing = await esa(['refresh', 'once', '-n', where]);
+    assert.equal(nothing.out, 'nothing to refresh\nleft alone, since it reads once: by-hand/once\n');
+  });
+
+  test('--wait ends with exit code 1 and the reason of those that are not synced', async () => {
+    const where = 'by-hand-fails';
+    await prepare(cluster, bed.openBao, where);
+    await cluster.create(externalSecret(where, 'app', HOUR));
+    await cluster.synced(where, 'app', 20_000);
+    await cluster.remove('Secret', where, 'vault-token');
+    const { code, out } = await esa(['refresh', '--all', '-n', where, '--wait', '-o', 'json']);
+    assert.equal(code, 1);
+    const { undone } = JSON.parse(out) as { undone: readonly { name: string; why: string }[] };
+    assert.equal(undone[0]?.name, 'app');
+    assert.match(undone[0]?.why ?? '', /secret "vault-token" from namespace "by-hand-fails": not found/);
+  });
+
+  test('whoever may only patch ExternalSecrets may refresh all of them, too', async () => {
+    const where = 'by-role';
+    await prepare(cluster, bed.openBao, where);
+    await bed.openBao.write('by-role', { password: 'first' });
+    await cluster.create(externalSecret(where, 'app', { ...HOUR, ...passwordOf('by-role') }));
+    await cluster.synced(where, 'app', 20_000);
+    await bed.openBao.write('by-role', { password: 'second' });
+    const kubectl = (...args: string[]): Promise<string> => bed.cp.kubectlOutput([...args, '-n', where]);
+    await kubectl('create', 'serviceaccount', 'deployer');
+    const verbs = ['--verb=get,list,patch', '--resource=externalsecrets.external-secrets.io'];
+    await kubectl('create', 'role', 'deployer', ...verbs);
+    await kubectl(
+      'create',
+      'rolebinding',
+      'deployer',
+      '--role=deployer',
+      `--serviceaccount=${where}:deployer`,
+    );
+    const kubeconfig = bed.cp.writeKubeconfig(
+      'deployer',
+      await bed.cp.serviceAccountToken(where, 'deployer'),
+    );
+    await eventually(
+      async () => {
+        const { code, out, error } = await esa(['refresh', '--all', '-n', where], kubeconfig);
+        assert.equal(code, 0, error);
+        assert.equal(out, 'asked for a refresh of 1 ExternalSecret\n');
+        return true;
+      },
+      { what: 'the rights are in force', ...WITHIN },
+    );
+    await cluster.holds(where, 'app', { password: 'second' });
+  });
+});
+
+describe('esa who-uses', () => {
+  test('finds who reads a remote secret: by key, by its name at the provider, by extract and by find', async () => {
+    const where = 'users';
+    await prepare(cluster, bed.openBao, where);
+    await bed.openBao.write('team/db', { password: 'x', user: 'y' });
+    const create = (name: string, spec: object): Promise<unknown> =>
+      cluster.create(externalSecret(where, name, { ...HOUR, ...spec }));
+    await create('by-property', {
+      data: [{ secretKey: 'p', remoteRef: { key: 'team/db', property: 'password' } }],
+    });
+    await create('by-user', {
+      data: [{ secretKey: 'u', remoteRef: { key: 'secret/data/team/db', property: 'user' } }],
+    });
+    await create('by-extract', { data: [], dataFrom: [{ extract: { key: 'team/db' } }] });
+    await create('by-find', { data: [], dataFrom: [{ find: { path: 'team', name: { regexp: 'd.$' } } }] });
+    await create('other', passwordOf('app'));
+    const who = async (...args: string[]): Promise<string[]> => {
+      const { out, code, error } = await esa(['who-uses', ...args, '-n', where, '-o', 'json']);
+      assert.equal(code, 0, error);
+      const { readers } = JSON.parse(out) as { readers: { name: string; namespace: string }[] };
+      return readers
+        .filter(({ namespace: ns }) => ns === where)
+        .map(({ name }) => name)
+        .sort();
+    };
+    const all = ['by-extract', 'by-find', 'by-property', 'by-user'];
+    assert.deepEqual(await who('team/db'), all);
+    assert.deepEqual(await who('team/db', '-A'), all);
+    assert.deepEqual(
+      await who('secret/data/team/db'),
+      all.filter((name) => name !== 'by-find'),
+    );
+    assert.deepEqual(await who('team/db', '--property', 'user'), ['by-extract', 'by-find', 'by-user']);
+    assert.deepEqual(await who('team/db', '--store', 'elsewhere'), []);
+    const { out } = await esa(['who-uses', 'team/db', '-n', where, '--property', 'user']);
+    assert.match(out, /^NAMESPACE +EXTERNALSECRET +FIELD +KEY +PROPERTY +FROM +READY\n/);
+    assert.match(
+      out,
+      /^users +by-user +spec\.data\[0\]\.remoteRef\.key +secret\/data\/team\/db +user +SecretStore vault/m,
+    );
+    const nobody = await esa(['who-uses', 'never', '-n', where]);
+    assert.equal(nobody.out, 'nobody in namespace users reads never (5 ExternalSecrets looked at)\n');
+  });
+});
+
+describe('docs/cli.md, and kubectl esa', () => {
+  const where = 'shop';
+  const bin = mkdtempSync(join(tmpdir(), 'esa-bin-'));
+  after(() => rmSync(bin, { recursive: true }));
+
+  before(async () => {
+    await prepare(cluster, bed.openBao, where);
+    await bed.openBao.write('shop/db', { password: 'x' });
+    const auth = { tokenSecretRef: { name: 'vault-token', key: 'token', namespace: where } };
+    await cluster.create(
+      clusterSecretStore('vault', { provider: vaultProvider(bed.openBao.address, { auth }) }),
+    );
+    await cluster.create(externalSecret(where, 'database', { ...HOUR, ...passwordOf('shop/db') }));
+    await cluster.synced(where, 'database', 20_000);
+    const script = (name: string, line: string): void => {
+      writeFileSync(join(bin, name), `#!/bin/sh\nexec ${line}\n`);
+      chmodSync(join(bin, name), 0o755);
+    };
+    const program = `${process.execPath} ${join(ROOT, 'cli', 'main.mjs')}`;
+    script('esa', `${program} "$@"`);
+    script('kubectl-esa', `${program} "$@"`);
+    script('kubectl_complete-esa', 'esa __complete -- "$@"');
+    script('kubectl', `${bed.cp.kubectlBinary} "$@"`);
+  });
+
+  const shell = (line: string): Promise<CommandResult> =>
+    runCommand('bash', ['--norc', '-c', `set -o pipefail; ${line}`], {
+      env: { PATH: `${bin}:${process.env['PATH'] ?? ''}`, KUBECONFIG: bed.cp.kubeconfig, HOME: bin },
+    });
+
+  test('every command that the page shows against a cluster does what it says', async () => {
+    const page = readFileSync(join(ROOT, 'docs', 'cli.md'), 'utf8');
+    const lines = [...page.matchAll(/^```sh\n(.*?)^```$/gms)]
+      .flatMap(([, block = '']) => block.trimEnd().split('\n'))
+      .filter((line) => /^(kubectl )?esa (explain|refresh|who-uses|crds)\b/.test(line));
+    assert.ok(lines.length >= 11, lines.join('\n'));
+    for (const line of lines) {
+      const result = /^esa [^|]*$/.test(line) ? await esa(line.split(' ').slice(1)) : await shell(line);
+      const said = 'error' in result ? result.error + result.out : result.stderr + result.stdout;
+      assert.equal(result.code, 0, `${line}\n${said}`);
+    }
+  });
+
+  test('kubectl finds it as a plugin, and asks it for completions', async () => {
+    const explained = await shell('kubectl esa explain database -n shop');
+    assert.equal(explained.code, 0, explained.stderr);
+    assert.match(explained.stdout, /^ExternalSecret shop\/database is synced/);
+    const commands = await shell('kubectl __complete esa ref');
+    assert.match(commands.stdout, /^refresh\t/m, commands.stderr);
+    const names = await shell('kubectl __complete esa explain -n shop da');
+    assert.match(names.stdout, /^database$/m, names.stderr);
+    const stores = await shell('esa __complete -- refresh -n shop --store va');
+    assert.equal(stores.stdout, 'vault\n:4\n');
   });
 });
 

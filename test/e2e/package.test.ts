@@ -1,0 +1,119 @@
+/** The package as its users get it: run by npx without a network, as one file, asked by a real bash. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { packageEsa } from '../../tools/package.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'esa-package-'));
+after(() => rmSync(directory, { recursive: true }));
+const bin = join(directory, 'bin');
+let tarball = '';
+
+function shell(script: string, env: Readonly<Record<string, string>> = {}) {
+  const { status, stdout, stderr } = spawnSync('bash', ['--norc', '-c', script], {
+    cwd: directory,
+    env: {
+      PATH: `${bin}:${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
+      HOME: directory,
+      npm_config_cache: join(directory, 'cache'),
+      npm_config_update_notifier: 'false',
+      ...env,
+    },
+    encoding: 'utf8',
+  });
+  return { status, stdout, stderr };
+}
+
+before(async () => {
+  tarball = await packageEsa(join(directory, 'dist'));
+  mkdirSync(bin);
+  symlinkSync(join(directory, 'dist', 'package', 'esa.mjs'), join(bin, 'esa'));
+});
+
+test('npx runs it from the tarball, on a machine that has nothing else', () => {
+  const { status, stdout, stderr } = shell(
+    `cd "$(mktemp -d)" && npx --offline --yes --package ${tarball} esa version`,
+  );
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /^esa \d+\.\d+\.\d+ \(Node\.js 24\./);
+});
+
+test('it is one file without dependencies, which runs wherever it lies', () => {
+  const alone = mkdtempSync(join(directory, 'alone-'));
+  copyFileSync(join(directory, 'dist', 'package', 'esa.mjs'), join(alone, 'esa.mjs'));
+  const manifest = `apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: a, namespace: b}
+spec:
+  secretStoreRef: {name: s}
+  data: [{secretKey: k, remoteRef: {key: r}}]
+`;
+  writeFileSync(join(alone, 'a.yaml'), manifest);
+  const lint = shell(`cd ${alone} && ./esa.mjs lint a.yaml`);
+  assert.deepEqual([lint.status, lint.stderr], [0, '']);
+  assert.equal(lint.stdout, '1 object in 1 file: no errors, 0 warnings\n'.replace('no errors', '0 errors'));
+  // Password hashes are made in a thread, whose program is inside of the file.
+  writeFileSync(
+    join(alone, 'a.yaml'),
+    `${manifest}  target: {template: {data: {h: '{{ bcrypt .k | len }}'}}}\n`,
+  );
+  writeFileSync(join(alone, 'v.json'), '"pass"');
+  const render = shell(`cd ${alone} && ./esa.mjs render -f a.yaml --values v.json`);
+  assert.equal(render.status, 0, render.stderr);
+  assert.match(render.stdout, /h: NjA=/);
+  assert.ok(statSync(join(alone, 'esa.mjs')).mode & 0o100);
+});
+
+test('the package names no dependency, and nothing of this machine', () => {
+  const folder = join(directory, 'dist', 'package');
+  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<string, unknown>;
+  assert.equal(manifest['dependencies'], undefined);
+  assert.ok(!readFileSync(join(folder, 'esa.mjs'), 'utf8').includes(join(import.meta.dirname, '..', '..')));
+});
+
+test('bash completes commands, flags and choices', () => {
+  const lines: readonly (readonly [line: string, expected: readonly string[]])[] = [
+    ['esa re', ['refresh', 'render']],
+    ['esa policy ', ['test']],
+    ['esa lint --str', ['--strict']],
+    ['esa lint -o ', ['text', 'json', 'github']],
+    ['esa completion z', ['zsh']],
+  ];
+  const script = lines.map(([line]) => {
+    const words = line.split(' ');
+    return `COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}
+_esa; echo "\${COMPREPLY[*]}"`;
+  });
+  const { status, stdout, stderr } = shell(['source <(esa completion bash)', ...script].join('\n'));
+  assert.equal(status, 0, stderr);
+  assert.deepEqual(
+    stdout.trimEnd().split('\n'),
+    lines.map(([, expected]) => expected.join(' ')),
+  );
+  const syntax = shell(
+    'esa completion zsh > z; esa completion fish > f; ! command -v zsh >/dev/null || zsh -n z',
+  );
+  assert.equal(syntax.status, 0, syntax.stderr);
+});
+
+test('esa exits with 2 and one line where Node.js is too old', () => {
+  const old = join(directory, 'old');
+  symlinkSync(process.execPath, old);
+  const preload = join(directory, 'old.cjs');
+  writeFileSync(preload, "Object.defineProperty(process.versions, 'node', { value: '20.1.0' });");
+  const { status, stderr } = shell(`${old} --require ${preload} ${join(bin, 'esa')} version`);
+  assert.equal(status, 2);
+  assert.match(stderr, /^esa needs Node\.js 24 or newer; this is v[\d.]+\n$/);
+});
