@@ -2,7 +2,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { EsaError } from '../../../api/errors.ts';
 import { decodeState, hookPaths, isOurs, type SharedState, trustBundle } from '../../../certs/authority.ts';
-import { injectionPatch, isInjectedByOthers, type TargetObject } from '../../../certs/injection.ts';
+import { CA_INJECTOR, injectionPatch, isInjectedByOthers, type TargetObject } from '../../../certs/injection.ts';
 import { notAfter, readCertificate, splitBundle } from '../../../certs/x509.ts';
 import { MARKER_SECRET, readKeys } from '../../../sync/marker-keys.ts';
 import { logsOf, restart } from '../commands.ts';
@@ -51,8 +51,12 @@ function trustFindings(state: ClusterState, shared: SharedState): readonly Findi
     }
     if (isInjectedByOthers(object) && splitBundle(bundleOf(object)).length === 0) {
       const what = 'cert-manager is asked to write its caBundle (annotation cert-manager.io/inject-...) and has not.';
-      const remedy = 'See whether cert-manager runs and its Certificate is ready, or take the annotation off: then the webhook writes its own.';
-      findings.push(finding('ca-bundle', { where, what, remedy }));
+      const remedy =
+        'See whether cert-manager runs and its Certificate is ready, or take the annotation off: then the webhook writes its own.';
+      const [kind = '', name = ''] = place.split(' ');
+      const annotations = Object.keys(object.metadata.annotations ?? {}).filter((key) => key.startsWith(CA_INJECTOR));
+      const off = `kubectl annotate ${kind.toLowerCase()} ${name} ${annotations.map((key) => `${key}-`).join(' ')}`;
+      findings.push(finding('ca-bundle', { where, what, remedy, commands: [off] }));
     }
   }
   return findings;

@@ -82,7 +82,9 @@ function ownFindings(
     const problems = hook === undefined ? [] : hookProblems(hook, wanted, install);
     if (problems.length === 0) continue;
     const what = `${name}: ${problems.join('; ')}.`;
-    findings.push(finding('webhook-configuration-edited', { where: place(live), what, commands }));
+    // What others have added an apply leaves in place.
+    const anew = [`kubectl delete ${live.kind.toLowerCase()} ${live.metadata.name}`, ...commands];
+    findings.push(finding('webhook-configuration-edited', { where: place(live), what, commands: anew }));
   }
   return findings;
 }

@@ -9,7 +9,7 @@ import { providerSchemas } from '../../../providers/registry.ts';
 import { applyCrds } from '../commands.ts';
 import { type CheckResult, count, few, type Finding, finding } from '../finding.ts';
 import { RELEASE_NAME, RELEASE_NAMESPACE } from '../gather-releases.ts';
-import type { ClusterState, Definition, Install, Release, Schema } from '../state.ts';
+import type { ClusterState, Definition, Install, Listed, Release, Schema, Seen } from '../state.ts';
 
 /** Without one of these nothing works; those of the other kinds may be left out on purpose. */
 const NEEDED: ReadonlySet<string> = new Set([
@@ -40,16 +40,18 @@ export function missingFields(wanted: Schema, live: Schema | undefined, path: st
   return [...below, ...items, ...values];
 }
 
-/** Everything of this version; its conversion is not compared here. */
-const wantedDefinitions = (install: Install): readonly CustomResourceDefinition[] => [
-  ...buildCrds({
-    providers: providerSchemas,
-    conversion: { namespace: install.namespace, serviceName: install.service.name },
-  }),
-  ...buildGeneratorCrds(),
-  buildPolicyCrd(),
-  buildKesCrd(),
-];
+let known: readonly CustomResourceDefinition[] | undefined;
+
+/** Everything of this version. Making it takes a while; whose conversion it is does not matter here. */
+function wantedDefinitions(): readonly CustomResourceDefinition[] {
+  known ??= [
+    ...buildCrds({ providers: providerSchemas, conversion: { namespace: '', serviceName: '' } }),
+    ...buildGeneratorCrds(),
+    buildPolicyCrd(),
+    buildKesCrd(),
+  ];
+  return known;
+}
 
 function outdated(wanted: CustomResourceDefinition, live: Definition): readonly string[] {
   return wanted.spec.versions.flatMap((version) => {
@@ -83,23 +85,36 @@ function conversionFindings(live: Definition, install: Install): readonly Findin
   return [finding('crd-conversion-elsewhere', { where: place(live), what, commands })];
 }
 
-function storedFindings(live: Definition): readonly Finding[] {
+function storedFindings(live: Definition, state: ClusterState): readonly Finding[] {
   const storage = live.spec.versions.find((one) => one.storage)?.name;
   const old = (live.status?.storedVersions ?? []).filter((version) => version !== storage);
   if (storage === undefined || old.length === 0) return [];
   const [plural = ''] = live.metadata.name.split('.', 1);
   const resource = live.metadata.name;
   const everywhere = live.metadata.name.startsWith('cluster') ? '' : ' -A';
+  // kubectl refuses to replace nothing.
+  const rewrite = hasNone(plural, state)
+    ? []
+    : [`until kubectl get ${resource}${everywhere} -o json | kubectl replace -f -; do sleep 1; done`];
   return [
     finding('crd-stored-versions', {
       where: place(live),
       what: `status.storedVersions names ${old.join(' and ')} beside ${storage}.`,
       commands: [
-        `until kubectl get ${resource}${everywhere} -o json | kubectl replace -f -; do sleep 1; done`,
+        ...rewrite,
         `kubectl patch crd ${plural}.${live.spec.group} --subresource=status --type=merge -p '{"status":{"storedVersions":["${storage}"]}}'`,
       ],
     }),
   ];
+}
+
+/** True if it is known that there is no object of the kind. */
+function hasNone(plural: string, { externalSecrets, stores, clusterExternalSecrets }: ClusterState): boolean {
+  const isEmpty = (part: Seen<Listed<unknown>>): boolean => part.ok && part.value.items.length === 0;
+  if (plural === 'externalsecrets') return isEmpty(externalSecrets);
+  if (plural === 'clusterexternalsecrets') return isEmpty(clusterExternalSecrets);
+  const kind = plural === 'secretstores' ? 'SecretStore' : 'ClusterSecretStore';
+  return stores.ok && stores.value.items.every((one) => one.kind !== kind);
 }
 
 /** The name that ESO's chart has. */
@@ -146,13 +161,14 @@ function unprotected(
 }
 
 /** Checks the CRDs. */
-export function checkDefinitions({ definitions, install, releases }: ClusterState): CheckResult {
+export function checkDefinitions(state: ClusterState): CheckResult {
+  const { definitions, install, releases } = state;
   const name = 'CustomResourceDefinitions';
   if (!definitions.ok) return { name, seen: '', findings: [], unseen: [definitions.why] };
   const live = new Map(definitions.value.map((one) => [one.metadata.name, one]));
   const findings: Finding[] = [];
   let present = 0;
-  for (const wanted of wantedDefinitions(install)) {
+  for (const wanted of wantedDefinitions()) {
     const there = live.get(wanted.metadata.name);
     const commands = [applyCrds(install)];
     if (there === undefined) {
@@ -174,7 +190,7 @@ export function checkDefinitions({ definitions, install, releases }: ClusterStat
       const what = `It lacks ${few(lacks)}.`;
       findings.push(finding('crd-outdated', { where: place(there), what, commands }));
     }
-    findings.push(...conversionFindings(there, install), ...storedFindings(there));
+    findings.push(...conversionFindings(there, install), ...storedFindings(there, state));
   }
   const helm = unprotected(definitions.value, releases);
   return { name, seen: `${present} of ours`, findings: [...findings, ...helm.findings], unseen: helm.unseen };

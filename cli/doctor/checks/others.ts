@@ -17,7 +17,7 @@ const KES_IMAGE = /(?:^|\/)kubernetes-external-secrets(?:[:@]|$)/;
 /** Subcommands of ESO's image that keep no objects. */
 const ESO_HELPERS: ReadonlySet<string> = new Set(['webhook', 'certcontroller']);
 /** A deletion may rightly take a while. */
-const STUCK_MS = 60_000;
+const STUCK_MS = 30_000;
 
 const containersOf = ({ spec }: Deployment) => spec.template.spec?.containers ?? [];
 
