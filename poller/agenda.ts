@@ -1,10 +1,11 @@
 /** When each object has its turn: puts them into the queue. */
 import type { Clock } from '../api/clock.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import { isOverdue, windowOpens } from '../sync/cadence.ts';
 import { leasesDue } from '../sync/leases.ts';
-import { isOverdue, windowOpens } from './cadence.ts';
+import { phaseOf } from '../sync/phase.ts';
 import { URGENCY, type Urgency, type WorkQueue } from './queue.ts';
-import { phaseOf, WallSlots } from './schedule.ts';
+import { WallSlots } from './schedule.ts';
 import type { Tracked } from './tracked.ts';
 
 /** An object that was due while no poller ran is read within this time after the start, not after one more interval. */

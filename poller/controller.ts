@@ -9,16 +9,17 @@ import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { qualifiedName } from '../api/kubernetes-client/names.ts';
 import type { Interest } from '../kube/known-objects.ts';
 import { nameHash } from '../kube/name-hash.ts';
+import { neverSynced, refreshedInFuture } from '../sync/cadence.ts';
 import { specHash } from '../sync/marker.ts';
+import { phaseOf } from '../sync/phase.ts';
 import { generates, targetName } from '../sync/plan.ts';
 import { currentVersion, readyCondition } from '../sync/status.ts';
 import { Agenda } from './agenda.ts';
-import { neverSynced, refreshedInFuture } from './cadence.ts';
 import { hasEsoFinalizer } from './finalizer.ts';
 import { keyOf, ObjectIndex } from './object-index.ts';
 import { unpack } from './projection.ts';
 import { URGENCY, type Urgency, WorkQueue } from './queue.ts';
-import { BurstGauge, phaseOf } from './schedule.ts';
+import { BurstGauge } from './schedule.ts';
 import type { Change } from './source-watches.ts';
 import { observe, type Tracked, track } from './tracked.ts';
 import { type TurnOptions, Turns } from './turns.ts';
@@ -195,6 +196,14 @@ export class Controller {
     for (const tracked of this.#objects.ofStore(store)) {
       const failed = forgiven(tracked);
       if (failed || (changed && tracked.cadence.interval > 0)) this.#agenda.syncNow(tracked);
+    }
+  }
+
+  /** Somebody asks for it: what is read from this store is read again, but by those that read once. */
+  refreshStore(store: string): void {
+    const now = this.#clock.monotonic();
+    for (const tracked of this.#objects.ofStore(store)) {
+      if (tracked.cadence.onEdit) this.#agenda.syncAt(tracked, now, URGENCY.refresh);
     }
   }
 

@@ -9,6 +9,7 @@ import { KubeClient } from '../kube/client.ts';
 import { externalSecretPath } from '../kube/objects.ts';
 import { failure, sendJson, startWireServer } from '../kube/testing/wire-server.ts';
 import { apply } from '../sync/apply.ts';
+import { cadenceOf, isOverdue, neverSynced, refreshedInFuture } from '../sync/cadence.ts';
 import { toSyncError } from '../sync/errors.ts';
 import { readKesCredentials } from '../sync/kes/services.ts';
 import { takeKesEnvironment } from '../sync/kes/take-environment.ts';
@@ -16,7 +17,6 @@ import { LiveCluster } from '../sync/live.ts';
 import { MarkerKeys } from '../sync/marker-keys.ts';
 import { shape } from '../sync/shape.ts';
 import { currentVersion, failedStatus, syncedStatus } from '../sync/status.ts';
-import { cadenceOf, isOverdue, neverSynced, refreshedInFuture } from './cadence.ts';
 import { KesObjects, type KesStored } from './kes-objects.ts';
 import { writeStatus } from './write-status.ts';
 

@@ -233,6 +233,7 @@ export class Poller {
       isUsed: (store) => controller?.usesStore(store) ?? false,
       isTerminating: (ns) => ns !== undefined && policies.isTerminating(ns),
       onUsable: (store, changed) => controller?.storeUsable(store, changed),
+      onRefresh: (store) => controller?.refreshStore(store),
       onDependency: (kind) => {
         if (kind !== 'Secret') watches.need(kind);
       },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BurstGauge, nextSlot, phaseOf, retryDelay, WallSlots } from './schedule.ts';
+import { nextSlot, phaseOf } from '../sync/phase.ts';
+import { BurstGauge, retryDelay, WallSlots } from './schedule.ts';
 
 test('slots are an interval apart and do not depend on when one asks', () => {
   const phase = phaseOf('store|secret/app', 10_000);

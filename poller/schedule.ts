@@ -3,37 +3,15 @@
  * (its phase), so a restart makes no herd, and objects that read the same remote object come due together and
  * share the read.
  */
-import { hash } from 'node:crypto';
 import type { Clock } from '../api/clock.ts';
+import { retryCeiling } from '../sync/cadence.ts';
+import { nextSlot } from '../sync/phase.ts';
 
 /** Failures of objects that were synced before are not retried sooner than this, or than their interval. */
 const RETRY_FLOOR_MS = 10_000;
 const RETRY_FIRST_MS = 1_000;
-/** ESO's ceiling. */
-const RETRY_CEILING_MS = 7 * 60_000;
 /** A Retry-After may be a date of a clock that is not ours; whoever wants more time may ask for it again. */
 const LONGEST_RETRY_AFTER_MS = 5 * 60_000;
-
-/**
- * Turns fall on multiples of this. A process that wakes up for each object by itself does its work with cold caches: 573
- * of them, spread over ten seconds, take five times the CPU of 14 of them each quarter of a second.
- */
-const TICK_MS = 250;
-/** An interval has so many ticks at least. */
-const MIN_TICKS = 8;
-
-/** A number from 0 up to `interval` (milliseconds) that is always the same for the same text. */
-export function phaseOf(text: string, interval: number): number {
-  if (interval <= 0) return 0;
-  const tick = Math.min(TICK_MS, interval / MIN_TICKS);
-  const ticks = Math.floor(interval / tick);
-  return Math.floor((hash('sha1', text, 'buffer').readUInt32BE(0) / 2 ** 32) * ticks) * tick;
-}
-
-/** The first moment after `now` that lies `phase` behind a multiple of the interval; all in milliseconds. */
-export function nextSlot(now: number, interval: number, phase: number): number {
-  return Math.floor((now - phase) / interval + 1) * interval + phase;
-}
 
 /** A wall clock that has moved less than this is taken for one that has not: two clocks are never read at one moment. */
 const CLOCK_MOVED_MS = 100;
@@ -88,7 +66,7 @@ export function retryDelay(
   options: { interval: number; synced: boolean; retryAfterMs?: number | undefined; random: number },
 ): number {
   const { interval, synced, retryAfterMs = 0, random } = options;
-  const ceiling = interval > 0 ? Math.min(interval, RETRY_CEILING_MS) : RETRY_CEILING_MS;
+  const ceiling = retryCeiling(interval);
   const floor = synced ? Math.min(RETRY_FLOOR_MS, ceiling) : 0;
   const doubled = RETRY_FIRST_MS * 2 ** Math.min(failures - 1, 20) * (0.8 + 0.4 * random);
   const asked = Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS);

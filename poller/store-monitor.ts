@@ -6,7 +6,7 @@
 import type { Clock } from '../api/clock.ts';
 import { parseGoDuration } from '../api/duration.ts';
 import { type EsaError, toEsaError } from '../api/errors.ts';
-import { GROUP, HUB_VERSION, type StoreKind } from '../api/external-secrets/names.ts';
+import { ANNOTATION_REFRESH, GROUP, HUB_VERSION, type StoreKind } from '../api/external-secrets/names.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
@@ -18,12 +18,13 @@ import { StoreUnavailable } from '../sync/breaker.ts';
 import type { Connections } from '../sync/connections.ts';
 import { isTransient } from '../sync/errors.ts';
 import { FreshReads } from '../sync/fresh-reads.ts';
+import { phaseOf } from '../sync/phase.ts';
 import type { PolicyGate } from '../sync/policies.ts';
 import { bindForValidation } from '../sync/policy-gate.ts';
 import { nextCondition, readyCondition, sameCondition } from '../sync/status.ts';
 import { type ResolvedStore, type StoreObject, storeLabel } from '../sync/stores.ts';
 import { URGENCY, WorkQueue } from './queue.ts';
-import { phaseOf, retryDelay } from './schedule.ts';
+import { retryDelay } from './schedule.ts';
 
 /** ESO's --store-requeue-interval. */
 const DEFAULT_INTERVAL_MS = 5 * 60_000;
@@ -66,6 +67,8 @@ export interface StoreMonitorOptions {
   readonly isUsed: (key: string) => boolean;
   /** The store is there for the first time, has changed, or works again: try what failed because of it. */
   readonly onUsable: (key: string, changed: boolean) => void;
+  /** Somebody asks for a refresh of all that is read from the store. */
+  readonly onRefresh: (key: string) => void;
   /** True if this namespace is on its way out; undefined is never. */
   readonly isTerminating: (namespace: string | undefined) => boolean;
   /** Something that a store reads from the cluster is of this kind: it has to be watched. */
@@ -110,7 +113,10 @@ export class StoreMonitor {
       before.generation === generation &&
       sameAnnotations(object.spec.provider, before.object.metadata.annotations, object.metadata.annotations)
     ) {
+      const asked = object.metadata.annotations?.[ANNOTATION_REFRESH];
+      const isNew = asked !== undefined && asked !== before.object.metadata.annotations?.[ANNOTATION_REFRESH];
       before.object = object;
+      if (isNew && this.#isOurs(object)) this.#options.onRefresh(key);
       return;
     }
     this.#forgetIdentities(key);

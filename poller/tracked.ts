@@ -1,12 +1,12 @@
 /** What is kept of an ExternalSecret between two syncs. There may be 100,000 of them: nothing here is large. */
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import { type Cadence, cadenceOf } from '../sync/cadence.ts';
+import { phaseOf } from '../sync/phase.ts';
 import { creationPolicyOf } from '../sync/plan.ts';
 import type { Memory } from '../sync/reconcile.ts';
 import { readyCondition } from '../sync/status.ts';
-import { type Cadence, cadenceOf } from './cadence.ts';
 import type { Indexed } from './object-index.ts';
 import { pack } from './projection.ts';
-import { phaseOf } from './schedule.ts';
 
 export interface Tracked extends Indexed {
   /** The object as it was seen last; see projection.ts. */

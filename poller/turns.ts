@@ -11,22 +11,23 @@ import { isNamespaceTerminating } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { Log } from '../runtime/log.ts';
 import { timeLimit } from '../sync/abort.ts';
+import { neverSynced } from '../sync/cadence.ts';
 import { SyncError } from '../sync/errors.ts';
 import { accountOf, leasesDue } from '../sync/leases.ts';
-import { plan, type StoreReference, storeReferences, targetName } from '../sync/plan.ts';
+import { phaseFor } from '../sync/phase.ts';
+import { type StoreReference, storeReferences, targetName } from '../sync/plan.ts';
 import { type ReconcileDeps, type Reconciled, reconcile, verifyTarget } from '../sync/reconcile.ts';
 import { failedStatus, type RefreshTimeMode, readyCondition, syncedStatus } from '../sync/status.ts';
-import { type ResolvedStore, resolveStore, storeLabel } from '../sync/stores.ts';
+import { resolveStore, storeLabel } from '../sync/stores.ts';
 import type { Agenda } from './agenda.ts';
-import { neverSynced } from './cadence.ts';
 import type { Expectations } from './expectations.ts';
 import { removeEsoFinalizer } from './finalizer.ts';
 import type { ObjectIndex } from './object-index.ts';
 import { pack, unpack } from './projection.ts';
 import { URGENCY, type Urgency } from './queue.ts';
 import { Reporter, type ReporterMetrics, type Synced } from './report.ts';
-import { phaseOf, retryDelay } from './schedule.ts';
-import { keyOfStore, type StoreMonitor, storeKey } from './store-monitor.ts';
+import { retryDelay } from './schedule.ts';
+import type { StoreMonitor } from './store-monitor.ts';
 import { memoryOf, type Tracked } from './tracked.ts';
 import { writeStatus } from './write-status.ts';
 
@@ -298,29 +299,6 @@ function storesOf(es: ExternalSecret): readonly StoreReference[] {
   if (kes === undefined) return storeReferences(es.spec);
   const object = kesStore(es, kes);
   return [{ kind: object.kind, name: object.metadata.name ?? '', object }];
-}
-
-/** Objects that read the same remote object through the same identity get the same phase. */
-function phaseFor(
-  key: string,
-  es: ExternalSecret,
-  stores: readonly ResolvedStore[],
-  interval: number,
-): number {
-  if (interval <= 0) return 0;
-  const names = plan(es).reads.flatMap(({ source }) => {
-    if (source.kind === 'generator') return [];
-    const { kind, name } = source.store;
-    return stores
-      .filter((store) => keyOfStore(store.object) === storeKey(kind, es.metadata.namespace, name))
-      .map(({ identity, provider, config }) =>
-        source.kind === 'read'
-          ? `${identity}|${provider.canonicalKey(config, source.remote)}`
-          : `${identity}|find ${JSON.stringify(source.request)}`,
-      );
-  });
-  const [smallest] = names.sort();
-  return phaseOf(smallest ?? key, interval);
 }
 
 /** Why an object whose store fails is not tried. */

@@ -35,6 +35,8 @@ export const ANNOTATION_ADOPT = `${OUR_GROUP}/adopt`;
 export const ANNOTATION_REQUIRE_SYNC = `${OUR_GROUP}/require-sync`;
 /** On an ExternalSecret: generated values that stand in the Secret are not replaced by new ones. */
 export const ANNOTATION_KEEP_GENERATED = `${OUR_GROUP}/keep-generated`;
+/** On an ExternalSecret or a store: each new value asks for a refresh, of the object or of all that read from the store. */
+export const ANNOTATION_REFRESH = `${OUR_GROUP}/refresh`;
 /** On the webhook's Secret with the CA: each new value asks for a new CA. */
 export const ANNOTATION_ROTATE = `${OUR_GROUP}/rotate`;
 /** On the Lease of a poller that shares the objects with others (a label, then two annotations). */

@@ -1,9 +1,16 @@
 /** Commands of remedies, in the form in which the product is installed. */
+import { SYSTEM_NAMESPACE } from '../cluster/poller-lease.ts';
+import { WEBHOOK_SERVICE } from './install.ts';
 import type { Install } from './state.ts';
 
 /** Applies the CRDs of this version over whatever is there; what is not in them (caBundle) stays. */
-export const applyCrds = ({ namespace }: Install): string =>
-  `esa crds${namespace === 'external-secrets-system' ? '' : ` --namespace ${namespace}`} | kubectl apply --server-side --force-conflicts -f -`;
+export function applyCrds({ namespace, service }: Install): string {
+  const flags = [
+    ...(namespace === SYSTEM_NAMESPACE ? [] : [`--system-namespace ${namespace}`]),
+    ...(service.name === WEBHOOK_SERVICE ? [] : [`--service ${service.name}`]),
+  ];
+  return `${['esa crds', ...flags].join(' ')} | kubectl apply --server-side --force-conflicts -f -`;
+}
 
 /** Applies all else that belongs to the installation. */
 export const applyManifests = ({ release }: Install): string =>

@@ -1,10 +1,12 @@
 /** Where and how the product is installed, told from what it leaves in the cluster; pure. */
 import { OUR_GROUP } from '../../api/external-secrets/names.ts';
+import { SYSTEM_NAMESPACE } from '../cluster/poller-lease.ts';
 import type { Configuration, Deployment, Install, Program, ProgramName, Seen } from './state.ts';
 
 const PART_OF = 'external-secrets-admission';
 const DEFAULT_CONFIGURATION = 'external-secrets-admission';
-const DEFAULT_NAMESPACE = 'external-secrets-system';
+/** Of deploy/manifests. */
+export const WEBHOOK_SERVICE = 'external-secrets-admission-webhook';
 /** Late in the order of names, see docs/operating.md. */
 export const MUTATING_PREFIX = 'zz-';
 
@@ -49,7 +51,7 @@ export function installOf({ namespace: said, configurations, deployments }: Evid
     serviceOf(registered.find(({ metadata }) => metadata.name === DEFAULT_CONFIGURATION))?.namespace ??
     serviceOf(registered[0])?.namespace ??
     ours[0]?.metadata.namespace ??
-    DEFAULT_NAMESPACE;
+    SYSTEM_NAMESPACE;
   const program = (name: ProgramName): Program => {
     const deployment = ours.find(
       (one) => one.metadata.namespace === namespace && programOf(one) === name,
@@ -76,7 +78,7 @@ export function installOf({ namespace: said, configurations, deployments }: Evid
     configuration,
     service: {
       namespace,
-      name: flag(webhook.args, 'service-name') ?? service?.name ?? 'external-secrets-admission-webhook',
+      name: flag(webhook.args, 'service-name') ?? service?.name ?? WEBHOOK_SERVICE,
       port: service?.port,
     },
     webhook,

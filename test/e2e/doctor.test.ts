@@ -22,7 +22,7 @@ const DEFINITIONS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 const LEASE = `/apis/coordination.k8s.io/v1/namespaces/${SYSTEM}/leases/external-secrets-admission-poller`;
 const CA = `/api/v1/namespaces/${SYSTEM}/secrets/external-secrets-admission-ca`;
 const MARKER = `/api/v1/namespaces/${SYSTEM}/secrets/external-secrets-admission-marker`;
-const WITHIN_MS = 30_000;
+const WITHIN_MS = 60_000;
 
 let bed: Bed;
 let cluster: Cluster;
@@ -429,7 +429,7 @@ const FAULTS: readonly Fault[] = [
     what: /InvalidProviderConfig: unable to validate store/,
     also: ['objects-not-ready'],
     cure: {
-      words: /Follow the cause/,
+      words: /auth block of the store.*\(PROVIDER_UNAUTHENTICATED\)|read access to this key\. \(PROVIDER_DENIED\)/,
       act: () => cluster.patch('Secret', WHERE, 'vault-token', { stringData: { token: bed.openBao.token } }),
     },
   },
@@ -444,7 +444,7 @@ const FAULTS: readonly Fault[] = [
     where: /^3 ExternalSecrets: shop\/gone-1, shop\/gone-2, shop\/gone-3$/,
     what: /could not get secret data from provider/,
     cure: {
-      words: /Look at one of them/,
+      words: /Create the secret at the provider.*\(PROVIDER_NOT_FOUND\)/,
       act: () =>
         Promise.all(['gone-1', 'gone-2', 'gone-3'].map((name) => cluster.remove('ExternalSecret', WHERE, name))),
     },

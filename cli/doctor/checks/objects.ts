@@ -1,4 +1,6 @@
 /** ExternalSecrets and their Secrets: in sync, in time, adopted, wanted. Many with one cause are one finding. */
+import { codeOf } from '../../explain/code-of.ts';
+import { ERROR_CATALOGUE } from '../../../api/errors.ts';
 import { parseGoDuration } from '../../../api/duration.ts';
 import { ANNOTATION_PENDING, LABEL_CREATED_BY, LABEL_MANAGED } from '../../../api/external-secrets/names.ts';
 import type { ExternalSecret } from '../../../api/external-secrets/v1/index.ts';
@@ -26,7 +28,6 @@ export const causeOf = (message: string): string =>
     .replaceAll(/\b[\w.-]+\/[\w./-]+/g, '...')
     .replaceAll(/\d+/g, 'N');
 
-const UNMANAGED = /belongs to nobody|is not managed by/;
 const explain = (es: ExternalSecret): string => `esa explain ${es.metadata.name} -n ${es.metadata.namespace}`;
 
 function notReady(items: readonly ExternalSecret[]): readonly Finding[] {
@@ -48,12 +49,19 @@ function notReady(items: readonly ExternalSecret[]): readonly Finding[] {
       if (first === undefined) return [];
       const names = few(group.map(({ es }) => nameOf(es)));
       const where = `${count(group.length, 'ExternalSecret')}: ${names}`;
-      return [finding('objects-not-ready', { where, what: first.message, commands: [explain(first.es)] })];
+      const remedy = remedyOf(first.message);
+      return [finding('objects-not-ready', { where, what: first.message, commands: [explain(first.es)], ...remedy })];
     }),
   ];
 }
 
-const isUnmanaged = (message: string): boolean => UNMANAGED.test(message);
+/** That of the catalogue, if the message is one of it. */
+export function remedyOf(message: string): { readonly remedy?: string } {
+  const code = codeOf(message);
+  return code === undefined ? {} : { remedy: `${ERROR_CATALOGUE[code].remedy} (${code})` };
+}
+
+const isUnmanaged = (message: string): boolean => codeOf(message) === 'TARGET_UNMANAGED';
 
 const intervalOf = ({ spec }: ExternalSecret): number =>
   spec.refreshInterval === undefined ? DEFAULT_INTERVAL_MS : (parseGoDuration(spec.refreshInterval) ?? DEFAULT_INTERVAL_MS);

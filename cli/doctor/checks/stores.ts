@@ -7,12 +7,15 @@ import { storeLabel } from '../../../sync/stores.ts';
 import { type CheckResult, count, type Finding, finding } from '../finding.ts';
 import { referenceLabel, referencesOf } from '../gather-references.ts';
 import type { ClusterState, Seen } from '../state.ts';
+import { remedyOf } from './objects.ts';
 
 const label = ({ kind, metadata }: SecretStore): string =>
   storeLabel(kind, metadata.namespace, metadata.name ?? '');
 
-const describe = ({ kind, metadata }: SecretStore): string =>
-  `kubectl ${kind === 'SecretStore' ? `-n ${metadata.namespace} ` : ''}describe ${kind.toLowerCase()}.external-secrets.io ${metadata.name}`;
+const explain = ({ kind, metadata }: SecretStore): string =>
+  kind === 'SecretStore'
+    ? `esa explain secretstore/${metadata.name} -n ${metadata.namespace}`
+    : `esa explain clustersecretstore/${metadata.name}`;
 
 function missingReferences(store: SecretStore, references: ReadonlyMap<string, Seen<boolean>>): readonly Finding[] {
   return referencesOf(store).flatMap((reference) => {
@@ -42,7 +45,9 @@ function check(store: SecretStore, references: ReadonlyMap<string, Seen<boolean>
   if (missing.length > 0) return missing;
   const ready = readyCondition(store.status);
   if (ready?.status !== 'False') return [];
-  return [finding('store-not-ready', { where, what: `${ready.reason}: ${ready.message}`, commands: [describe(store)] })];
+  const { reason, message } = ready;
+  const commands = [explain(store)];
+  return [finding('store-not-ready', { where, what: `${reason}: ${message}`, commands, ...remedyOf(message) })];
 }
 
 /** Checks SecretStores and ClusterSecretStores. */

@@ -59,7 +59,7 @@ export class Workplace {
     symlinkSync(cp.kubectlBinary, join(this.directory, 'bin/kubectl'));
     symlinkSync(join(helmDirectory(), 'helm', 'helm'), join(this.directory, 'bin/helm'));
     // The Service of the bed has no port of its own: whoever calls it names that of the process.
-    const esa = `#!/bin/sh\nif [ "$1" = crds ]; then for f in '${ROOT}'/deploy/crds/*.yaml; do cat "$f"; echo ---; done | sed 's/port: 443$/port: ${webhookPort}/'; exit; fi\n'${process.execPath}' '${join(ROOT, 'cli/main.mjs')}' "$@" | sed 's/port: 443$/port: ${webhookPort}/'\n`;
+    const esa = `#!/bin/sh\n'${process.execPath}' '${join(ROOT, 'cli/main.mjs')}' "$@" | sed 's/port: 443$/port: ${webhookPort}/'\n`;
     writeFileSync(join(this.directory, 'bin/esa'), esa);
     chmodSync(join(this.directory, 'bin/esa'), 0o755);
     this.#env = {

@@ -1,8 +1,8 @@
 /** When the values of an object are read again (eso.md 2.2). */
 import { parseGoDuration } from '../api/duration.ts';
 import type { ExternalSecret, ExternalSecretSpec } from '../api/external-secrets/v1/index.ts';
-import { CLOCK_SKEW_MS, COARSE_REFRESH_MS, currentVersion } from '../sync/status.ts';
-import { syncPermitted } from '../sync/windows.ts';
+import { CLOCK_SKEW_MS, COARSE_REFRESH_MS, currentVersion } from './status.ts';
+import { syncPermitted } from './windows.ts';
 
 export interface Cadence {
   /** Milliseconds between two reads; 0: time alone never brings one. */
@@ -29,6 +29,13 @@ export function cadenceOf(spec: ExternalSecretSpec | undefined): Cadence {
     ? { interval: Math.max(interval, SHORTEST_INTERVAL_MS), onEdit: true }
     : { interval: 0, onEdit: false };
 }
+
+/** ESO's ceiling. */
+const LONGEST_RETRY_MS = 7 * 60_000;
+
+/** What failed is tried again within this time, milliseconds, unless its provider asks for more; never later than its interval. */
+export const retryCeiling = (interval: number): number =>
+  interval > 0 ? Math.min(interval, LONGEST_RETRY_MS) : LONGEST_RETRY_MS;
 
 type Known = Pick<ExternalSecret, 'metadata' | 'status'>;
 

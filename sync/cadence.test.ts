@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ExternalSecret, ExternalSecretSpec } from '../api/external-secrets/v1/index.ts';
-import { currentVersion } from '../sync/status.ts';
 import { cadenceOf, isOverdue, neverSynced, refreshedInFuture, windowOpens } from './cadence.ts';
+import { currentVersion } from './status.ts';
 
 test('9.3 #47 what brings a read, by policy and interval', () => {
   const cases = [
