@@ -1,8 +1,9 @@
-/** Writes docs/errors.md, docs/rules.md and docs/acceptance.md from what they are about; with --check only says whether they are up to date. */
+/** Writes docs/errors.md, docs/rules.md, docs/doctor.md and docs/acceptance.md from what they are about; with --check only says whether they are up to date. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ERROR_CATALOGUE } from '../api/errors.ts';
 import { RULES } from '../api/rules.ts';
+import { renderPage } from '../cli/doctor/page.ts';
 import { findTests, registerFaults, renderRegister, testsByCase } from './acceptance/register.ts';
 import { ROOT } from './setup/paths.mjs';
 
@@ -10,6 +11,7 @@ import { ROOT } from './setup/paths.mjs';
 const PAGES = [
   { file: 'docs/errors.md', source: 'api/errors.ts', render: () => renderErrors(ERROR_CATALOGUE) },
   { file: 'docs/rules.md', source: 'api/rules.ts', render: () => renderRules(RULES) },
+  { file: 'docs/doctor.md', source: 'cli/doctor/catalogue.ts', render: renderPage },
   { file: 'docs/acceptance.md', source: 'the tests', render: renderAcceptance },
 ] as const;
 

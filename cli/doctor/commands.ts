@@ -12,18 +12,20 @@ export function applyCrds({ namespace, service }: Install): string {
   return `${['esa crds', ...flags].join(' ')} | kubectl apply --server-side --force-conflicts -f -`;
 }
 
-/** Applies all else that belongs to the installation. */
+/** Applies all else that belongs to the installation; as Helm, so that its next upgrade finds nothing of somebody else. */
 export const applyManifests = ({ release }: Install): string =>
   release === undefined
     ? 'kubectl apply -f deploy/manifests'
-    : `helm get manifest ${release.name} -n ${release.namespace} | kubectl apply --server-side --force-conflicts -f -`;
+    : `helm get manifest ${release.name} -n ${release.namespace} | kubectl apply --server-side --force-conflicts --field-manager=helm -f -`;
 
 /** Restarts a program, or says which if its Deployment is not known. */
 export function restart(install: Install, ...names: readonly ('webhook' | 'poller')[]): readonly string[] {
   const deployments = names.flatMap((name) => install[name].deployment?.metadata.name ?? []);
   return deployments.length < names.length
     ? []
-    : [`kubectl -n ${install.namespace} rollout restart ${deployments.map((one) => `deployment/${one}`).join(' ')}`];
+    : [
+        `kubectl -n ${install.namespace} rollout restart ${deployments.map((one) => `deployment/${one}`).join(' ')}`,
+      ];
 }
 
 export function logsOf(install: Install, name: 'webhook' | 'poller'): readonly string[] {

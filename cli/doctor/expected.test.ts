@@ -1,8 +1,8 @@
 /** What doctor expects is what deploy/ makes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { expectedRules, rightsOf, type Rule } from './expected-rights.ts';
 import { MUTATING_HOOKS, VALIDATING_HOOKS } from './expected-hooks.ts';
+import { expectedRules, type Rule, rightsOf } from './expected-rights.ts';
 import { configurations, readManifests } from './testing/state.ts';
 
 interface Role {
@@ -20,7 +20,8 @@ const textsOf = (rules: readonly Rule[]): readonly string[] =>
   [
     ...new Set(
       rightsOf(rules).map(
-        ({ group, resource, verb, name = '', own }) => `${own ? 'own ' : ''}${verb} ${resource}.${group} ${name}`,
+        ({ group, resource, verb, name = '', own }) =>
+          `${own ? 'own ' : ''}${verb} ${resource}.${group} ${name}`,
       ),
     ),
   ].toSorted();
@@ -28,7 +29,8 @@ const textsOf = (rules: readonly Rule[]): readonly string[] =>
 for (const program of ['webhook', 'poller'] as const)
   test(`the rights of the ${program} are those of its roles`, () => {
     const roles = readManifests<Role>('manifests').filter(
-      ({ kind, metadata }) => /Role$/.test(kind) && metadata.name === `external-secrets-admission-${program}`,
+      ({ kind, metadata }) =>
+        kind.endsWith('Role') && metadata.name === `external-secrets-admission-${program}`,
     );
     const granted = roles.flatMap(({ kind, rules = [] }) =>
       rules.map(
@@ -42,11 +44,24 @@ for (const program of ['webhook', 'poller'] as const)
       ),
     );
     // A rule with several names grants its verbs on each of them.
-    const byName = granted.flatMap((rule) => (rule.names ?? [undefined]).map((name) => ({ ...rule, ...(name === undefined ? {} : { names: [name] }) })));
-    const expected = textsOf(expectedRules('external-secrets-admission')[program]);
+    const byName = granted.flatMap((rule) =>
+      (rule.names ?? [undefined]).map((name) => ({
+        ...rule,
+        ...(name === undefined ? {} : { names: [name] }),
+      })),
+    );
+    // In a cluster-wide installation.
+    const rules = expectedRules('external-secrets-admission')[program].filter(
+      (rule) => rule.for !== 'scoped',
+    );
+    const expected = textsOf(rules);
     const there = new Set(textsOf(byName));
     assert.ok(there.size > 20);
-    assert.deepEqual(expected.filter((right) => !there.has(right)), [], 'expected and not granted');
+    assert.deepEqual(
+      expected.filter((right) => !there.has(right)),
+      [],
+      'expected and not granted',
+    );
     const known = new Set(expected);
     // One rule of the poller names both configurations for both kinds.
     const surplus = [...there].filter((right) => !known.has(right) && !/webhookconfigurations/.test(right));
@@ -62,7 +77,9 @@ test('the hooks are those of the webhook configurations', () => {
       timeoutSeconds,
       operations: [...new Set(rules.flatMap(({ operations }) => operations))],
       resources: rules
-        .flatMap(({ apiGroups, resources }) => apiGroups.flatMap((group) => resources.map((one) => `${one}.${group}`)))
+        .flatMap(({ apiGroups, resources }) =>
+          apiGroups.flatMap((group) => resources.map((one) => `${one}.${group}`)),
+        )
         .toSorted(),
     },
   ]);

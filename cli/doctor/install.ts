@@ -27,6 +27,10 @@ export function flag(args: readonly string[] | undefined, name: string): string 
   return undefined;
 }
 
+/** False where another release of the cluster converts. */
+export const injectsCrds = ({ webhook }: Pick<Install, 'webhook'>): boolean =>
+  flag(webhook.args, 'inject-crds') !== 'false';
+
 const isOurs = ({ metadata, webhooks = [] }: Configuration): boolean =>
   metadata.name === DEFAULT_CONFIGURATION ||
   metadata.labels?.['app.kubernetes.io/part-of'] === PART_OF ||
@@ -53,9 +57,7 @@ export function installOf({ namespace: said, configurations, deployments }: Evid
     ours[0]?.metadata.namespace ??
     SYSTEM_NAMESPACE;
   const program = (name: ProgramName): Program => {
-    const deployment = ours.find(
-      (one) => one.metadata.namespace === namespace && programOf(one) === name,
-    );
+    const deployment = ours.find((one) => one.metadata.namespace === namespace && programOf(one) === name);
     const spec = deployment?.spec.template.spec;
     const container = spec?.containers?.find((one) => one.args?.[0] === name) ?? spec?.containers?.[0];
     return {
@@ -68,7 +70,7 @@ export function installOf({ namespace: said, configurations, deployments }: Evid
   const [webhook, poller] = [program('webhook'), program('poller')];
   const own = registered.find((one) => serviceOf(one)?.namespace === namespace);
   const configuration =
-    flag(webhook.args, 'configuration-name') ?? own?.metadata.name ?? DEFAULT_CONFIGURATION;
+    flag(webhook.args, 'webhook-configurations') ?? own?.metadata.name ?? DEFAULT_CONFIGURATION;
   const service = serviceOf(own);
   const marked = webhook.deployment ?? poller.deployment ?? own;
   const { annotations = {} } = marked?.metadata ?? {};

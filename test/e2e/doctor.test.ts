@@ -3,9 +3,12 @@
  * it, is found, with the remedy that mends it. Remedies that are commands are run as they are printed.
  */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { FindingId } from '../../cli/doctor/catalogue.ts';
 import type { Finding } from '../../cli/doctor/finding.ts';
+import { ROOT } from '../../tools/setup/paths.mjs';
 import { type Bed, startBed } from '../harness/bed.ts';
 import { eventually } from '../harness/eventually.ts';
 import { needsGarbageCollection } from '../harness/garbage-collection.ts';
@@ -59,7 +62,9 @@ const clean = (): Promise<unknown> =>
     async () => {
       const report = await look();
       assert.deepEqual(
-        report.findings.filter(({ severity }) => severity !== 'note').map(({ id, where, what }) => [id, where, what]),
+        report.findings
+          .filter(({ severity }) => severity !== 'note')
+          .map(({ id, where, what }) => [id, where, what]),
         [],
       );
       assert.equal(report.code, 0);
@@ -163,7 +168,10 @@ const FAULTS: readonly Fault[] = [
   {
     name: 'a CRD that serves old versions and converts none',
     id: 'crd-conversion-none',
-    prepare: () => merge(`${DEFINITIONS}/secretstores.external-secrets.io`, { spec: { conversion: { strategy: 'None', webhook: null } } }),
+    prepare: () =>
+      merge(`${DEFINITIONS}/secretstores.external-secrets.io`, {
+        spec: { conversion: { strategy: 'None', webhook: null } },
+      }),
     where: /secretstores\.external-secrets\.io$/,
     what: /serves v1beta1 and v1alpha1/,
   },
@@ -172,7 +180,11 @@ const FAULTS: readonly Fault[] = [
     id: 'crd-conversion-elsewhere',
     prepare: () =>
       merge(`${DEFINITIONS}/clustersecretstores.external-secrets.io`, {
-        spec: { conversion: { webhook: { clientConfig: { service: { name: 'external-secrets-webhook', namespace: 'eso' } } } } },
+        spec: {
+          conversion: {
+            webhook: { clientConfig: { service: { name: 'external-secrets-webhook', namespace: 'eso' } } },
+          },
+        },
       }),
     where: /clustersecretstores\.external-secrets\.io$/,
     what: /Service external-secrets-webhook in namespace eso/,
@@ -181,7 +193,9 @@ const FAULTS: readonly Fault[] = [
     name: 'objects stored in an old version',
     id: 'crd-stored-versions',
     prepare: () =>
-      merge(`${DEFINITIONS}/externalsecrets.external-secrets.io/status`, { status: { storedVersions: ['v1', 'v1beta1'] } }),
+      merge(`${DEFINITIONS}/externalsecrets.external-secrets.io/status`, {
+        status: { storedVersions: ['v1', 'v1beta1'] },
+      }),
     where: /externalsecrets\.external-secrets\.io$/,
     what: /names v1beta1 beside v1/,
   },
@@ -190,9 +204,13 @@ const FAULTS: readonly Fault[] = [
     id: 'crd-unprotected',
     prepare: async () => {
       writeEsoChart();
-      await workplace.run('helm install external-secrets external-secrets/external-secrets -n eso --create-namespace');
+      await workplace.run(
+        'helm install external-secrets external-secrets/external-secrets -n eso --create-namespace',
+      );
       // What people do who have heard of the annotation: Helm does not look there.
-      await workplace.run('kubectl annotate crd pushsecrets.external-secrets.io helm.sh/resource-policy=keep');
+      await workplace.run(
+        'kubectl annotate crd pushsecrets.external-secrets.io helm.sh/resource-policy=keep',
+      );
     },
     where: /^Helm release eso\/external-secrets$/,
     what: /`helm uninstall external-secrets -n eso` \(chart external-secrets 2\.9\.0\) would delete 1 CRD: pushsecrets/,
@@ -228,8 +246,13 @@ const FAULTS: readonly Fault[] = [
     id: 'webhook-duplicate',
     prepare: async () => {
       const { body } = await bed.cp.request<{ webhooks: { name: string }[] }>('GET', VALIDATING);
-      const webhooks = body.webhooks.filter(({ name }) => name === 'validate.secretstore.external-secrets.io');
-      await create(`${ADMISSION}/validatingwebhookconfigurations`, { metadata: { name: 'secrets-of-old' }, webhooks });
+      const webhooks = body.webhooks.filter(
+        ({ name }) => name === 'validate.secretstore.external-secrets.io',
+      );
+      await create(`${ADMISSION}/validatingwebhookconfigurations`, {
+        metadata: { name: 'secrets-of-old' },
+        webhooks,
+      });
     },
     where: /^ValidatingWebhookConfiguration secrets-of-old$/,
     what: /validate\.secretstore\.external-secrets\.io calls our Service/,
@@ -252,7 +275,11 @@ const FAULTS: readonly Fault[] = [
               },
             ],
             clientConfig: {
-              service: { namespace: 'eso', name: 'external-secrets-webhook', path: '/validate-external-secrets-io-v1-externalsecret' },
+              service: {
+                namespace: 'eso',
+                name: 'external-secrets-webhook',
+                path: '/validate-external-secrets-io-v1-externalsecret',
+              },
             },
             admissionReviewVersions: ['v1'],
             sideEffects: 'None',
@@ -286,11 +313,16 @@ const FAULTS: readonly Fault[] = [
     name: 'somebody asks cert-manager for the CA, and there is none',
     id: 'ca-bundle',
     prepare: async () => {
-      await merge(VALIDATING, { metadata: { annotations: { 'cert-manager.io/inject-ca-from': `${SYSTEM}/webhook` } } });
+      await merge(VALIDATING, {
+        metadata: { annotations: { 'cert-manager.io/inject-ca-from': `${SYSTEM}/webhook` } },
+      });
       const { body } = await bed.cp.request<{ webhooks: unknown[] }>('GET', VALIDATING);
       await change(
         VALIDATING,
-        ...body.webhooks.map((_, index) => ({ op: 'remove', path: `/webhooks/${index}/clientConfig/caBundle` })),
+        ...body.webhooks.map((_, index) => ({
+          op: 'remove',
+          path: `/webhooks/${index}/clientConfig/caBundle`,
+        })),
       );
     },
     where: /^ValidatingWebhookConfiguration external-secrets-admission$/,
@@ -355,7 +387,9 @@ const FAULTS: readonly Fault[] = [
     prepare: async () => {
       const path = '/apis/rbac.authorization.k8s.io/v1/clusterroles/external-secrets-admission-poller';
       const { body } = await bed.cp.request<{ rules: { resources: string[] }[] }>('GET', path);
-      await merge(path, { rules: body.rules.filter(({ resources }) => !resources.includes('serviceaccounts/token')) });
+      await merge(path, {
+        rules: body.rules.filter(({ resources }) => !resources.includes('serviceaccounts/token')),
+      });
     },
     where: /^ServiceAccount external-secrets-system\/external-secrets-admission-poller$/,
     what: /^The poller may not: create serviceaccounts\/token\.$/,
@@ -384,7 +418,9 @@ const FAULTS: readonly Fault[] = [
     prepare: async () => {
       await bed.product.poller.stop();
       const renewTime = new Date(Date.now() + 3_600_000).toISOString().replace('Z', '000Z');
-      await merge(LEASE, { spec: { holderIdentity: 'poller-elsewhere', leaseDurationSeconds: 15, renewTime } });
+      await merge(LEASE, {
+        spec: { holderIdentity: 'poller-elsewhere', leaseDurationSeconds: 15, renewTime },
+      });
     },
     where: /^Lease external-secrets-system\/external-secrets-admission-poller$/,
     what: /poller-elsewhere wrote a time that is 3(599|600) s ahead of the API server/,
@@ -409,11 +445,19 @@ const FAULTS: readonly Fault[] = [
     name: 'a store of a provider that is not supported, from before',
     id: 'store-provider',
     // In a namespace that no webhook is called for.
-    prepare: () => cluster.create(secretStore('kube-system', 'old', { provider: { akeyless: { akeylessGWApiURL: 'https://example.com' } } })),
+    prepare: () =>
+      cluster.create(
+        secretStore('kube-system', 'old', {
+          provider: { akeyless: { akeylessGWApiURL: 'https://example.com' } },
+        }),
+      ),
     where: /^SecretStore kube-system\/old$/,
     what: /provider akeyless is not supported yet; supported: .*vault/,
     also: ['store-not-ready'],
-    cure: { words: /Use one of the providers/, act: () => cluster.remove('SecretStore', 'kube-system', 'old') },
+    cure: {
+      words: /Use one of the providers/,
+      act: () => cluster.remove('SecretStore', 'kube-system', 'old'),
+    },
   },
   {
     name: 'a store whose credentials are refused',
@@ -429,7 +473,8 @@ const FAULTS: readonly Fault[] = [
     what: /InvalidProviderConfig: unable to validate store/,
     also: ['objects-not-ready'],
     cure: {
-      words: /auth block of the store.*\(PROVIDER_UNAUTHENTICATED\)|read access to this key\. \(PROVIDER_DENIED\)/,
+      words:
+        /auth block of the store.*\(PROVIDER_UNAUTHENTICATED\)|read access to this key\. \(PROVIDER_DENIED\)/,
       act: () => cluster.patch('Secret', WHERE, 'vault-token', { stringData: { token: bed.openBao.token } }),
     },
   },
@@ -446,7 +491,9 @@ const FAULTS: readonly Fault[] = [
     cure: {
       words: /Create the secret at the provider.*\(PROVIDER_NOT_FOUND\)/,
       act: () =>
-        Promise.all(['gone-1', 'gone-2', 'gone-3'].map((name) => cluster.remove('ExternalSecret', WHERE, name))),
+        Promise.all(
+          ['gone-1', 'gone-2', 'gone-3'].map((name) => cluster.remove('ExternalSecret', WHERE, name)),
+        ),
     },
   },
   {
@@ -490,7 +537,10 @@ const FAULTS: readonly Fault[] = [
     name: 'External Secrets Operator runs beside',
     id: 'eso-running',
     prepare: () =>
-      create(DEPLOYMENTS(WHERE), deployment(WHERE, 'external-secrets', 'ghcr.io/external-secrets/external-secrets:v2.9.0')),
+      create(
+        DEPLOYMENTS(WHERE),
+        deployment(WHERE, 'external-secrets', 'ghcr.io/external-secrets/external-secrets:v2.9.0'),
+      ),
     where: /^Deployment shop\/external-secrets$/,
     what: /It runs ghcr\.io\/external-secrets\/external-secrets:v2\.9\.0 with 1 replica/,
   },
@@ -523,7 +573,9 @@ async function found({ id, where, what, also = [], isNote }: Fault): Promise<Fin
         report.text,
       );
       assert.ok(!/sentinel-of/.test(report.text), 'no value is shown');
-      const one = report.findings.find((each) => each.id === id && where.test(each.where) && what.test(each.what));
+      const one = report.findings.find(
+        (each) => each.id === id && where.test(each.where) && what.test(each.what),
+      );
       assert.ok(one, report.text);
       assert.equal(report.code, isNote ? 0 : 1);
       return one;
@@ -545,6 +597,18 @@ describe('esa doctor', { concurrency: 1 }, () => {
       checks.filter(({ unseen }) => unseen.length > 0).map(({ name }) => name),
       ['webhook reached', 'certificates and keys', 'webhook and poller'],
     );
+  });
+
+  test('the commands of the page', async () => {
+    const page = readFileSync(join(ROOT, 'docs/doctor.md'), 'utf8');
+    const [, block = ''] = /^```sh\n(.*?)^```$/ms.exec(page) ?? [];
+    const commands = block.trim().split('\n');
+    assert.equal(commands.length, 3);
+    const [text = '', , json = ''] = await Promise.all(commands.map((command) => workplace.run(command)));
+    assert.match(text, /^external-secrets-admission in namespace external-secrets-system\n/);
+    assert.match(text, /^ok {10}CustomResourceDefinitions \(25 of ours\)$/m);
+    assert.match(text, /\n0 errors, 0 warnings, 1 note; 3 things could not be seen\n$/);
+    assert.equal((JSON.parse(json) as { errors: number }).errors, 0);
   });
 
   for (const fault of FAULTS)

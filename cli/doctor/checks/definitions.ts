@@ -7,8 +7,9 @@ import { GROUP, HUB_VERSION } from '../../../api/external-secrets/names.ts';
 import { KES_GROUP } from '../../../api/kubernetes-client/names.ts';
 import { providerSchemas } from '../../../providers/registry.ts';
 import { applyCrds } from '../commands.ts';
-import { type CheckResult, count, few, type Finding, finding } from '../finding.ts';
+import { type CheckResult, count, type Finding, few, finding } from '../finding.ts';
 import { RELEASE_NAME, RELEASE_NAMESPACE } from '../gather-releases.ts';
+import { injectsCrds } from '../install.ts';
 import type { ClusterState, Definition, Install, Listed, Release, Schema, Seen } from '../state.ts';
 
 /** Without one of these nothing works; those of the other kinds may be left out on purpose. */
@@ -28,9 +29,12 @@ export function missingFields(wanted: Schema, live: Schema | undefined, path: st
   const openEnded = live['x-kubernetes-preserve-unknown-fields'] === true;
   const below = Object.entries(wanted.properties ?? {}).flatMap(([name, schema]) => {
     const there = live.properties?.[name];
-    return openEnded && there === undefined ? [] : missingFields(schema, there, path === '' ? name : `${path}.${name}`);
+    return openEnded && there === undefined
+      ? []
+      : missingFields(schema, there, path === '' ? name : `${path}.${name}`);
   });
-  const items = wanted.items === undefined || openEnded ? [] : missingFields(wanted.items, live.items, `${path}[]`);
+  const items =
+    wanted.items === undefined || openEnded ? [] : missingFields(wanted.items, live.items, `${path}[]`);
   const { additionalProperties: more } = wanted;
   const liveMore = live.additionalProperties;
   const values =
@@ -58,17 +62,20 @@ function outdated(wanted: CustomResourceDefinition, live: Definition): readonly 
     const there = live.spec.versions.find(({ name }) => name === version.name);
     if (there === undefined) return [`version ${version.name}`];
     if (version.served && !there.served) return [`version ${version.name} (it is not served)`];
-    return missingFields(version.schema.openAPIV3Schema as Schema, there.schema?.openAPIV3Schema ?? {}, '').map(
-      (path) => `${path} of ${version.name}`,
-    );
+    return missingFields(
+      version.schema.openAPIV3Schema as Schema,
+      there.schema?.openAPIV3Schema ?? {},
+      '',
+    ).map((path) => `${path} of ${version.name}`);
   });
 }
 
-const place = ({ metadata }: { metadata: { name: string } }): string => `CustomResourceDefinition ${metadata.name}`;
+const place = ({ metadata }: { metadata: { name: string } }): string =>
+  `CustomResourceDefinition ${metadata.name}`;
 
 function conversionFindings(live: Definition, install: Install): readonly Finding[] {
   const { name } = live.metadata;
-  if (!CONVERTED.has(name)) return [];
+  if (!CONVERTED.has(name) || !injectsCrds(install)) return [];
   const { conversion, versions } = live.spec;
   const old = versions.filter((one) => one.served && one.name !== HUB_VERSION).map((one) => one.name);
   const commands = [applyCrds(install)];
@@ -79,7 +86,10 @@ function conversionFindings(live: Definition, install: Install): readonly Findin
   }
   const service = conversion?.webhook?.clientConfig?.service;
   // A URL is somebody's own routing.
-  if (service === undefined || (service.namespace === install.namespace && service.name === install.service.name))
+  if (
+    service === undefined ||
+    (service.namespace === install.namespace && service.name === install.service.name)
+  )
     return [];
   const what = `It is converted by the Service ${service.name} in namespace ${service.namespace}; ours is ${install.service.name} in ${install.namespace}.`;
   return [finding('crd-conversion-elsewhere', { where: place(live), what, commands })];
@@ -137,7 +147,8 @@ function unprotected(
     const { name, namespace, deletes, chart } = release;
     const members = definitions.filter(
       ({ metadata }) =>
-        metadata.annotations?.[RELEASE_NAME] === name && metadata.annotations[RELEASE_NAMESPACE] === namespace,
+        metadata.annotations?.[RELEASE_NAME] === name &&
+        metadata.annotations[RELEASE_NAMESPACE] === namespace,
     );
     if (!deletes.ok) unseen.push(`whether Helm would delete CRDs: ${deletes.why}`);
     const known = deletes.ok ? deletes.value : undefined;

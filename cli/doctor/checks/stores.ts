@@ -14,10 +14,13 @@ const label = ({ kind, metadata }: SecretStore): string =>
 
 const explain = ({ kind, metadata }: SecretStore): string =>
   kind === 'SecretStore'
-    ? `esa explain secretstore/${metadata.name} -n ${metadata.namespace}`
-    : `esa explain clustersecretstore/${metadata.name}`;
+    ? `esa explain ss/${metadata.name} -n ${metadata.namespace}`
+    : `esa explain css/${metadata.name}`;
 
-function missingReferences(store: SecretStore, references: ReadonlyMap<string, Seen<boolean>>): readonly Finding[] {
+function missingReferences(
+  store: SecretStore,
+  references: ReadonlyMap<string, Seen<boolean>>,
+): readonly Finding[] {
   return referencesOf(store).flatMap((reference) => {
     const there = references.get(referenceLabel(reference));
     if (there?.ok !== true || there.value) return [];
@@ -47,7 +50,9 @@ function check(store: SecretStore, references: ReadonlyMap<string, Seen<boolean>
   if (ready?.status !== 'False') return [];
   const { reason, message } = ready;
   const commands = [explain(store)];
-  return [finding('store-not-ready', { where, what: `${reason}: ${message}`, commands, ...remedyOf(message) })];
+  return [
+    finding('store-not-ready', { where, what: `${reason}: ${message}`, commands, ...remedyOf(message) }),
+  ];
 }
 
 /** Checks SecretStores and ClusterSecretStores. */
@@ -55,14 +60,18 @@ export function checkStores({ stores, references }: ClusterState): CheckResult {
   const name = 'stores';
   if (!stores.ok) return { name, seen: '', findings: [], unseen: [stores.why] };
   const { items, cut } = stores.value;
-  const unknown = [...references].flatMap(([reference, there]) => (there.ok ? [] : `${reference}: ${there.why}`));
+  const unknown = [...references].flatMap(([reference, there]) =>
+    there.ok ? [] : `${reference}: ${there.why}`,
+  );
   return {
     name,
     seen: count(items.length, 'store'),
     findings: items.flatMap((store) => check(store, references)),
     unseen: [
       ...(cut ? [`more than the first ${count(items.length, 'store')}`] : []),
-      ...(unknown[0] === undefined ? [] : [`${count(unknown.length, 'object')} that stores name; the first: ${unknown[0]}`]),
+      ...(unknown[0] === undefined
+        ? []
+        : [`${count(unknown.length, 'object')} that stores name; the first: ${unknown[0]}`]),
     ],
   };
 }

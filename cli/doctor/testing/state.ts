@@ -30,7 +30,10 @@ export const shared: SharedState = await newState(() => buildAuthority(NOW, 365 
 /** With our CA and paths in it, as the webhook writes them. */
 export function injected<T extends TargetObject>(object: T, state: SharedState = shared): T {
   const copy = structuredClone(object) as Record<string, unknown>;
-  for (const { op, path, value } of injectionPatch(object, { bundle: trustBundle(state), paths: hookPaths(state) })) {
+  for (const { op, path, value } of injectionPatch(object, {
+    bundle: trustBundle(state),
+    paths: hookPaths(state),
+  })) {
     if (op === 'test') continue;
     const steps = path.split('/').slice(1);
     const last = steps.pop() ?? '';
@@ -51,10 +54,13 @@ export const definitions = readManifests<Definition>('crds').map((one) => ({
 }));
 
 export const configurations: readonly Configuration[] = readManifests<Configuration>('manifests')
-  .filter(({ kind }) => /WebhookConfiguration$/.test(kind))
+  .filter(({ kind }) => kind.endsWith('WebhookConfiguration'))
   .map((one) => injected(one as Configuration & TargetObject));
 
-export const lease = (program: string, { agoMs = 2_000, holder = `${program}-1`, skewMs = 0 } = {}): Lease => {
+export const lease = (
+  program: string,
+  { agoMs = 2_000, holder = `${program}-1`, skewMs = 0 } = {},
+): Lease => {
   const at = NOW - agoMs;
   return {
     metadata: {
@@ -87,7 +93,15 @@ export const authority = {
 };
 
 /** As the chart makes it. */
-export const deployment = (program: 'webhook' | 'poller', { replicas = 2, ready, tag = '0.1.0', args = [] }: { replicas?: number; ready?: number; tag?: string; args?: readonly string[] } = {}): Deployment => ({
+export const deployment = (
+  program: 'webhook' | 'poller',
+  {
+    replicas = 2,
+    ready,
+    tag = '0.1.0',
+    args = [],
+  }: { replicas?: number; ready?: number; tag?: string; args?: readonly string[] } = {},
+): Deployment => ({
   metadata: {
     name: `external-secrets-admission-${program}`,
     namespace: NAMESPACE,
@@ -117,7 +131,10 @@ export const deployment = (program: 'webhook' | 'poller', { replicas = 2, ready,
   status: { readyReplicas: ready ?? replicas },
 });
 
-export const pod = (program: string, status: object = { conditions: [{ type: 'Ready', status: 'True' }] }): Pod => ({
+export const pod = (
+  program: string,
+  status: object = { conditions: [{ type: 'Ready', status: 'True' }] },
+): Pod => ({
   metadata: {
     name: `${program}-abc`,
     labels: {
@@ -193,7 +210,9 @@ export function stateOf(parts: Partial<ClusterState> = {}): ClusterState {
     pods: seenAs([pod('webhook'), pod('poller')]),
     leases: seenAs([lease('webhook'), lease('poller')]),
     accounts: seenAs(
-      ['webhook', 'poller'].map((program) => ({ metadata: { name: `external-secrets-admission-${program}` } })),
+      ['webhook', 'poller'].map((program) => ({
+        metadata: { name: `external-secrets-admission-${program}` },
+      })),
     ),
     missingRights: seenAs(new Map()),
     authority: seenAs(authority),
@@ -241,4 +260,3 @@ export function stateOf(parts: Partial<ClusterState> = {}): ClusterState {
   });
   return { install, ...state };
 }
-

@@ -14,7 +14,11 @@ import { temporaryDirectory } from '../../harness/run-directory.ts';
 export interface Report {
   readonly code: number;
   readonly findings: readonly Finding[];
-  readonly checks: readonly { readonly name: string; readonly seen: string; readonly unseen: readonly string[] }[];
+  readonly checks: readonly {
+    readonly name: string;
+    readonly seen: string;
+    readonly unseen: readonly string[];
+  }[];
   readonly text: string;
 }
 
@@ -59,11 +63,13 @@ export class Workplace {
     symlinkSync(cp.kubectlBinary, join(this.directory, 'bin/kubectl'));
     symlinkSync(join(helmDirectory(), 'helm', 'helm'), join(this.directory, 'bin/helm'));
     // The Service of the bed has no port of its own: whoever calls it names that of the process.
-    const esa = `#!/bin/sh\n'${process.execPath}' '${join(ROOT, 'cli/main.mjs')}' "$@" | sed 's/port: 443$/port: ${webhookPort}/'\n`;
+    const program = `'${process.execPath}' '${join(ROOT, 'cli/main.mjs')}' "$@"`;
+    const esa = `#!/bin/sh\nif [ "$1" = crds ]; then ${program} | sed 's/port: 443$/port: ${webhookPort}/'; else exec ${program}; fi\n`;
     writeFileSync(join(this.directory, 'bin/esa'), esa);
     chmodSync(join(this.directory, 'bin/esa'), 0o755);
     this.#env = {
-      KUBECONFIG: cp.kubeconfig,
+      // As the pages call the context.
+      KUBECONFIG: cp.writeKubeconfig('prod', cp.adminToken),
       HOME: this.directory,
       PATH: [join(this.directory, 'bin'), dirname(process.execPath), '/usr/bin', '/bin'].join(':'),
     };
