@@ -7,7 +7,7 @@ import type { HookName, HookPaths } from './authority.ts';
 import { isTrusted, splitBundle } from './x509.ts';
 
 /** cert-manager's cainjector keeps the caBundle of an object that carries one of these annotations. */
-const CA_INJECTOR = 'cert-manager.io/inject-';
+export const CA_INJECTOR = 'cert-manager.io/inject-';
 
 interface ClientConfig {
   readonly caBundle?: string;

@@ -1,7 +1,7 @@
 /** `esa doctor`: what is wrong with an installation, and what to do about it. */
 import { Command, Option } from 'commander';
 import { type ClusterOptions, clusterOptions, withCluster } from './cluster/access.ts';
-import { painter, Progress } from './cluster/words.ts';
+import { Progress, painter } from './cluster/words.ts';
 import { gather } from './doctor/gather.ts';
 import { allFindings, countOf, formatJson, formatText, runChecks } from './doctor/report.ts';
 import { EXIT, type ExitCode, type Terminal } from './terminal.ts';
@@ -21,7 +21,9 @@ could not be asked.
 `;
 
 export function doctorCommand(terminal: Terminal, done: (code: ExitCode) => void): Command {
-  return clusterOptions(new Command('doctor').description('Find out what is wrong with the installation in a cluster.'))
+  return clusterOptions(
+    new Command('doctor').description('Find out what is wrong with the installation in a cluster.'),
+  )
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
     .addHelpText('after', HELP)
     .action(async (options: DoctorOptions) => done(await doctor(options, terminal)));

@@ -155,7 +155,10 @@ export class KubeClient {
    * seconds (undefined if something on the way has dropped it). @throws KubeError
    */
   async serverVersion(options: CallOptions = {}): Promise<{ version: string; time: number | undefined }> {
-    const request = toHttpRequest('GET', '/version', { ...options, what: 'ask the API server for its version' });
+    const request = toHttpRequest('GET', '/version', {
+      ...options,
+      what: 'ask the API server for its version',
+    });
     const { text, date } = await this.#transport.send(request);
     try {
       const { gitVersion = '' } = parseObject(text) as { readonly gitVersion?: string };

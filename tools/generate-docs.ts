@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { ERROR_CATALOGUE } from '../api/errors.ts';
 import { RULES } from '../api/rules.ts';
+import { renderPage } from '../cli/doctor/page.ts';
 import { renderValuesPage } from '../deploy/chart-values.ts';
 import { readChartValues } from '../deploy/generate.ts';
 import { renderDashboard } from '../deploy/monitoring/dashboard.ts';
@@ -39,6 +40,7 @@ const PAGES: readonly GeneratedPage[] = [
   { file: 'docs/errors.md', source: 'api/errors.ts', render: () => renderErrors(ERROR_CATALOGUE) },
   { file: 'docs/rules.md', source: 'api/rules.ts', render: () => renderRules(RULES) },
   { file: 'docs/metrics.md', source: 'the metrics of the programs', render: () => renderMetrics(metricCatalogue()) },
+  { file: 'docs/doctor.md', source: 'cli/doctor/catalogue.ts', render: renderPage },
   { file: 'docs/acceptance.md', source: 'the tests', render: renderAcceptance },
   { file: `${MONITORING}/dashboard.json`, source: `${MONITORING}/panels.ts`, render: renderDashboard },
   { file: `${MONITORING}/prometheus-rule.yaml`, source: ALERTS, render: renderPrometheusRule },

@@ -6,7 +6,8 @@ interface Page {
   readonly apiVersion?: string;
   readonly kind?: string;
   readonly metadata?: { readonly continue?: string | undefined };
-  readonly items: readonly KubeObject[];
+  /** Go writes null for a list that was never filled. */
+  readonly items: readonly KubeObject[] | null;
 }
 
 const PAGE_SIZE = 500;
@@ -30,7 +31,7 @@ export async function* listObjects<T extends KubeObject>(
       what: `list ${path.split('/').slice(2).join('/')}`,
     });
     const kind = page.kind?.replace(/List$/, '');
-    for (const item of page.items) yield { apiVersion: page.apiVersion, kind, ...item } as T;
+    for (const item of page.items ?? []) yield { apiVersion: page.apiVersion, kind, ...item } as T;
     from = page.metadata?.continue;
   } while (from !== undefined && from !== '');
 }

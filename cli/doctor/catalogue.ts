@@ -82,7 +82,8 @@ export const FINDINGS = {
   },
   'webhook-service': {
     severity: 'error',
-    meaning: 'The Service of the webhook is missing, has another port than the one that is called, or selects no Pod.',
+    meaning:
+      'The Service of the webhook is missing, has another port than the one that is called, or selects no Pod.',
     why: 'The API server cannot reach the webhook: creates and changes of our kinds are refused.',
     remedy: 'Apply the manifests of this version.',
   },
@@ -133,7 +134,8 @@ export const FINDINGS = {
     severity: 'error',
     meaning: 'A webhook configuration or CRD calls a path that the webhook does not serve.',
     why: 'The webhook answers 404, which the API server takes for a failure.',
-    remedy: 'The webhook writes its paths there within seconds: see whether it runs and may patch the object.',
+    remedy:
+      'The webhook writes its paths there within seconds: see whether it runs and may patch the object.',
   },
   'ca-expiry': {
     severity: 'error',
@@ -249,7 +251,8 @@ export const FINDINGS = {
   },
   'objects-late': {
     severity: 'warning',
-    meaning: 'ExternalSecrets were not refreshed for much longer than their interval, or were never looked at.',
+    meaning:
+      'ExternalSecrets were not refreshed for much longer than their interval, or were never looked at.',
     why: 'Their Secrets may be out of date.',
     remedy: 'See whether the poller runs and keeps up (esa_queue_oldest_seconds).',
   },
@@ -263,7 +266,8 @@ export const FINDINGS = {
     severity: 'warning',
     meaning: 'Secrets that admission made minutes ago were neither adopted nor swept.',
     why: 'Nobody refreshes them, and they do not go with their ExternalSecret.',
-    remedy: 'The poller does both within seconds: see whether it runs. What no ExternalSecret wants can be deleted.',
+    remedy:
+      'The poller does both within seconds: see whether it runs. What no ExternalSecret wants can be deleted.',
   },
   'secrets-orphaned': {
     severity: 'note',

@@ -19,16 +19,26 @@ const hook = (
   timeoutSeconds = 5,
 ): ExpectedHook => ({ failurePolicy, operations, resources, timeoutSeconds });
 
+export const POLICY_HOOK = 'validate.clustersecretpolicy.external-secrets-admission.io';
 export const MATERIALIZE = 'materialize.externalsecret.external-secrets.io';
 
 /** Of the mutating configuration; with --materialise-in=validating it is in the other one. */
 export const MUTATING_HOOKS: Readonly<Record<string, ExpectedHook>> = {
-  [MATERIALIZE]: hook('Ignore', ['CREATE'], [`externalsecrets.${ESO}`, 'externalsecrets.kubernetes-client.io'], 10),
+  [MATERIALIZE]: hook(
+    'Ignore',
+    ['CREATE'],
+    [`externalsecrets.${ESO}`, 'externalsecrets.kubernetes-client.io'],
+    10,
+  ),
 };
 
 export const VALIDATING_HOOKS: Readonly<Record<string, ExpectedHook>> = {
   'validate.externalsecret.external-secrets.io': hook('Fail', BOTH, [`externalsecrets.${ESO}`]),
-  'validate-labels.externalsecret.external-secrets.io': hook('Ignore', ['UPDATE'], [`externalsecrets.${ESO}`]),
+  'validate-labels.externalsecret.external-secrets.io': hook(
+    'Ignore',
+    ['UPDATE'],
+    [`externalsecrets.${ESO}`],
+  ),
   'validate.secretstore.external-secrets.io': hook('Fail', BOTH, [`secretstores.${ESO}`]),
   'validate.clustersecretstore.external-secrets.io': hook('Fail', BOTH, [`clustersecretstores.${ESO}`]),
   'validate-limits.stores.external-secrets.io': hook(
@@ -37,10 +47,10 @@ export const VALIDATING_HOOKS: Readonly<Record<string, ExpectedHook>> = {
     [`clustersecretstores.${ESO}`, `secretstores.${ESO}`],
   ),
   'validate.clusterexternalsecret.external-secrets.io': hook('Fail', BOTH, [`clusterexternalsecrets.${ESO}`]),
-  'validate.externalsecret.kubernetes-client.io': hook('Ignore', BOTH, ['externalsecrets.kubernetes-client.io']),
-  'validate.clustersecretpolicy.external-secrets-admission.io': hook('Fail', BOTH, [
-    'clustersecretpolicies.external-secrets-admission.io',
+  'validate.externalsecret.kubernetes-client.io': hook('Ignore', BOTH, [
+    'externalsecrets.kubernetes-client.io',
   ]),
+  [POLICY_HOOK]: hook('Fail', BOTH, ['clustersecretpolicies.external-secrets-admission.io']),
   'validate.generator.external-secrets.io': hook('Fail', BOTH, [
     ...[
       'acraccesstokens',

@@ -25,7 +25,16 @@ export interface Rule {
 }
 
 /** Parts that may be switched off. */
-export type Feature = 'kes' | 'cluster-external-secrets' | 'cluster-stores' | 'cluster-generators' | 'shards';
+export type Feature =
+  | 'kes'
+  | 'cluster-external-secrets'
+  | 'cluster-stores'
+  | 'cluster-stores-reported'
+  | 'cluster-generators'
+  | 'crds'
+  | 'shards'
+  /** One namespace only: what else is everywhere then has to be said for the own one. */
+  | 'scoped';
 
 const ESO = 'external-secrets.io';
 const OURS = 'external-secrets-admission.io';
@@ -48,12 +57,22 @@ const GENERATOR_RESOURCES = [
 ];
 const READ = ['get', 'list', 'watch'];
 
-const of = (group: string, resources: readonly string[], verbs: readonly string[], more: Partial<Rule> = {}): Rule => ({
+const of = (
+  group: string,
+  resources: readonly string[],
+  verbs: readonly string[],
+  more: Partial<Rule> = {},
+): Rule => ({
   groups: [group],
   resources,
   verbs,
   ...more,
 });
+
+const MARKER_KEY: readonly Rule[] = [
+  of('', ['secrets'], ['get'], { own: true, names: ['external-secrets-admission-marker'], for: 'scoped' }),
+  of('', ['secrets'], ['create'], { own: true, for: 'scoped' }),
+];
 
 /** @param configuration name of the validating configuration, see Install */
 export const expectedRules = (configuration: string): Readonly<Record<ProgramName, readonly Rule[]>> => ({
@@ -71,11 +90,13 @@ export const expectedRules = (configuration: string): Readonly<Record<ProgramNam
     of('authorization.k8s.io', ['subjectaccessreviews'], ['create']),
     of(ADMISSION, ['validatingwebhookconfigurations'], [...READ, 'patch'], { names: [configuration] }),
     of(ADMISSION, ['mutatingwebhookconfigurations'], [...READ, 'patch'], { names: [`zz-${configuration}`] }),
-    of('apiextensions.k8s.io', ['customresourcedefinitions'], ['list', 'watch']),
+    of('apiextensions.k8s.io', ['customresourcedefinitions'], ['list', 'watch'], { for: 'crds' }),
     of('apiextensions.k8s.io', ['customresourcedefinitions'], ['get', 'patch'], {
+      for: 'crds',
       names: ['externalsecrets', 'secretstores', 'clustersecretstores'].map((plural) => `${plural}.${ESO}`),
     }),
     of('', ['secrets'], [...READ, 'update'], { own: true, names: ['external-secrets-admission-ca'] }),
+    ...MARKER_KEY,
     of('coordination.k8s.io', ['leases'], ['get', 'create', 'update'], { own: true }),
   ],
   poller: [
@@ -92,7 +113,7 @@ export const expectedRules = (configuration: string): Readonly<Record<ProgramNam
     of(GENERATORS, ['clustergenerators'], READ, { for: 'cluster-generators' }),
     of(ESO, ['secretgenerators'], READ),
     of(ESO, ['externalsecrets/status', 'secretstores/status'], ['patch']),
-    of(ESO, ['clustersecretstores/status'], ['patch'], { for: 'cluster-stores' }),
+    of(ESO, ['clustersecretstores/status'], ['patch'], { for: 'cluster-stores-reported' }),
     of(ESO, ['clusterexternalsecrets/status'], ['patch'], { for: 'cluster-external-secrets' }),
     of(ESO, ['externalsecrets/finalizers'], ['update']),
     of(ESO, ['clusterexternalsecrets/finalizers'], ['update'], { for: 'cluster-external-secrets' }),
@@ -103,6 +124,7 @@ export const expectedRules = (configuration: string): Readonly<Record<ProgramNam
     of(ADMISSION, ['mutatingwebhookconfigurations'], ['get'], { names: [`zz-${configuration}`] }),
     of(ADMISSION, ['validatingwebhookconfigurations'], ['get'], { names: [configuration] }),
     of('', ['events'], ['create', 'patch']),
+    ...MARKER_KEY,
     of('coordination.k8s.io', ['leases'], ['get', 'create', 'update'], { own: true }),
     of('coordination.k8s.io', ['leases'], ['list', 'watch', 'delete'], { own: true, for: 'shards' }),
   ],

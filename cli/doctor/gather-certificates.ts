@@ -37,7 +37,8 @@ export async function readCertificates(
 ): Promise<Seen<readonly ServedCertificates[]>> {
   if (!pods.ok) return pods;
   const ready = podsOf(install.webhook, pods.value).filter(isReady);
-  if (ready.length === 0) return { ok: false, why: 'no Pod of the webhook is there to be asked for its metrics' };
+  if (ready.length === 0)
+    return { ok: false, why: 'no Pod of the webhook is there to be asked for its metrics' };
   return seen(
     'the certificates that are served',
     Promise.all(ready.slice(0, MOST_PODS).map((pod) => read(cluster, install.namespace, pod))),

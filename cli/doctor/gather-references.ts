@@ -1,10 +1,10 @@
 /** Whether the objects exist that stores name. Only names are asked for. */
 import type { SecretStore } from '../../api/external-secrets/v1/index.ts';
-import type { NamedDependency } from '../../providers/contract.ts';
-import { providerOf } from '../../providers/registry.ts';
 import { METADATA_ONLY } from '../../kube/client.ts';
 import { isNotFound } from '../../kube/errors.ts';
 import { resourcePath } from '../../kube/path.ts';
+import type { NamedDependency } from '../../providers/contract.ts';
+import { providerOf } from '../../providers/registry.ts';
 import type { Cluster } from '../cluster/access.ts';
 import { seen } from './seen.ts';
 import type { Listed, MetadataOnly, Seen } from './state.ts';
@@ -52,7 +52,8 @@ export async function findReferences(
     if (listed?.has(label)) found.set(label, { ok: true, value: true });
     else asked.push([label, reference]);
   }
-  for (const [label] of asked.splice(MOST)) found.set(label, { ok: false, why: 'there are too many to ask for' });
+  for (const [label] of asked.splice(MOST))
+    found.set(label, { ok: false, why: 'there are too many to ask for' });
   const worker = async (): Promise<void> => {
     for (let next = asked.shift(); next !== undefined; next = asked.shift()) {
       const [label, { kind, namespace, name }] = next;

@@ -59,7 +59,10 @@ async function newest(cluster: Cluster, namespace: string, name: string): Promis
   const query = { labelSelector: `owner=helm,name=${name},status=deployed` };
   let found: SecretObject | undefined;
   const revision = ({ metadata }: SecretObject): number => Number(metadata.labels?.['version'] ?? 0);
-  for await (const secret of listObjects<SecretObject & KubeObject>(cluster.kube, path, { ...cluster.call, query }))
+  for await (const secret of listObjects<SecretObject & KubeObject>(cluster.kube, path, {
+    ...cluster.call,
+    query,
+  }))
     if (found === undefined || revision(secret) > revision(found)) found = secret;
   return found === undefined ? undefined : decode(found);
 }
@@ -77,7 +80,10 @@ export async function readReleases(
   }
   return Promise.all(
     [...named.values()].map(async ({ name, namespace }): Promise<Release> => {
-      const stored = await seen(`the Helm release ${name} in namespace ${namespace}`, newest(cluster, namespace, name));
+      const stored = await seen(
+        `the Helm release ${name} in namespace ${namespace}`,
+        newest(cluster, namespace, name),
+      );
       const release = { name, namespace, chart: undefined };
       if (!stored.ok) return { ...release, deletes: stored };
       // Uninstalled, or kept somewhere else than in Secrets.

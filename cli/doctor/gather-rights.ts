@@ -1,7 +1,7 @@
 /** Asks the API server what the accounts of the programs may do (SubjectAccessReviews, which change nothing). */
 import type { Cluster } from '../cluster/access.ts';
 import { expectedRules, type Feature, type Right, rightsOf } from './expected-rights.ts';
-import { flag } from './install.ts';
+import { flag, injectsCrds } from './install.ts';
 import { seen } from './seen.ts';
 import type { Definition, Install, ProgramName, Seen } from './state.ts';
 
@@ -13,13 +13,17 @@ export function featuresOf(install: Install, definitions: Seen<readonly Definiti
   const known = install.poller.args !== undefined;
   const has = (name: string): boolean =>
     definitions.ok && definitions.value.some(({ metadata }) => metadata.name === name);
-  const off = (name: string): boolean => flag(args, name) === 'false';
+  const scoped = install.scope !== undefined;
+  const on = (name: string): boolean => (flag(args, name) ?? String(!scoped)) === 'true';
   const features = new Set<Feature>();
   if (known ? args.includes('--kes') : has('externalsecrets.kubernetes-client.io')) features.add('kes');
-  if (!off('cluster-external-secrets') && has('clusterexternalsecrets.external-secrets.io'))
+  if (on('cluster-external-secrets') && has('clusterexternalsecrets.external-secrets.io'))
     features.add('cluster-external-secrets');
-  if (!off('process-cluster-store')) features.add('cluster-stores');
-  if (!off('process-cluster-generator')) features.add('cluster-generators');
+  if (on('process-cluster-store')) features.add('cluster-stores');
+  if (on('process-cluster-store') && !scoped) features.add('cluster-stores-reported');
+  if (on('process-cluster-generator')) features.add('cluster-generators');
+  if (injectsCrds(install)) features.add('crds');
+  if (scoped) features.add('scoped');
   if (flag(args, 'shards') === 'true') features.add('shards');
   return features;
 }
@@ -42,7 +46,11 @@ async function allowed(
         kind: 'SubjectAccessReview',
         spec: {
           user: `system:serviceaccount:${account.namespace}:${account.name}`,
-          groups: ['system:serviceaccounts', `system:serviceaccounts:${account.namespace}`, 'system:authenticated'],
+          groups: [
+            'system:serviceaccounts',
+            `system:serviceaccounts:${account.namespace}`,
+            'system:authenticated',
+          ],
           resourceAttributes: { group, resource: plural, subresource, verb, name, namespace },
         },
       },
@@ -83,7 +91,11 @@ async function missing(
     for (let next = rights.shift(); next !== undefined; next = rights.shift()) {
       const { own, ...right } = next;
       const scope = CLUSTER_WIDE.has(right.resource) ? undefined : install.scope;
-      if (!(await allowed(cluster, account, right, own ? install.namespace : scope))) lacking.push(right);
+      // Of namespaces the one is enough.
+      const named =
+        right.resource === 'namespaces' && install.scope !== undefined ? { name: install.scope } : {};
+      if (!(await allowed(cluster, account, { ...right, ...named }, own ? install.namespace : scope)))
+        lacking.push(right);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));

@@ -1,6 +1,11 @@
 /** Reads what the checks look at. Nothing is written; each list and each wait has a bound. */
-import type { ClusterExternalSecret, ExternalSecret, SecretStore } from '../../api/external-secrets/v1/index.ts';
+
 import { GROUP, HUB_VERSION, OUR_GROUP } from '../../api/external-secrets/names.ts';
+import type {
+  ClusterExternalSecret,
+  ExternalSecret,
+  SecretStore,
+} from '../../api/external-secrets/v1/index.ts';
 import { type CallOptions, type KubeClient, METADATA_ONLY } from '../../kube/client.ts';
 import { isNotFound } from '../../kube/errors.ts';
 import { getSecret, type KubeObject, type SecretObject } from '../../kube/objects.ts';
@@ -57,7 +62,9 @@ async function list<T extends KubeObject>(
   for await (const item of listObjects<T>(kube, resourcePath(at), options)) {
     if (items.length === MOST) return { items, cut: true };
     // What made an object, field by field, is half of it and of no use here.
-    items.push(at.resource === 'leases' ? item : { ...item, metadata: { ...item.metadata, managedFields: undefined } });
+    items.push(
+      at.resource === 'leases' ? item : { ...item, metadata: { ...item.metadata, managedFields: undefined } },
+    );
   }
   return { items, cut: false };
 }
@@ -78,7 +85,10 @@ const secretOrNone = (kube: KubeClient, namespace: string, name: string, call: C
   });
 
 /** Deployments of the whole cluster, or where that is not allowed of one namespace. */
-async function readDeployments(cluster: Cluster, namespace: string | undefined): Promise<Seen<readonly Deployment[]>> {
+async function readDeployments(
+  cluster: Cluster,
+  namespace: string | undefined,
+): Promise<Seen<readonly Deployment[]>> {
   const at = { group: 'apps', version: 'v1', resource: 'deployments' };
   const all = await seen('Deployments', whole(list<Deployment & KubeObject>(cluster, at)));
   if (all.ok || namespace === undefined) return all;
@@ -115,7 +125,10 @@ export interface GatherOptions {
 }
 
 /** @throws KubeError if the API server does not answer at all, or does not know who asks */
-export async function gather(cluster: Cluster, { namespace: said, progress }: GatherOptions): Promise<ClusterState> {
+export async function gather(
+  cluster: Cluster,
+  { namespace: said, progress }: GatherOptions,
+): Promise<ClusterState> {
   const { kube, call } = cluster;
   progress('asking the API server');
   const before = Date.now();
@@ -135,41 +148,55 @@ export async function gather(cluster: Cluster, { namespace: said, progress }: Ga
   const core = (resource: string): ResourcePath => ({ version: 'v1', resource, namespace });
 
   progress('reading what belongs to the installation');
-  const [services, endpointSlices, pods, leases, accounts, authority, markerKey, flowSchemas, missingRights, probes, releases] =
-    await Promise.all([
-      seen('Services', whole(list<Service & KubeObject>(cluster, core('services')))),
-      seen(
-        'EndpointSlices',
-        whole(
-          list<EndpointSlice>(
-            cluster,
-            { ...core('endpointslices'), group: 'discovery.k8s.io' },
-            { labels: `kubernetes.io/service-name=${install.service.name}` },
-          ),
+  const [
+    services,
+    endpointSlices,
+    pods,
+    leases,
+    accounts,
+    authority,
+    markerKey,
+    flowSchemas,
+    missingRights,
+    probes,
+    releases,
+  ] = await Promise.all([
+    seen('Services', whole(list<Service & KubeObject>(cluster, core('services')))),
+    seen(
+      'EndpointSlices',
+      whole(
+        list<EndpointSlice>(
+          cluster,
+          { ...core('endpointslices'), group: 'discovery.k8s.io' },
+          { labels: `kubernetes.io/service-name=${install.service.name}` },
         ),
       ),
-      seen('Pods', whole(list<Pod & KubeObject>(cluster, core('pods')))),
-      seen('Leases', readLeases(cluster, namespace)),
-      seen(
-        'ServiceAccounts',
-        whole(list<MetadataOnly>(cluster, core('serviceaccounts'), { metadataOnly: true })),
+    ),
+    seen('Pods', whole(list<Pod & KubeObject>(cluster, core('pods')))),
+    seen('Leases', readLeases(cluster, namespace)),
+    seen(
+      'ServiceAccounts',
+      whole(list<MetadataOnly>(cluster, core('serviceaccounts'), { metadataOnly: true })),
+    ),
+    seen<SecretObject | undefined>(`Secret ${CA_SECRET}`, secretOrNone(kube, namespace, CA_SECRET, call)),
+    seen<SecretObject | undefined>(
+      `Secret ${MARKER_SECRET}`,
+      secretOrNone(kube, namespace, MARKER_SECRET, call),
+    ),
+    seen(
+      'FlowSchemas',
+      whole(
+        list<FlowSchema>(cluster, {
+          group: 'flowcontrol.apiserver.k8s.io',
+          version: 'v1',
+          resource: 'flowschemas',
+        }),
       ),
-      seen<SecretObject | undefined>(`Secret ${CA_SECRET}`, secretOrNone(kube, namespace, CA_SECRET, call)),
-      seen<SecretObject | undefined>(`Secret ${MARKER_SECRET}`, secretOrNone(kube, namespace, MARKER_SECRET, call)),
-      seen(
-        'FlowSchemas',
-        whole(
-          list<FlowSchema>(cluster, {
-            group: 'flowcontrol.apiserver.k8s.io',
-            version: 'v1',
-            resource: 'flowschemas',
-          }),
-        ),
-      ),
-      reviewRights(cluster, install, definitions),
-      tryCreates(cluster, install, definitions),
-      readReleases(cluster, definitions),
-    ]);
+    ),
+    reviewRights(cluster, install, definitions),
+    tryCreates(cluster, install, definitions),
+    readReleases(cluster, definitions),
+  ]);
 
   progress('reading stores, ExternalSecrets and Secrets');
   const scoped = install.scope === undefined ? {} : { namespace: install.scope };
@@ -178,7 +205,10 @@ export async function gather(cluster: Cluster, { namespace: said, progress }: Ga
       readCertificates(cluster, install, pods),
       seen('Namespaces', list<Namespace & KubeObject>(cluster, { version: 'v1', resource: 'namespaces' })),
       seen('stores', readStores(cluster)),
-      seen('ExternalSecrets', list<ExternalSecret>(cluster, { ...OURS, resource: 'externalsecrets', ...scoped })),
+      seen(
+        'ExternalSecrets',
+        list<ExternalSecret>(cluster, { ...OURS, resource: 'externalsecrets', ...scoped }),
+      ),
       seen(
         'ClusterExternalSecrets',
         ifKnown(list<ClusterExternalSecret>(cluster, { ...OURS, resource: 'clusterexternalsecrets' })),
@@ -241,7 +271,12 @@ async function readDefinitions(cluster: Cluster): Promise<readonly Definition[]>
   const all = await list<MetadataOnly>(cluster, at, { metadataOnly: true });
   const names = all.items
     .map(({ metadata }) => metadata.name)
-    .filter((name) => name.endsWith(`.${GROUP}`) || name.endsWith(`.${OUR_GROUP}`) || name.endsWith('.kubernetes-client.io'));
+    .filter(
+      (name) =>
+        name.endsWith(`.${GROUP}`) ||
+        name.endsWith(`.${OUR_GROUP}`) ||
+        name.endsWith('.kubernetes-client.io'),
+    );
   return Promise.all(
     names.map((name) =>
       cluster.kube.request<Definition>('GET', resourcePath({ ...at, name }), {

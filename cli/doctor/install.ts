@@ -1,10 +1,12 @@
 /** Where and how the product is installed, told from what it leaves in the cluster; pure. */
 import { OUR_GROUP } from '../../api/external-secrets/names.ts';
+import { SYSTEM_NAMESPACE } from '../cluster/poller-lease.ts';
 import type { Configuration, Deployment, Install, Program, ProgramName, Seen } from './state.ts';
 
 const PART_OF = 'external-secrets-admission';
 const DEFAULT_CONFIGURATION = 'external-secrets-admission';
-const DEFAULT_NAMESPACE = 'external-secrets-system';
+/** Of deploy/manifests. */
+export const WEBHOOK_SERVICE = 'external-secrets-admission-webhook';
 /** Late in the order of names, see docs/operating.md. */
 export const MUTATING_PREFIX = 'zz-';
 
@@ -24,6 +26,10 @@ export function flag(args: readonly string[] | undefined, name: string): string 
   }
   return undefined;
 }
+
+/** False where another release of the cluster converts. */
+export const injectsCrds = ({ webhook }: Pick<Install, 'webhook'>): boolean =>
+  flag(webhook.args, 'inject-crds') !== 'false';
 
 const isOurs = ({ metadata, webhooks = [] }: Configuration): boolean =>
   metadata.name === DEFAULT_CONFIGURATION ||
@@ -49,11 +55,9 @@ export function installOf({ namespace: said, configurations, deployments }: Evid
     serviceOf(registered.find(({ metadata }) => metadata.name === DEFAULT_CONFIGURATION))?.namespace ??
     serviceOf(registered[0])?.namespace ??
     ours[0]?.metadata.namespace ??
-    DEFAULT_NAMESPACE;
+    SYSTEM_NAMESPACE;
   const program = (name: ProgramName): Program => {
-    const deployment = ours.find(
-      (one) => one.metadata.namespace === namespace && programOf(one) === name,
-    );
+    const deployment = ours.find((one) => one.metadata.namespace === namespace && programOf(one) === name);
     const spec = deployment?.spec.template.spec;
     const container = spec?.containers?.find((one) => one.args?.[0] === name) ?? spec?.containers?.[0];
     return {
@@ -66,7 +70,7 @@ export function installOf({ namespace: said, configurations, deployments }: Evid
   const [webhook, poller] = [program('webhook'), program('poller')];
   const own = registered.find((one) => serviceOf(one)?.namespace === namespace);
   const configuration =
-    flag(webhook.args, 'configuration-name') ?? own?.metadata.name ?? DEFAULT_CONFIGURATION;
+    flag(webhook.args, 'webhook-configurations') ?? own?.metadata.name ?? DEFAULT_CONFIGURATION;
   const service = serviceOf(own);
   const marked = webhook.deployment ?? poller.deployment ?? own;
   const { annotations = {} } = marked?.metadata ?? {};
@@ -76,7 +80,7 @@ export function installOf({ namespace: said, configurations, deployments }: Evid
     configuration,
     service: {
       namespace,
-      name: flag(webhook.args, 'service-name') ?? service?.name ?? 'external-secrets-admission-webhook',
+      name: flag(webhook.args, 'service-name') ?? service?.name ?? WEBHOOK_SERVICE,
       port: service?.port,
     },
     webhook,

@@ -1,5 +1,6 @@
 /** How findings are printed. */
 import type { Painter } from '../cluster/words.ts';
+import type { Severity } from './catalogue.ts';
 import { checkCertificates } from './checks/certificates.ts';
 import { checkCluster } from './checks/cluster.ts';
 import { checkConfigurations } from './checks/configurations.ts';
@@ -9,7 +10,6 @@ import { checkOthers } from './checks/others.ts';
 import { checkLeases, checkPrograms, checkRights } from './checks/programs.ts';
 import { checkReach } from './checks/reach.ts';
 import { checkStores } from './checks/stores.ts';
-import type { Severity } from './catalogue.ts';
 import { type CheckResult, count, type Finding } from './finding.ts';
 import type { ClusterState } from './state.ts';
 
@@ -48,7 +48,11 @@ function lineOf({ name, seen, findings, unseen }: CheckResult, paint: Painter): 
   return line + unseen.map((why) => `${' '.repeat(12)}${paint('dim', `not seen: ${why}`)}\n`).join('');
 }
 
-function describe({ id, severity, where, what, why, remedy, commands }: Finding, paint: Painter): string {
+/** One finding, several lines. */
+export function formatFinding(
+  { id, severity, where, what, why, remedy, commands }: Finding,
+  paint: Painter,
+): string {
   return [
     `${paint(COLOURS[severity], severity)} ${paint('bold', id)}: ${where}`,
     `  ${what}`,
@@ -70,7 +74,7 @@ export function formatText(state: ClusterState, results: readonly CheckResult[],
     `external-secrets-admission in namespace ${install.namespace}${release}\n\n`,
     ...results.map((result) => lineOf(result, paint)),
     '\n',
-    ...findings.map((one) => `${describe(one, paint)}\n`),
+    ...findings.map((one) => `${formatFinding(one, paint)}\n`),
     `${count(countOf(findings, 'error'), 'error')}, ${count(countOf(findings, 'warning'), 'warning')}, ${count(countOf(findings, 'note'), 'note')}`,
     unseen === 0 ? '\n' : `; ${count(unseen, 'thing')} could not be seen\n`,
   ].join('');

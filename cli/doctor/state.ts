@@ -1,5 +1,9 @@
 /** What `esa doctor` knows of a cluster: everything was read before the first check looks at it. */
-import type { ClusterExternalSecret, ExternalSecret, SecretStore } from '../../api/external-secrets/v1/index.ts';
+import type {
+  ClusterExternalSecret,
+  ExternalSecret,
+  SecretStore,
+} from '../../api/external-secrets/v1/index.ts';
 import type { ObjectMeta } from '../../api/meta.ts';
 import type { TargetObject } from '../../certs/injection.ts';
 import type { LeaseObject } from '../../kube/lease.ts';
@@ -64,7 +68,11 @@ export interface Hook {
   readonly timeoutSeconds?: number;
   readonly namespaceSelector?: LabelSelector;
   readonly objectSelector?: LabelSelector;
-  readonly clientConfig: { readonly service?: ServiceReference; readonly url?: string; readonly caBundle?: string };
+  readonly clientConfig: {
+    readonly service?: ServiceReference;
+    readonly url?: string;
+    readonly caBundle?: string;
+  };
   readonly rules?: readonly {
     readonly apiGroups: readonly string[];
     readonly apiVersions: readonly string[];

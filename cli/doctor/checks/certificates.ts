@@ -2,22 +2,33 @@
 import type { X509Certificate } from 'node:crypto';
 import { EsaError } from '../../../api/errors.ts';
 import { decodeState, hookPaths, isOurs, type SharedState, trustBundle } from '../../../certs/authority.ts';
-import { injectionPatch, isInjectedByOthers, type TargetObject } from '../../../certs/injection.ts';
+import {
+  CA_INJECTOR,
+  injectionPatch,
+  isInjectedByOthers,
+  type TargetObject,
+} from '../../../certs/injection.ts';
 import { notAfter, readCertificate, splitBundle } from '../../../certs/x509.ts';
 import { MARKER_SECRET, readKeys } from '../../../sync/marker-keys.ts';
 import { logsOf, restart } from '../commands.ts';
 import { type CheckResult, count, type Finding, finding } from '../finding.ts';
 import { CA_SECRET } from '../gather.ts';
-import { MUTATING_PREFIX } from '../install.ts';
+import { injectsCrds, MUTATING_PREFIX } from '../install.ts';
 import type { ClusterState } from '../state.ts';
 
 /** Renewal begins after two thirds of a life; past this part of it something holds it up. */
 const LATE = 5 / 6;
 
 /** All objects that tell the API server how to call us. */
-function callers({ configurations, definitions, install }: ClusterState): readonly { place: string; object: TargetObject }[] {
+function callers({
+  configurations,
+  definitions,
+  install,
+}: ClusterState): readonly { place: string; object: TargetObject }[] {
   const names = new Set([install.configuration, `${MUTATING_PREFIX}${install.configuration}`]);
-  const converted = ['externalsecrets', 'secretstores', 'clustersecretstores'].map((one) => `${one}.external-secrets.io`);
+  const converted = ['externalsecrets', 'secretstores', 'clustersecretstores'].map(
+    (one) => `${one}.external-secrets.io`,
+  );
   return [
     ...(configurations.ok ? configurations.value : [])
       .filter(({ metadata }) => names.has(metadata.name))
@@ -26,7 +37,12 @@ function callers({ configurations, definitions, install }: ClusterState): readon
       .filter(({ metadata, spec }) => {
         const service = spec.conversion?.webhook?.clientConfig?.service;
         // Of another Service it is said elsewhere.
-        return converted.includes(metadata.name) && service?.name === install.service.name;
+        return (
+          injectsCrds(install) &&
+          converted.includes(metadata.name) &&
+          service?.name === install.service.name &&
+          service.namespace === install.namespace
+        );
       })
       .map((object) => ({ place: `CustomResourceDefinition ${object.metadata.name}`, object })),
   ];
@@ -42,7 +58,10 @@ function trustFindings(state: ClusterState, shared: SharedState): readonly Findi
     const where = place;
     if (wrong.some(({ path }) => path.endsWith('/caBundle'))) {
       const held = splitBundle(bundleOf(object)).length;
-      const what = held === 0 ? 'It holds no caBundle.' : `Its caBundle (${count(held, 'certificate')}) is not that of Secret ${CA_SECRET}.`;
+      const what =
+        held === 0
+          ? 'It holds no caBundle.'
+          : `Its caBundle (${count(held, 'certificate')}) is not that of Secret ${CA_SECRET}.`;
       findings.push(finding('ca-bundle', { where, what, commands }));
     }
     if (wrong.some(({ path }) => path.endsWith('/path'))) {
@@ -50,9 +69,16 @@ function trustFindings(state: ClusterState, shared: SharedState): readonly Findi
       findings.push(finding('hook-path', { where, what, commands }));
     }
     if (isInjectedByOthers(object) && splitBundle(bundleOf(object)).length === 0) {
-      const what = 'cert-manager is asked to write its caBundle (annotation cert-manager.io/inject-...) and has not.';
-      const remedy = 'See whether cert-manager runs and its Certificate is ready, or take the annotation off: then the webhook writes its own.';
-      findings.push(finding('ca-bundle', { where, what, remedy }));
+      const what =
+        'cert-manager is asked to write its caBundle (annotation cert-manager.io/inject-...) and has not.';
+      const remedy =
+        'See whether cert-manager runs and its Certificate is ready, or take the annotation off: then the webhook writes its own.';
+      const [kind = '', name = ''] = place.split(' ');
+      const annotations = Object.keys(object.metadata.annotations ?? {}).filter((key) =>
+        key.startsWith(CA_INJECTOR),
+      );
+      const off = `kubectl annotate ${kind.toLowerCase()} ${name} ${annotations.map((key) => `${key}-`).join(' ')}`;
+      findings.push(finding('ca-bundle', { where, what, remedy, commands: [off] }));
     }
   }
   return findings;
@@ -71,7 +97,8 @@ function expiry(
 ): readonly Finding[] {
   const commands = [...restart(install, 'webhook'), ...logsOf(install, 'webhook')];
   const at = new Date(to).toISOString();
-  if (to <= now) return [finding('ca-expiry', { where, what: `${certificate} was over at ${at}.`, commands })];
+  if (to <= now)
+    return [finding('ca-expiry', { where, what: `${certificate} was over at ${at}.`, commands })];
   const late = from === undefined ? to - now < DAY_MS : now > from + (to - from) * LATE;
   if (!late) return [];
   const what = `${certificate} is over at ${at} and was not renewed.`;
@@ -101,7 +128,10 @@ function checkAuthority(state: ClusterState): Part {
     const commands = [...restart(install, 'webhook'), ...logsOf(install, 'webhook')];
     return { findings: [finding('ca-missing', { where, what, commands })], unseen: [] };
   }
-  const commands = [`kubectl -n ${install.namespace} delete secret ${CA_SECRET}`, ...restart(install, 'webhook')];
+  const commands = [
+    `kubectl -n ${install.namespace} delete secret ${CA_SECRET}`,
+    ...restart(install, 'webhook'),
+  ];
   let shared: SharedState | undefined;
   try {
     shared = decodeState(secret);
@@ -113,20 +143,29 @@ function checkAuthority(state: ClusterState): Part {
     return { findings: [finding('ca-broken', { where, what: `${what}.${whose}`, commands })], unseen: [] };
   }
   if (shared === undefined)
-    return { findings: [finding('ca-missing', { where, what: 'It is empty.', commands: restart(install, 'webhook') })], unseen: [] };
+    return {
+      findings: [
+        finding('ca-missing', { where, what: 'It is empty.', commands: restart(install, 'webhook') }),
+      ],
+      unseen: [],
+    };
   const certificate = readCertificate(shared.current.cert);
   const isUsed = callees.some(({ object }) => !isInjectedByOthers(object));
-  const life = certificate === undefined || !isUsed ? [] : expiry(where, 'The CA', lifeOf(certificate), state);
+  const life =
+    certificate === undefined || !isUsed ? [] : expiry(where, 'The CA', lifeOf(certificate), state);
   return { findings: [...trustFindings(state, shared), ...life], unseen: [] };
 }
 
 function checkServed(state: ClusterState): Part {
   const { certificates, install } = state;
-  if (!certificates.ok) return { findings: [], unseen: [`the certificates that replicas serve: ${certificates.why}`] };
+  if (!certificates.ok)
+    return { findings: [], unseen: [`the certificates that replicas serve: ${certificates.why}`] };
   const findings = certificates.value.flatMap(({ pod, notAfter: ends }) =>
     ends
       .filter(({ certificate }) => certificate === 'serving')
-      .flatMap(({ at }) => expiry(`Pod ${install.namespace}/${pod}`, 'The certificate that it serves', [undefined, at], state)),
+      .flatMap(({ at }) =>
+        expiry(`Pod ${install.namespace}/${pod}`, 'The certificate that it serves', [undefined, at], state),
+      ),
   );
   return { findings, unseen: [] };
 }
@@ -136,14 +175,20 @@ function checkMarker({ markerKey, install }: ClusterState): Part {
   const where = `Secret ${install.namespace}/${MARKER_SECRET}`;
   const again = restart(install, 'webhook', 'poller');
   if (markerKey.value === undefined)
-    return { findings: [finding('marker-key', { where, what: 'It does not exist.', commands: again })], unseen: [] };
+    return {
+      findings: [finding('marker-key', { where, what: 'It does not exist.', commands: again })],
+      unseen: [],
+    };
   try {
     readKeys(markerKey.value.data ?? {}, install.namespace);
     return { findings: [], unseen: [] };
   } catch (error) {
     if (!(error instanceof EsaError)) throw error;
     const commands = [`kubectl -n ${install.namespace} delete secret ${MARKER_SECRET}`, ...again];
-    return { findings: [finding('marker-key', { where, what: 'It holds no usable key.', commands })], unseen: [] };
+    return {
+      findings: [finding('marker-key', { where, what: 'It holds no usable key.', commands })],
+      unseen: [],
+    };
   }
 }
 

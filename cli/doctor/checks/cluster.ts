@@ -37,7 +37,9 @@ function clockFindings({ ownClockAheadMs, leases, install }: ClusterState): read
     const skew = leaseSkew(lease);
     if (skew === undefined || Math.abs(skew) <= CLOCK_SKEW_MS) continue;
     const what = `${lease.spec?.holderIdentity ?? 'Its holder'} wrote a time that is ${seconds(skew)} of the API server.`;
-    findings.push(finding('clock-program', { where: `Lease ${install.namespace}/${lease.metadata.name}`, what }));
+    findings.push(
+      finding('clock-program', { where: `Lease ${install.namespace}/${lease.metadata.name}`, what }),
+    );
   }
   return findings;
 }
@@ -54,7 +56,9 @@ function flowFindings({ flowSchemas, install }: ClusterState): readonly Finding[
     ),
   );
   if (named) return [];
-  return [finding('flow-schema', { where: 'API server', what: 'None names the accounts of webhook and poller.' })];
+  return [
+    finding('flow-schema', { where: 'API server', what: 'None names the accounts of webhook and poller.' }),
+  ];
 }
 
 /** Checks version, clocks and fairness. */

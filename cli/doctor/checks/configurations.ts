@@ -5,9 +5,10 @@ import {
   MATERIALIZE,
   MUTATING_HOOKS,
   OPTIONAL_HOOKS,
+  POLICY_HOOK,
   VALIDATING_HOOKS,
 } from '../expected-hooks.ts';
-import { type CheckResult, count, few, type Finding, finding } from '../finding.ts';
+import { type CheckResult, count, type Finding, few, finding } from '../finding.ts';
 import { MUTATING_PREFIX } from '../install.ts';
 import type { ClusterState, Configuration, Definition, Hook, Install } from '../state.ts';
 
@@ -58,7 +59,12 @@ function hookProblems(live: Hook, expected: ExpectedHook, install: Install): rea
   const lacking = expected.resources.flatMap((resource) =>
     expected.operations
       .map((operation) => `${operation} ${resource}`)
-      .filter((one) => !covered.has(one) && !covered.has(one.replace(/^\w+/, '*')) && !resource.endsWith('kubernetes-client.io')),
+      .filter(
+        (one) =>
+          !covered.has(one) &&
+          !covered.has(one.replace(/^\w+/, '*')) &&
+          !resource.endsWith('kubernetes-client.io'),
+      ),
   );
   if (lacking.length > 0) problems.push(`${few(lacking)} is not covered`);
   return problems;
@@ -71,7 +77,10 @@ function ownFindings(
 ): readonly Finding[] {
   const hooks = new Map((live.webhooks ?? []).map((hook) => [hook.name, hook]));
   const commands = [applyManifests(install)];
-  const missing = Object.keys(expected).filter((name) => !hooks.has(name) && !OPTIONAL_HOOKS.has(name));
+  // One that serves a namespace leaves what is of the whole cluster to another.
+  const isOptional = (name: string): boolean =>
+    OPTIONAL_HOOKS.has(name) || (install.scope !== undefined && name === POLICY_HOOK);
+  const missing = Object.keys(expected).filter((name) => !hooks.has(name) && !isOptional(name));
   const findings: Finding[] = [];
   if (missing.length > 0) {
     const what = `It lacks ${count(missing.length, 'hook')}: ${few(missing)}.`;
@@ -82,7 +91,9 @@ function ownFindings(
     const problems = hook === undefined ? [] : hookProblems(hook, wanted, install);
     if (problems.length === 0) continue;
     const what = `${name}: ${problems.join('; ')}.`;
-    findings.push(finding('webhook-configuration-edited', { where: place(live), what, commands }));
+    // What others have added an apply leaves in place.
+    const anew = [`kubectl delete ${live.kind.toLowerCase()} ${live.metadata.name}`, ...commands];
+    findings.push(finding('webhook-configuration-edited', { where: place(live), what, commands: anew }));
   }
   return findings;
 }
@@ -116,7 +127,8 @@ function registered(
     const expected = inValidating ? { ...VALIDATING_HOOKS, ...MUTATING_HOOKS } : VALIDATING_HOOKS;
     findings.push(...ownFindings(validating, expected, install));
   }
-  if (mutating !== undefined && !inValidating) findings.push(...ownFindings(mutating, MUTATING_HOOKS, install));
+  if (mutating !== undefined && !inValidating)
+    findings.push(...ownFindings(mutating, MUTATING_HOOKS, install));
   if (mutating === undefined && !inValidating) {
     const where = `MutatingWebhookConfiguration ${MUTATING_PREFIX}${install.configuration}`;
     const what = 'It is not registered: Secrets are made by the poller, after the create has returned.';

@@ -7,9 +7,10 @@ import { GROUP, HUB_VERSION } from '../../../api/external-secrets/names.ts';
 import { KES_GROUP } from '../../../api/kubernetes-client/names.ts';
 import { providerSchemas } from '../../../providers/registry.ts';
 import { applyCrds } from '../commands.ts';
-import { type CheckResult, count, few, type Finding, finding } from '../finding.ts';
+import { type CheckResult, count, type Finding, few, finding } from '../finding.ts';
 import { RELEASE_NAME, RELEASE_NAMESPACE } from '../gather-releases.ts';
-import type { ClusterState, Definition, Install, Release, Schema } from '../state.ts';
+import { injectsCrds } from '../install.ts';
+import type { ClusterState, Definition, Install, Listed, Release, Schema, Seen } from '../state.ts';
 
 /** Without one of these nothing works; those of the other kinds may be left out on purpose. */
 const NEEDED: ReadonlySet<string> = new Set([
@@ -28,9 +29,12 @@ export function missingFields(wanted: Schema, live: Schema | undefined, path: st
   const openEnded = live['x-kubernetes-preserve-unknown-fields'] === true;
   const below = Object.entries(wanted.properties ?? {}).flatMap(([name, schema]) => {
     const there = live.properties?.[name];
-    return openEnded && there === undefined ? [] : missingFields(schema, there, path === '' ? name : `${path}.${name}`);
+    return openEnded && there === undefined
+      ? []
+      : missingFields(schema, there, path === '' ? name : `${path}.${name}`);
   });
-  const items = wanted.items === undefined || openEnded ? [] : missingFields(wanted.items, live.items, `${path}[]`);
+  const items =
+    wanted.items === undefined || openEnded ? [] : missingFields(wanted.items, live.items, `${path}[]`);
   const { additionalProperties: more } = wanted;
   const liveMore = live.additionalProperties;
   const values =
@@ -40,33 +44,38 @@ export function missingFields(wanted: Schema, live: Schema | undefined, path: st
   return [...below, ...items, ...values];
 }
 
-/** Everything of this version; its conversion is not compared here. */
-const wantedDefinitions = (install: Install): readonly CustomResourceDefinition[] => [
-  ...buildCrds({
-    providers: providerSchemas,
-    conversion: { namespace: install.namespace, serviceName: install.service.name },
-  }),
-  ...buildGeneratorCrds(),
-  buildPolicyCrd(),
-  buildKesCrd(),
-];
+let known: readonly CustomResourceDefinition[] | undefined;
+
+/** Everything of this version. Making it takes a while; whose conversion it is does not matter here. */
+function wantedDefinitions(): readonly CustomResourceDefinition[] {
+  known ??= [
+    ...buildCrds({ providers: providerSchemas, conversion: { namespace: '', serviceName: '' } }),
+    ...buildGeneratorCrds(),
+    buildPolicyCrd(),
+    buildKesCrd(),
+  ];
+  return known;
+}
 
 function outdated(wanted: CustomResourceDefinition, live: Definition): readonly string[] {
   return wanted.spec.versions.flatMap((version) => {
     const there = live.spec.versions.find(({ name }) => name === version.name);
     if (there === undefined) return [`version ${version.name}`];
     if (version.served && !there.served) return [`version ${version.name} (it is not served)`];
-    return missingFields(version.schema.openAPIV3Schema as Schema, there.schema?.openAPIV3Schema ?? {}, '').map(
-      (path) => `${path} of ${version.name}`,
-    );
+    return missingFields(
+      version.schema.openAPIV3Schema as Schema,
+      there.schema?.openAPIV3Schema ?? {},
+      '',
+    ).map((path) => `${path} of ${version.name}`);
   });
 }
 
-const place = ({ metadata }: { metadata: { name: string } }): string => `CustomResourceDefinition ${metadata.name}`;
+const place = ({ metadata }: { metadata: { name: string } }): string =>
+  `CustomResourceDefinition ${metadata.name}`;
 
 function conversionFindings(live: Definition, install: Install): readonly Finding[] {
   const { name } = live.metadata;
-  if (!CONVERTED.has(name)) return [];
+  if (!CONVERTED.has(name) || !injectsCrds(install)) return [];
   const { conversion, versions } = live.spec;
   const old = versions.filter((one) => one.served && one.name !== HUB_VERSION).map((one) => one.name);
   const commands = [applyCrds(install)];
@@ -77,29 +86,45 @@ function conversionFindings(live: Definition, install: Install): readonly Findin
   }
   const service = conversion?.webhook?.clientConfig?.service;
   // A URL is somebody's own routing.
-  if (service === undefined || (service.namespace === install.namespace && service.name === install.service.name))
+  if (
+    service === undefined ||
+    (service.namespace === install.namespace && service.name === install.service.name)
+  )
     return [];
   const what = `It is converted by the Service ${service.name} in namespace ${service.namespace}; ours is ${install.service.name} in ${install.namespace}.`;
   return [finding('crd-conversion-elsewhere', { where: place(live), what, commands })];
 }
 
-function storedFindings(live: Definition): readonly Finding[] {
+function storedFindings(live: Definition, state: ClusterState): readonly Finding[] {
   const storage = live.spec.versions.find((one) => one.storage)?.name;
   const old = (live.status?.storedVersions ?? []).filter((version) => version !== storage);
   if (storage === undefined || old.length === 0) return [];
   const [plural = ''] = live.metadata.name.split('.', 1);
   const resource = live.metadata.name;
   const everywhere = live.metadata.name.startsWith('cluster') ? '' : ' -A';
+  // kubectl refuses to replace nothing.
+  const rewrite = hasNone(plural, state)
+    ? []
+    : [`until kubectl get ${resource}${everywhere} -o json | kubectl replace -f -; do sleep 1; done`];
   return [
     finding('crd-stored-versions', {
       where: place(live),
       what: `status.storedVersions names ${old.join(' and ')} beside ${storage}.`,
       commands: [
-        `until kubectl get ${resource}${everywhere} -o json | kubectl replace -f -; do sleep 1; done`,
+        ...rewrite,
         `kubectl patch crd ${plural}.${live.spec.group} --subresource=status --type=merge -p '{"status":{"storedVersions":["${storage}"]}}'`,
       ],
     }),
   ];
+}
+
+/** True if it is known that there is no object of the kind. */
+function hasNone(plural: string, { externalSecrets, stores, clusterExternalSecrets }: ClusterState): boolean {
+  const isEmpty = (part: Seen<Listed<unknown>>): boolean => part.ok && part.value.items.length === 0;
+  if (plural === 'externalsecrets') return isEmpty(externalSecrets);
+  if (plural === 'clusterexternalsecrets') return isEmpty(clusterExternalSecrets);
+  const kind = plural === 'secretstores' ? 'SecretStore' : 'ClusterSecretStore';
+  return stores.ok && stores.value.items.every((one) => one.kind !== kind);
 }
 
 /** The name that ESO's chart has. */
@@ -122,7 +147,8 @@ function unprotected(
     const { name, namespace, deletes, chart } = release;
     const members = definitions.filter(
       ({ metadata }) =>
-        metadata.annotations?.[RELEASE_NAME] === name && metadata.annotations[RELEASE_NAMESPACE] === namespace,
+        metadata.annotations?.[RELEASE_NAME] === name &&
+        metadata.annotations[RELEASE_NAMESPACE] === namespace,
     );
     if (!deletes.ok) unseen.push(`whether Helm would delete CRDs: ${deletes.why}`);
     const known = deletes.ok ? deletes.value : undefined;
@@ -146,13 +172,14 @@ function unprotected(
 }
 
 /** Checks the CRDs. */
-export function checkDefinitions({ definitions, install, releases }: ClusterState): CheckResult {
+export function checkDefinitions(state: ClusterState): CheckResult {
+  const { definitions, install, releases } = state;
   const name = 'CustomResourceDefinitions';
   if (!definitions.ok) return { name, seen: '', findings: [], unseen: [definitions.why] };
   const live = new Map(definitions.value.map((one) => [one.metadata.name, one]));
   const findings: Finding[] = [];
   let present = 0;
-  for (const wanted of wantedDefinitions(install)) {
+  for (const wanted of wantedDefinitions()) {
     const there = live.get(wanted.metadata.name);
     const commands = [applyCrds(install)];
     if (there === undefined) {
@@ -174,7 +201,7 @@ export function checkDefinitions({ definitions, install, releases }: ClusterStat
       const what = `It lacks ${few(lacks)}.`;
       findings.push(finding('crd-outdated', { where: place(there), what, commands }));
     }
-    findings.push(...conversionFindings(there, install), ...storedFindings(there));
+    findings.push(...conversionFindings(there, install), ...storedFindings(there, state));
   }
   const helm = unprotected(definitions.value, releases);
   return { name, seen: `${present} of ours`, findings: [...findings, ...helm.findings], unseen: helm.unseen };

@@ -1,13 +1,16 @@
 /** ExternalSecrets and their Secrets: in sync, in time, adopted, wanted. Many with one cause are one finding. */
+
 import { parseGoDuration } from '../../../api/duration.ts';
+import { ERROR_CATALOGUE } from '../../../api/errors.ts';
 import { ANNOTATION_PENDING, LABEL_CREATED_BY, LABEL_MANAGED } from '../../../api/external-secrets/names.ts';
 import type { ExternalSecret } from '../../../api/external-secrets/v1/index.ts';
 import { createdByHash } from '../../../api/go-hash.ts';
 import { parseMarker } from '../../../sync/marker.ts';
 import { targetName } from '../../../sync/plan.ts';
 import { COARSE_REFRESH_MS, readyCondition } from '../../../sync/status.ts';
+import { codeOf } from '../../explain/code-of.ts';
 import { logsOf } from '../commands.ts';
-import { type CheckResult, count, few, type Finding, finding } from '../finding.ts';
+import { type CheckResult, count, type Finding, few, finding } from '../finding.ts';
 import type { ClusterState, MetadataOnly } from '../state.ts';
 
 /** The schema's default. */
@@ -15,8 +18,11 @@ const DEFAULT_INTERVAL_MS = 3_600_000;
 /** What a busy cluster, a rollout or a sweep may take. */
 const GRACE_MS = 5 * 60_000;
 
-const nameOf = ({ metadata }: { metadata: { namespace?: string | undefined; name?: string | undefined } }): string =>
-  `${metadata.namespace ?? ''}/${metadata.name ?? ''}`;
+const nameOf = ({
+  metadata,
+}: {
+  metadata: { namespace?: string | undefined; name?: string | undefined };
+}): string => `${metadata.namespace ?? ''}/${metadata.name ?? ''}`;
 
 /** The condition's message without what differs from object to object: names, numbers, places. */
 export const causeOf = (message: string): string =>
@@ -26,7 +32,6 @@ export const causeOf = (message: string): string =>
     .replaceAll(/\b[\w.-]+\/[\w./-]+/g, '...')
     .replaceAll(/\d+/g, 'N');
 
-const UNMANAGED = /belongs to nobody|is not managed by/;
 const explain = (es: ExternalSecret): string => `esa explain ${es.metadata.name} -n ${es.metadata.namespace}`;
 
 function notReady(items: readonly ExternalSecret[]): readonly Finding[] {
@@ -40,7 +45,9 @@ function notReady(items: readonly ExternalSecret[]): readonly Finding[] {
     ...unmanaged.map(({ es, message }) => {
       const { namespace } = es.metadata;
       const target = targetName(es);
-      const commands = [`kubectl -n ${namespace} annotate secret ${target} external-secrets-admission.io/adopt=true`];
+      const commands = [
+        `kubectl -n ${namespace} annotate secret ${target} external-secrets-admission.io/adopt=true`,
+      ];
       return finding('target-unmanaged', { where: `ExternalSecret ${nameOf(es)}`, what: message, commands });
     }),
     ...[...Map.groupBy(others, ({ message }) => causeOf(message)).values()].flatMap((group) => {
@@ -48,15 +55,31 @@ function notReady(items: readonly ExternalSecret[]): readonly Finding[] {
       if (first === undefined) return [];
       const names = few(group.map(({ es }) => nameOf(es)));
       const where = `${count(group.length, 'ExternalSecret')}: ${names}`;
-      return [finding('objects-not-ready', { where, what: first.message, commands: [explain(first.es)] })];
+      const remedy = remedyOf(first.message);
+      return [
+        finding('objects-not-ready', {
+          where,
+          what: first.message,
+          commands: [explain(first.es)],
+          ...remedy,
+        }),
+      ];
     }),
   ];
 }
 
-const isUnmanaged = (message: string): boolean => UNMANAGED.test(message);
+/** That of the catalogue, if the message is one of it. */
+export function remedyOf(message: string): { readonly remedy?: string } {
+  const code = codeOf(message);
+  return code === undefined ? {} : { remedy: `${ERROR_CATALOGUE[code].remedy} (${code})` };
+}
+
+const isUnmanaged = (message: string): boolean => codeOf(message) === 'TARGET_UNMANAGED';
 
 const intervalOf = ({ spec }: ExternalSecret): number =>
-  spec.refreshInterval === undefined ? DEFAULT_INTERVAL_MS : (parseGoDuration(spec.refreshInterval) ?? DEFAULT_INTERVAL_MS);
+  spec.refreshInterval === undefined
+    ? DEFAULT_INTERVAL_MS
+    : (parseGoDuration(spec.refreshInterval) ?? DEFAULT_INTERVAL_MS);
 
 /**
  * By how much a refresh is overdue beyond what is usual, milliseconds; 0 if it is not. The time of the last one is
@@ -66,9 +89,11 @@ export function overdueMs(es: ExternalSecret, now: number): number | undefined {
   const { metadata, spec, status } = es;
   if (metadata.deletionTimestamp !== undefined) return 0;
   const ready = readyCondition(status);
-  if (ready === undefined) return now - Date.parse(metadata.creationTimestamp ?? '') > GRACE_MS ? undefined : 0;
+  if (ready === undefined)
+    return now - Date.parse(metadata.creationTimestamp ?? '') > GRACE_MS ? undefined : 0;
   const interval = intervalOf(es);
-  const isPeriodic = (spec.refreshPolicy ?? 'Periodic') === 'Periodic' && interval > 0 && spec.syncWindows === undefined;
+  const isPeriodic =
+    (spec.refreshPolicy ?? 'Periodic') === 'Periodic' && interval > 0 && spec.syncWindows === undefined;
   const refreshed = Date.parse(status?.refreshTime ?? '');
   // What fails is told with its cause.
   if (!isPeriodic || ready.status !== 'True' || Number.isNaN(refreshed)) return 0;
@@ -96,18 +121,32 @@ function late(items: readonly ExternalSecret[], { now, install, stores }: Cluste
     behind.push(es);
     longest = Math.max(longest, overdue);
   }
-  const where = (some: readonly ExternalSecret[]): string => `${count(some.length, 'ExternalSecret')}: ${few(some.map(nameOf))}`;
+  const where = (some: readonly ExternalSecret[]): string =>
+    `${count(some.length, 'ExternalSecret')}: ${few(some.map(nameOf))}`;
   return [
     ...(behind.length === 0
       ? []
-      : [finding('objects-late', { where: where(behind), what: `Overdue for up to ${Math.round(longest / 1000)} s.`, commands })]),
+      : [
+          finding('objects-late', {
+            where: where(behind),
+            what: `Overdue for up to ${Math.round(longest / 1000)} s.`,
+            commands,
+          }),
+        ]),
     ...(never.length === 0
       ? []
-      : [finding('objects-late', { where: where(never), what: 'No controller has ever looked at them: they have no condition.', commands })]),
+      : [
+          finding('objects-late', {
+            where: where(never),
+            what: 'No controller has ever looked at them: they have no condition.',
+            commands,
+          }),
+        ]),
   ];
 }
 
-const ageMs = ({ metadata }: MetadataOnly, now: number): number => now - (Date.parse(metadata.creationTimestamp ?? '') || now);
+const ageMs = ({ metadata }: MetadataOnly, now: number): number =>
+  now - (Date.parse(metadata.creationTimestamp ?? '') || now);
 
 function secretFindings(state: ClusterState, items: readonly ExternalSecret[]): readonly Finding[] {
   const { secrets, externalSecrets, now, install } = state;
@@ -115,7 +154,8 @@ function secretFindings(state: ClusterState, items: readonly ExternalSecret[]): 
   const complete = externalSecrets.ok && !externalSecrets.value.cut;
   const names = new Set(items.map(nameOf));
   const pending = secrets.value.items.filter(
-    (secret) => secret.metadata.annotations?.[ANNOTATION_PENDING] !== undefined && ageMs(secret, now) > GRACE_MS,
+    (secret) =>
+      secret.metadata.annotations?.[ANNOTATION_PENDING] !== undefined && ageMs(secret, now) > GRACE_MS,
   );
   const wanted = ({ metadata }: MetadataOnly): boolean => {
     const marker = parseMarker(metadata.annotations?.[ANNOTATION_PENDING] ?? '');
@@ -123,10 +163,13 @@ function secretFindings(state: ClusterState, items: readonly ExternalSecret[]): 
   };
   const findings: Finding[] = [];
   const [kept, left] = [pending.filter(wanted), pending.filter((secret) => !wanted(secret))];
-  const where = (some: readonly MetadataOnly[]): string => `${count(some.length, 'Secret')}: ${few(some.map(nameOf))}`;
+  const where = (some: readonly MetadataOnly[]): string =>
+    `${count(some.length, 'Secret')}: ${few(some.map(nameOf))}`;
   if (kept.length > 0) {
     const what = 'Their ExternalSecrets exist, and the poller has not adopted them.';
-    findings.push(finding('secrets-pending', { where: where(kept), what, commands: logsOf(install, 'poller') }));
+    findings.push(
+      finding('secrets-pending', { where: where(kept), what, commands: logsOf(install, 'poller') }),
+    );
   }
   if (left.length > 0) {
     const what = 'The ExternalSecrets that they were made for do not exist.';
@@ -169,7 +212,11 @@ export function checkObjects(state: ClusterState): CheckResult {
     findings: [...notReady(items), ...late(items, state), ...secretFindings(state, items)],
     unseen: [
       ...(cut ? [`more than the first ${count(items.length, 'ExternalSecret')}`] : []),
-      ...(secrets.ok ? (secrets.value.cut ? [`more than the first ${count(secrets.value.items.length, 'Secret')}`] : []) : [secrets.why]),
+      ...(secrets.ok
+        ? secrets.value.cut
+          ? [`more than the first ${count(secrets.value.items.length, 'Secret')}`]
+          : []
+        : [secrets.why]),
     ],
   };
 }

@@ -7,7 +7,7 @@ import {
 } from '../../../api/external-secrets/names.ts';
 import { KES_GROUP } from '../../../api/kubernetes-client/names.ts';
 import type { ObjectMeta } from '../../../api/meta.ts';
-import { type CheckResult, count, few, type Finding, finding } from '../finding.ts';
+import { type CheckResult, count, type Finding, few, finding } from '../finding.ts';
 import { programOf } from '../install.ts';
 import type { ClusterState, Deployment, Namespace } from '../state.ts';
 
@@ -17,7 +17,7 @@ const KES_IMAGE = /(?:^|\/)kubernetes-external-secrets(?:[:@]|$)/;
 /** Subcommands of ESO's image that keep no objects. */
 const ESO_HELPERS: ReadonlySet<string> = new Set(['webhook', 'certcontroller']);
 /** A deletion may rightly take a while. */
-const STUCK_MS = 60_000;
+const STUCK_MS = 30_000;
 
 const containersOf = ({ spec }: Deployment) => spec.template.spec?.containers ?? [];
 
@@ -38,7 +38,8 @@ function controllers({ deployments, definitions }: ClusterState): readonly Findi
     const what = `It runs ${containersOf(deployment)[0]?.image ?? ''} with ${count(deployment.spec.replicas ?? 1, 'replica')}.`;
     if (runs(deployment, ESO_IMAGE)) findings.push(finding('eso-running', { where, what, commands }));
     const served = definitions.ok && definitions.value.some(({ spec }) => spec.group === KES_GROUP);
-    if (served && runs(deployment, KES_IMAGE)) findings.push(finding('kes-running', { where, what, commands }));
+    if (served && runs(deployment, KES_IMAGE))
+      findings.push(finding('kes-running', { where, what, commands }));
   }
   return findings;
 }
@@ -76,7 +77,11 @@ function removal({ resource, metadata }: Held, finalizer: string): string {
 
 function heldObjects(state: ClusterState): readonly Held[] {
   const { stores, externalSecrets, clusterExternalSecrets, pushSecrets } = state;
-  const all = (part: { ok: true; value: { items: readonly { metadata: ObjectMeta; kind?: string }[] } } | { ok: false }, kind: string, resource: string): readonly Held[] =>
+  const all = (
+    part: { ok: true; value: { items: readonly { metadata: ObjectMeta; kind?: string }[] } } | { ok: false },
+    kind: string,
+    resource: string,
+  ): readonly Held[] =>
     part.ok
       ? part.value.items.map(({ metadata, kind: own = kind }) => ({
           kind: own,
@@ -99,7 +104,9 @@ function objectFinalizers(state: ClusterState): readonly Finding[] {
     ({ metadata }) => isDeletedFor(metadata, state.now) && heldBy(metadata).length > 0,
   );
   return [...Map.groupBy(stuck, ({ kind }) => kind)].map(([kind, group]) => {
-    const names = group.map(({ metadata }) => `${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name}`);
+    const names = group.map(
+      ({ metadata }) => `${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name}`,
+    );
     const what = `Being deleted, and held by ${few([...new Set(group.flatMap(({ metadata }) => heldBy(metadata)))])}.`;
     const commands = group
       .slice(0, MOST_COMMANDS)
@@ -119,13 +126,23 @@ function namespaceFindings({ namespaces, now }: ClusterState): readonly Finding[
     if (!isDeletedFor(metadata, now)) continue;
     if (held.length > 0) {
       const what = `Being deleted, and held by ${few(held)}.`;
-      const commands = held.map((finalizer) => removal({ resource: 'namespace', kind: 'Namespace', metadata }, finalizer));
+      const commands = held.map((finalizer) =>
+        removal({ resource: 'namespace', kind: 'Namespace', metadata }, finalizer),
+      );
       findings.push(finding('eso-finalizer', { where, what, commands }));
       continue;
     }
-    const left = (status?.conditions ?? []).filter(({ status: holds }) => holds === 'True').map(({ message }) => message);
+    const left = (status?.conditions ?? [])
+      .filter(({ status: holds }) => holds === 'True')
+      .map(({ message }) => message);
     const what = `Terminating since ${metadata.deletionTimestamp}. ${left.join(' ')}`.trim();
-    findings.push(finding('namespace-stuck', { where, what, commands: [`kubectl get namespace ${metadata.name} -o yaml`] }));
+    findings.push(
+      finding('namespace-stuck', {
+        where,
+        what,
+        commands: [`kubectl get namespace ${metadata.name} -o yaml`],
+      }),
+    );
   }
   if (marked.length > 0) {
     const names = few(marked.map(({ metadata }) => metadata.name));
@@ -149,6 +166,8 @@ export function checkOthers(state: ClusterState): CheckResult {
     name: 'other controllers',
     seen: deployments.ok ? count(deployments.value.length, 'Deployment') : '',
     findings: [...controllers(state), ...objectFinalizers(state), ...namespaceFindings(state)],
-    unseen: [deployments, namespaces, clusterExternalSecrets, pushSecrets].flatMap((part) => (part.ok ? [] : part.why)),
+    unseen: [deployments, namespaces, clusterExternalSecrets, pushSecrets].flatMap((part) =>
+      part.ok ? [] : part.why,
+    ),
   };
 }

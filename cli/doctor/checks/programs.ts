@@ -15,7 +15,9 @@ export function describeRights(rights: readonly Right[]): string {
     const plural = group === '' ? resource : `${resource}.${group}`;
     return name === undefined ? plural : `${plural}/${name}`;
   });
-  const texts = [...verbs].map(([resource, some]) => `${some.map(({ verb }) => verb).join(', ')} ${resource}`);
+  const texts = [...verbs].map(
+    ([resource, some]) => `${some.map(({ verb }) => verb).join(', ')} ${resource}`,
+  );
   const rest = texts.length - MOST_RIGHTS;
   return `${texts.slice(0, MOST_RIGHTS).join('; ')}${rest > 0 ? `; and on ${rest} more` : ''}`;
 }
@@ -35,7 +37,13 @@ export function checkRights({ accounts, missingRights, install }: ClusterState):
       if (there.has(account)) continue;
       missing.add(program);
       const where = `ServiceAccount ${install.namespace}/${account}`;
-      findings.push(finding('account-missing', { where, what: `The account of the ${program} does not exist.`, commands }));
+      findings.push(
+        finding('account-missing', {
+          where,
+          what: `The account of the ${program} does not exist.`,
+          commands,
+        }),
+      );
     }
   }
   if (!missingRights.ok) unseen.push(missingRights.why);
@@ -52,20 +60,33 @@ export function checkRights({ accounts, missingRights, install }: ClusterState):
 /** Why a Pod is not ready, as its status says. */
 function whyNotReady({ metadata, status }: Pod): string {
   const waiting = (status?.containerStatuses ?? []).flatMap(({ state }) => state?.waiting ?? [])[0];
-  const unscheduled = status?.conditions?.find((one) => one.type === 'PodScheduled' && one.status === 'False');
-  const restarts = Math.max(0, ...(status?.containerStatuses ?? []).map(({ restartCount = 0 }) => restartCount));
-  const { reason, message } = waiting ?? unscheduled ?? { reason: status?.phase ?? 'not ready', message: undefined };
+  const unscheduled = status?.conditions?.find(
+    (one) => one.type === 'PodScheduled' && one.status === 'False',
+  );
+  const restarts = Math.max(
+    0,
+    ...(status?.containerStatuses ?? []).map(({ restartCount = 0 }) => restartCount),
+  );
+  const { reason, message } = waiting ??
+    unscheduled ?? { reason: status?.phase ?? 'not ready', message: undefined };
   const again = restarts === 0 ? '' : `, restarted ${count(restarts, 'time')}`;
   return `Pod ${metadata.name}: ${reason ?? 'not ready'}${message === undefined ? '' : ` (${message})`}${again}`;
 }
 
-function readiness(program: Program, deployment: Deployment, pods: readonly Pod[], state: ClusterState): readonly Finding[] {
+function readiness(
+  program: Program,
+  deployment: Deployment,
+  pods: readonly Pod[],
+  state: ClusterState,
+): readonly Finding[] {
   const wanted = deployment.spec.replicas ?? 1;
   const ready = deployment.status?.readyReplicas ?? 0;
   const { namespace, name } = deployment.metadata;
   const where = `Deployment ${namespace}/${name}`;
   if (wanted === 0) {
-    const commands = [`kubectl -n ${namespace} scale deployment/${name} --replicas=${program.name === 'webhook' ? 2 : 1}`];
+    const commands = [
+      `kubectl -n ${namespace} scale deployment/${name} --replicas=${program.name === 'webhook' ? 2 : 1}`,
+    ];
     return [finding('program-not-ready', { where, what: 'It is scaled to 0.', commands })];
   }
   if (ready >= wanted) return [];
@@ -75,7 +96,9 @@ function readiness(program: Program, deployment: Deployment, pods: readonly Pod[
     ...(bad[0] === undefined ? [] : [`kubectl -n ${namespace} describe pod ${bad[0].metadata.name}`]),
     ...logsOf(state.install, program.name),
   ];
-  return [finding('program-not-ready', { where, what, commands, severity: ready === 0 ? 'error' : 'warning' })];
+  return [
+    finding('program-not-ready', { where, what, commands, severity: ready === 0 ? 'error' : 'warning' }),
+  ];
 }
 
 /** Major and minor of an image's tag, `v0.2.1` or `0.2.1`; undefined for other tags. */
@@ -125,7 +148,13 @@ export function checkPrograms(state: ClusterState): CheckResult {
     if (program.name === 'webhook' && deployment.spec.replicas === 1) {
       const { namespace, name: own } = deployment.metadata;
       const commands = [`kubectl -n ${namespace} scale deployment/${own} --replicas=2`];
-      findings.push(finding('program-single', { where: `Deployment ${namespace}/${own}`, what: 'It has one replica.', commands }));
+      findings.push(
+        finding('program-single', {
+          where: `Deployment ${namespace}/${own}`,
+          what: 'It has one replica.',
+          commands,
+        }),
+      );
     }
   }
   findings.push(...versionFindings(state));
@@ -143,7 +172,8 @@ function leaseFinding(state: ClusterState, name: ProgramName, lease: Lease | und
   const id = `${name}-lease` as const;
   const where = `Lease ${install.namespace}/external-secrets-admission-${name}`;
   const commands = [...logsOf(install, name), ...restart(install, name)];
-  if (lease === undefined) return [finding(id, { where, what: `It does not exist: no ${name} ever ran here.`, commands })];
+  if (lease === undefined)
+    return [finding(id, { where, what: `It does not exist: no ${name} ever ran here.`, commands })];
   const { holderIdentity = '', leaseDurationSeconds = DEFAULT_LEASE_S } = lease.spec ?? {};
   if (holderIdentity === '') return [finding(id, { where, what: 'Nobody holds it.', commands })];
   const silentMs = now - renewedAt(lease);
@@ -162,7 +192,8 @@ export function checkLeases(state: ClusterState): CheckResult {
   // Without configurations there need not be a webhook.
   const hasWebhook =
     install.webhook.deployment !== undefined ||
-    (configurations.ok && configurations.value.some(({ metadata }) => metadata.name === install.configuration));
+    (configurations.ok &&
+      configurations.value.some(({ metadata }) => metadata.name === install.configuration));
   const findings = [
     ...(hasWebhook ? leaseFinding(state, 'webhook', find('webhook')) : []),
     ...leaseFinding(state, 'poller', find('poller')),

@@ -8,7 +8,10 @@ import type { ClusterState, Install, Pod, ProbeAnswer, Seen, Service, ServiceRef
 
 const DEFAULT_PORT = 443;
 
-function targetProblem({ spec }: Service, { install, pods }: Pick<ClusterState, 'install' | 'pods'>): string | undefined {
+function targetProblem(
+  { spec }: Service,
+  { install, pods }: Pick<ClusterState, 'install' | 'pods'>,
+): string | undefined {
   const called = install.service.port ?? DEFAULT_PORT;
   const port = spec.ports?.find((one) => one.port === called);
   // The API server asks a name for any port.
@@ -30,7 +33,9 @@ function targetProblem({ spec }: Service, { install, pods }: Pick<ClusterState, 
     .flatMap((pod) => pod.spec.containers)
     .flatMap(({ ports = [] }) => ports)
     .some(({ name, containerPort }) => name === target || containerPort === target);
-  return listens ? undefined : `Its port ${called} leads to ${target}, on which no Pod of the webhook listens.`;
+  return listens
+    ? undefined
+    : `Its port ${called} leads to ${target}, on which no Pod of the webhook listens.`;
 }
 
 interface Part {
@@ -63,7 +68,10 @@ function checkService(state: ClusterState): Part {
     .filter(({ conditions }) => conditions?.ready !== false);
   if (ready.length > 0) return { findings: [], unseen: [] };
   const what = 'It has no ready endpoint.';
-  return { findings: [finding('webhook-endpoints', { where, what, commands: watchCommands(install) })], unseen: [] };
+  return {
+    findings: [finding('webhook-endpoints', { where, what, commands: watchCommands(install) })],
+    unseen: [],
+  };
 }
 
 const watchCommands = (install: Install): readonly string[] => [
@@ -85,7 +93,8 @@ const DENIED = /admission webhook "([^"]+)" denied the request/;
 const HOST = /https:\/\/([^/:\s"]+)/;
 
 /** What the API server said of a call that failed, without the request and its status. */
-const causeOf = ({ message }: ProbeAnswer): string => message.replace(/^try to create an ExternalSecret: \d+ \w+: /, '');
+const causeOf = ({ message }: ProbeAnswer): string =>
+  message.replace(/^try to create an ExternalSecret: \d+ \w+: /, '');
 
 function callFailed(answer: ProbeAnswer, install: Install): Finding {
   const [, host = ''] = HOST.exec(answer.message) ?? [];
@@ -106,7 +115,10 @@ function callFailed(answer: ProbeAnswer, install: Install): Finding {
     what: causeOf(answer),
     commands: [...(untrusted ? restart(install, 'webhook') : []), ...watchCommands(install)],
     ...(untrusted
-      ? { remedy: 'The certificate is not trusted: see the findings about the CA. The webhook mends it when it runs and may.' }
+      ? {
+          remedy:
+            'The certificate is not trusted: see the findings about the CA. The webhook mends it when it runs and may.',
+        }
       : {}),
   });
 }
@@ -121,11 +133,14 @@ function checkProbes({ probes, configurations, install }: ClusterState): Part {
   // A policy of ours may well refuse it.
   const byUs = denier !== undefined && Object.hasOwn(VALIDATING_HOOKS, denier);
   if (sound.status !== 201 && !byUs)
-    findings.push(finding('webhook-refuses', { where, what: `A sound ExternalSecret is refused: ${causeOf(sound)}` }));
+    findings.push(
+      finding('webhook-refuses', { where, what: `A sound ExternalSecret is refused: ${causeOf(sound)}` }),
+    );
   const isRegistered =
     configurations.ok &&
     configurations.value.some(
-      ({ kind, metadata }) => kind === 'ValidatingWebhookConfiguration' && metadata.name === install.configuration,
+      ({ kind, metadata }) =>
+        kind === 'ValidatingWebhookConfiguration' && metadata.name === install.configuration,
     );
   if (unsound.status === 201 && isRegistered) {
     const what = 'An ExternalSecret with a template that does not end was let through.';

@@ -7,14 +7,20 @@ import { storeLabel } from '../../../sync/stores.ts';
 import { type CheckResult, count, type Finding, finding } from '../finding.ts';
 import { referenceLabel, referencesOf } from '../gather-references.ts';
 import type { ClusterState, Seen } from '../state.ts';
+import { remedyOf } from './objects.ts';
 
 const label = ({ kind, metadata }: SecretStore): string =>
   storeLabel(kind, metadata.namespace, metadata.name ?? '');
 
-const describe = ({ kind, metadata }: SecretStore): string =>
-  `kubectl ${kind === 'SecretStore' ? `-n ${metadata.namespace} ` : ''}describe ${kind.toLowerCase()}.external-secrets.io ${metadata.name}`;
+const explain = ({ kind, metadata }: SecretStore): string =>
+  kind === 'SecretStore'
+    ? `esa explain ss/${metadata.name} -n ${metadata.namespace}`
+    : `esa explain css/${metadata.name}`;
 
-function missingReferences(store: SecretStore, references: ReadonlyMap<string, Seen<boolean>>): readonly Finding[] {
+function missingReferences(
+  store: SecretStore,
+  references: ReadonlyMap<string, Seen<boolean>>,
+): readonly Finding[] {
   return referencesOf(store).flatMap((reference) => {
     const there = references.get(referenceLabel(reference));
     if (there?.ok !== true || there.value) return [];
@@ -42,7 +48,11 @@ function check(store: SecretStore, references: ReadonlyMap<string, Seen<boolean>
   if (missing.length > 0) return missing;
   const ready = readyCondition(store.status);
   if (ready?.status !== 'False') return [];
-  return [finding('store-not-ready', { where, what: `${ready.reason}: ${ready.message}`, commands: [describe(store)] })];
+  const { reason, message } = ready;
+  const commands = [explain(store)];
+  return [
+    finding('store-not-ready', { where, what: `${reason}: ${message}`, commands, ...remedyOf(message) }),
+  ];
 }
 
 /** Checks SecretStores and ClusterSecretStores. */
@@ -50,14 +60,18 @@ export function checkStores({ stores, references }: ClusterState): CheckResult {
   const name = 'stores';
   if (!stores.ok) return { name, seen: '', findings: [], unseen: [stores.why] };
   const { items, cut } = stores.value;
-  const unknown = [...references].flatMap(([reference, there]) => (there.ok ? [] : `${reference}: ${there.why}`));
+  const unknown = [...references].flatMap(([reference, there]) =>
+    there.ok ? [] : `${reference}: ${there.why}`,
+  );
   return {
     name,
     seen: count(items.length, 'store'),
     findings: items.flatMap((store) => check(store, references)),
     unseen: [
       ...(cut ? [`more than the first ${count(items.length, 'store')}`] : []),
-      ...(unknown[0] === undefined ? [] : [`${count(unknown.length, 'object')} that stores name; the first: ${unknown[0]}`]),
+      ...(unknown[0] === undefined
+        ? []
+        : [`${count(unknown.length, 'object')} that stores name; the first: ${unknown[0]}`]),
     ],
   };
 }
