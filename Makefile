@@ -56,7 +56,7 @@ unit: setup-node ## Only the tests beside the code.
 e2e: setup ## Only the end-to-end tests.
 	@node tools/test.ts e2e
 
-generate: setup-node ## Write the generated files anew: CRDs, docs/errors.md, docs/rules.md, docs/metrics.md, docs/acceptance.md, deploy/monitoring.
+generate: setup-node ## Write the generated files anew: CRDs, generated pages of docs/, deploy/monitoring.
 	@node deploy/generate.ts
 	@node tools/generate-docs.ts
 

@@ -1,6 +1,6 @@
 /**
- * Writes docs/errors.md, docs/rules.md, docs/metrics.md, docs/acceptance.md and what Prometheus and Grafana read in
- * deploy/monitoring from what they are about; with --check only says whether they are up to date.
+ * Writes docs/errors.md, docs/rules.md, docs/refusals.md, docs/metrics.md, docs/acceptance.md and
+ * what Prometheus and Grafana read in deploy/monitoring from what they are about; with --check only says whether they are up to date.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import { renderDashboard } from '../deploy/monitoring/dashboard.ts';
 import { type AlertRules, prometheusRule } from '../deploy/monitoring/prometheus-rule.ts';
 import { findTests, registerFaults, renderRegister, testsByCase } from './acceptance/register.ts';
 import { metricCatalogue, renderMetrics } from './metrics.ts';
+import { renderRefusals } from './refusals.ts';
 import { ROOT } from './setup/paths.mjs';
 
 const MONITORING = 'deploy/monitoring';
@@ -20,7 +21,12 @@ const ALERTS = `${MONITORING}/alerts.yaml`;
 const PAGES = [
   { file: 'docs/errors.md', source: 'api/errors.ts', render: () => renderErrors(ERROR_CATALOGUE) },
   { file: 'docs/rules.md', source: 'api/rules.ts', render: () => renderRules(RULES) },
-  { file: 'docs/metrics.md', source: 'the metrics of the programs', render: () => renderMetrics(metricCatalogue()) },
+  { file: 'docs/refusals.md', source: 'the goldens in test/e2e/refusals/rules', render: renderRefusals },
+  {
+    file: 'docs/metrics.md',
+    source: 'the metrics of the programs',
+    render: () => renderMetrics(metricCatalogue()),
+  },
   { file: 'docs/acceptance.md', source: 'the tests', render: renderAcceptance },
   { file: `${MONITORING}/dashboard.json`, source: `${MONITORING}/panels.ts`, render: renderDashboard },
   { file: `${MONITORING}/prometheus-rule.yaml`, source: ALERTS, render: renderPrometheusRule },
