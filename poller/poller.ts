@@ -13,7 +13,12 @@ import { type DeletedObject, Reflector } from '../kube/reflector.ts';
 import type { StoreLimits } from '../policy/store-limits.ts';
 import type { Loop } from '../runtime/health.ts';
 import type { Log } from '../runtime/log.ts';
-import { type ClusterExternalSecretMetrics, countCall, type providerMetrics, readCounts } from '../runtime/metrics.ts';
+import {
+  type ClusterExternalSecretMetrics,
+  countCall,
+  type providerMetrics,
+  readCounts,
+} from '../runtime/metrics.ts';
 import { BatchReads } from '../sync/batch-reads.ts';
 import { BAD_LIMITS, Connections, type StoreState } from '../sync/connections.ts';
 import type { Answer } from '../sync/fetch.ts';

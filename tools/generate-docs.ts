@@ -1,5 +1,5 @@
 /**
- * Writes the pages of docs/ that are made from what they are about (errors, rules, metrics, acceptance, the reference,
+ * Writes the pages of docs/ that are made from what they are about (errors, rules, refusals, metrics, acceptance, the reference,
  * the index of decisions, dependencies) and what Prometheus and Grafana read in deploy/monitoring. With --check it only
  * says whether they are up to date.
  */
@@ -19,6 +19,7 @@ import { renderDependencies } from './dependencies/page.ts';
 import { renderDocsIndex } from './docs-index.ts';
 import { metricCatalogue, renderMetrics } from './metrics.ts';
 import { referencePages } from './reference/pages.ts';
+import { renderRefusals } from './refusals.ts';
 import { ROOT } from './setup/paths.mjs';
 
 const MONITORING = 'deploy/monitoring';
@@ -39,7 +40,12 @@ const chart = await readChartValues();
 const PAGES: readonly GeneratedPage[] = [
   { file: 'docs/errors.md', source: 'api/errors.ts', render: () => renderErrors(ERROR_CATALOGUE) },
   { file: 'docs/rules.md', source: 'api/rules.ts', render: () => renderRules(RULES) },
-  { file: 'docs/metrics.md', source: 'the metrics of the programs', render: () => renderMetrics(metricCatalogue()) },
+  { file: 'docs/refusals.md', source: 'the goldens in test/e2e/refusals/rules', render: renderRefusals },
+  {
+    file: 'docs/metrics.md',
+    source: 'the metrics of the programs',
+    render: () => renderMetrics(metricCatalogue()),
+  },
   { file: 'docs/doctor.md', source: 'cli/doctor/catalogue.ts', render: renderPage },
   { file: 'docs/acceptance.md', source: 'the tests', render: renderAcceptance },
   { file: `${MONITORING}/dashboard.json`, source: `${MONITORING}/panels.ts`, render: renderDashboard },

@@ -12,7 +12,8 @@ const names = new Set(
   ),
 );
 /** As a text names metrics of ours; of the API server's, test/e2e/monitoring.test.ts asks a real one. */
-const OURS = /\b(?:esa|externalsecret|clusterexternalsecret|kubernetes_external_secrets|process|nodejs)_[a-z0-9_]*[a-z0-9]/g;
+const OURS =
+  /\b(?:esa|externalsecret|clusterexternalsecret|kubernetes_external_secrets|process|nodejs)_[a-z0-9_]*[a-z0-9]/g;
 /** Words that look like one. */
 const NO_METRICS = /^(esa_text|esa_value|esa_escaped)$/;
 
@@ -20,7 +21,9 @@ const NO_METRICS = /^(esa_text|esa_value|esa_escaped)$/;
 const unknown = (text: string): string[] =>
   [...new Set(text.match(OURS))].filter(
     (name) =>
-      !names.has(name) && !NO_METRICS.test(name) && ![...names].some((metric) => metric.startsWith(`${name}_`)),
+      !names.has(name) &&
+      !NO_METRICS.test(name) &&
+      ![...names].some((metric) => metric.startsWith(`${name}_`)),
   );
 
 test('dashboard, alerts and documentation name metrics that the programs have', () => {
@@ -33,9 +36,10 @@ test('dashboard, alerts and documentation name metrics that the programs have', 
 });
 
 test('a name that no program has is noticed, the beginning of some is none', () => {
-  assert.deepEqual(unknown('esa_queue_depths and `esa_store_waiting`, externalsecret_sync, esa_queue_oldest'), [
-    'esa_queue_depths',
-  ]);
+  assert.deepEqual(
+    unknown('esa_queue_depths and `esa_store_waiting`, externalsecret_sync, esa_queue_oldest'),
+    ['esa_queue_depths'],
+  );
 });
 
 test('every metric says what it is, and has the names of its labels', () => {

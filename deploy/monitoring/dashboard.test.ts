@@ -44,7 +44,10 @@ test('the dashboard can be imported anywhere: it names no data source and no id 
     ['datasource datasource', 'installation query', 'namespace query'],
   );
   const sources = [...text.matchAll(/"uid": "([^"]+)"/g)].map(([, uid]) => uid);
-  assert.deepEqual([...new Set(sources)].sort(), ['${datasource}', dashboard.uid]);
+  assert.deepEqual(
+    [...new Set(sources)].toSorted((a = '', b = '') => (a < b ? -1 : 1)),
+    ['$datasource', dashboard.uid],
+  );
   assert.ok(!('id' in dashboard));
 });
 
@@ -69,12 +72,12 @@ test('every panel says what it shows, in which unit, and by which queries', () =
   for (const { title, description = '', datasource, fieldConfig, targets = [] } of graphs) {
     assert.ok(description.length > 20 && description.endsWith('.'), title);
     assert.ok(fieldConfig?.defaults.unit, title);
-    assert.equal(datasource?.uid, '${datasource}', title);
+    assert.equal(datasource?.uid, '$datasource', title);
     assert.ok(targets.length > 0, title);
     assert.equal(new Set(targets.map(({ refId }) => refId)).size, targets.length, title);
     for (const { expr, legendFormat, datasource: own } of targets) {
       assert.ok(expr !== '' && legendFormat !== '', title);
-      assert.equal(own.uid, '${datasource}', title);
+      assert.equal(own.uid, '$datasource', title);
     }
   }
 });

@@ -4,7 +4,7 @@ import { type Panel, SECTIONS, type Section } from './panels.ts';
 const WIDTH = 24;
 const HEIGHTS = { stat: 4, table: 8, timeseries: 8 } as const;
 /** Chosen in the dashboard, so that it fits every Grafana. */
-const DATASOURCE = { type: 'prometheus', uid: '${datasource}' };
+const DATASOURCE = { type: 'prometheus', uid: '$datasource' };
 
 function steps({ thresholds }: Panel): readonly object[] {
   if (thresholds === undefined) return [{ color: 'green', value: null }];

@@ -58,14 +58,16 @@ export const SECTIONS: readonly Section[] = [
     panels: [
       stat({
         title: 'Programs that are ready',
-        description: 'Replicas of webhook and poller that can do their work. None of the webhook: creates are refused.',
+        description:
+          'Replicas of webhook and poller that can do their work. None of the webhook: creates are refused.',
         unit: 'short',
         thresholds: { yellow: 2, red: 1, lowIsBad: true },
         queries: [{ expr: `sum by (program) (esa_ready{${OURS}} ${PROGRAM})`, legend: '{{program}}' }],
       }),
       stat({
         title: 'Versions',
-        description: 'Processes by version. More than one version for long: an update has not come to its end.',
+        description:
+          'Processes by version. More than one version for long: an update has not come to its end.',
         unit: 'short',
         queries: [{ expr: `count by (version) (esa_build_info{${OURS}})`, legend: '{{version}}' }],
       }),
@@ -101,7 +103,8 @@ export const SECTIONS: readonly Section[] = [
       }),
       stat({
         title: 'Next end of a certificate',
-        description: 'When the first of the certificates of the webhook ends. By default they are renewed ten days before.',
+        description:
+          'When the first of the certificates of the webhook ends. By default they are renewed ten days before.',
         unit: 's',
         thresholds: { yellow: 777_600, red: 259_200, lowIsBad: true },
         queries: [
@@ -177,7 +180,8 @@ export const SECTIONS: readonly Section[] = [
       }),
       graph({
         title: 'Violations of policies',
-        description: 'By ClusterSecretPolicy and effect; those that only warn or audit are here before they deny.',
+        description:
+          'By ClusterSecretPolicy and effect; those that only warn or audit are here before they deny.',
         unit: 'reqps',
         queries: [
           {
@@ -193,7 +197,8 @@ export const SECTIONS: readonly Section[] = [
     panels: [
       graph({
         title: 'Longest wait for a sync',
-        description: 'For how long the object that waits longest has been due. More than seconds: the poller does not keep up.',
+        description:
+          'For how long the object that waits longest has been due. More than seconds: the poller does not keep up.',
         unit: 's',
         queries: [{ expr: `max by (instance) (esa_queue_oldest_seconds{${OURS}})`, legend: '{{instance}}' }],
       }),
@@ -230,11 +235,15 @@ export const SECTIONS: readonly Section[] = [
       }),
       graph({
         title: 'Objects by replica',
-        description: 'How pollers that share the objects (--shards) have spread them, and how many do not agree yet.',
+        description:
+          'How pollers that share the objects (--shards) have spread them, and how many do not agree yet.',
         unit: 'short',
         queries: [
           { expr: `sum by (instance) (esa_shard_objects{${OURS}})`, legend: '{{instance}}' },
-          { expr: `count(esa_shard_view_settled{${OURS}}) - sum(esa_shard_view_settled{${OURS}})`, legend: 'unsettled' },
+          {
+            expr: `count(esa_shard_view_settled{${OURS}}) - sum(esa_shard_view_settled{${OURS}})`,
+            legend: 'unsettled',
+          },
         ],
       }),
     ],
@@ -266,7 +275,8 @@ export const SECTIONS: readonly Section[] = [
       }),
       graph({
         title: 'Reads that needed no request of their own',
-        description: 'Of the remote objects that were asked for, the share that a request for another ExternalSecret answered.',
+        description:
+          'Of the remote objects that were asked for, the share that a request for another ExternalSecret answered.',
         unit: 'percentunit',
         queries: [
           {
@@ -277,7 +287,8 @@ export const SECTIONS: readonly Section[] = [
       }),
       graph({
         title: 'State of stores that fail',
-        description: '0 asked, 1 about to be tried again, 2 left alone after failures, 3 left alone at its own request.',
+        description:
+          '0 asked, 1 about to be tried again, 2 left alone after failures, 3 left alone at its own request.',
         unit: 'short',
         width: 12,
         queries: [
@@ -289,7 +300,8 @@ export const SECTIONS: readonly Section[] = [
       }),
       graph({
         title: 'Requests that wait for the limits of their store',
-        description: 'Raise max-in-flight or rate-limit of the store if some always wait (docs/operating.md).',
+        description:
+          'Raise max-in-flight or rate-limit of the store if some always wait (docs/operating.md).',
         unit: 'short',
         width: 12,
         queries: [
@@ -350,7 +362,8 @@ export const SECTIONS: readonly Section[] = [
       }),
       graph({
         title: 'Calls that failed',
-        description: 'failed open: the create went on without its Secret. refused: the API server got no answer and refused.',
+        description:
+          'failed open: the create went on without its Secret. refused: the API server got no answer and refused.',
         unit: 'reqps',
         queries: [
           {
