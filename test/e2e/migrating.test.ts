@@ -7,15 +7,20 @@ import { type ControlPlane, startControlPlane } from '../harness/control-plane.t
 import { type OpenBao, startOpenBao } from '../harness/openbao.ts';
 import { writeEsoChart } from '../moving/eso-chart.ts';
 import { CONTROLLERS, Move, type Operator } from '../moving/flow.ts';
+import { convertedFromKes } from '../moving/kes-flow.ts';
 import { restore, writeValues } from '../moving/left-behind.ts';
 
 let cp: ControlPlane;
 let openBao: OpenBao;
 let operator: Operator;
-const move = new Move(() => ({ cp, openBao, operator }));
+const world = () => ({ cp, openBao, operator });
+const move = new Move(world);
 
 before(async () => {
-  [cp, openBao] = await Promise.all([startControlPlane({ controllers: CONTROLLERS }), startOpenBao({ audit: true })]);
+  [cp, openBao] = await Promise.all([
+    startControlPlane({ controllers: CONTROLLERS }),
+    startOpenBao({ audit: true }),
+  ]);
   operator = {
     chart: writeEsoChart(),
     leave: async () => {
@@ -32,4 +37,5 @@ after(async () => {
 });
 
 describe('from External Secrets Operator', () => move.there({ works: false }));
+describe('from kubernetes-external-secrets', () => convertedFromKes(move, world));
 describe('back to External Secrets Operator', () => move.back());

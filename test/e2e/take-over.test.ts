@@ -3,28 +3,17 @@
  * Secret is written, and from then on each is kept as any other.
  */
 import assert from 'node:assert/strict';
-import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { FINALIZER_ESO } from '../../api/external-secrets/names.ts';
 import type { ExternalSecret } from '../../api/external-secrets/v1/index.ts';
 import type { SecretObject } from '../../kube/objects.ts';
 import { type Bed, startBed } from '../harness/bed.ts';
-import { runCommand } from '../harness/command.ts';
 import { eventually } from '../harness/eventually.ts';
 import { needsGarbageCollection } from '../harness/garbage-collection.ts';
 import type { OpenBao } from '../harness/openbao.ts';
 import { writesOf } from './support/audit.ts';
 import { Cluster, valuesOf } from './support/cluster.ts';
 import { type EsoSecretOptions, secretManager, secretOfEso, syncedByEso } from './support/eso.ts';
-import {
-  handOverCommands,
-  installKesCrd,
-  KES_MANIFEST,
-  KES_OBJECTS,
-  prepareArticle,
-  putArticle,
-  secretOfKes,
-} from './support/kes.ts';
 import {
   administer,
   externalSecret,
@@ -354,80 +343,6 @@ describe('taken over from External Secrets Operator', () => {
       const kept = await cluster.get('Secret', WHERE, orphan ?? '');
       assert.deepEqual(valuesOf(kept), SECOND);
       assert.deepEqual(await cluster.values(WHERE, merged ?? ''), { ...THEIRS, ...SECOND });
-    },
-  );
-
-  test(
-    'S99 converted from kubernetes-external-secrets, it takes over the live Secret, which outlives the old object',
-    needsGarbageCollection(),
-    async () => {
-      await prepareArticle(bed, cluster, { test: 't0p' });
-      await installKesCrd(bed);
-      await bed.cp.kubectlOutput(['apply', '-f', KES_MANIFEST]);
-      const old = await bed.cp.request<ExternalSecret>('GET', `${KES_OBJECTS}/cool-secret`);
-      const uid = old.body.metadata.uid ?? '';
-      await cluster.create(secretOfKes('cool-secret', uid, { test: 't0p' }));
-      // Goes when the garbage collector has seen that the old object is gone.
-      await cluster.create(secretOfKes('witness', uid, {}));
-      const before = await cluster.get('Secret', 'default', 'cool-secret');
-
-      const main = join(import.meta.dirname, '../../cli/main.mjs');
-      const converted = await runCommand(process.execPath, [
-        ...[
-          main,
-          'convert',
-          KES_MANIFEST,
-          '--vault-audience',
-          'vault',
-          '--kes-namespace',
-          'external-secretes',
-        ],
-        ...['--kes-service-account', 'external-secrets-kubernetes-external-secrets'],
-        ...['--kes-env', `VAULT_ADDR=${openBao.address}`],
-      ]);
-      assert.deepEqual(
-        [converted.code, converted.stderr],
-        [0, '1 object converted, 1 store made: 0 errors, 0 warnings\n'],
-      );
-      const applied = await bed.cp.kubectl(['apply', '-f', '-'], { stdin: converted.stdout });
-      assert.equal(applied.code, 0, applied.stderr);
-      await eventually(
-        async () => (await cluster.ready('ExternalSecret', 'default', 'cool-secret'))?.status === 'False',
-      );
-      assert.deepEqual(
-        await cluster.get('Secret', 'default', 'cool-secret'),
-        before,
-        'not touched before it is told',
-      );
-
-      const shell = await runCommand('bash', ['-euc', handOverCommands()], {
-        env: {
-          PATH: `${dirname(bed.cp.kubectlBinary)}:${process.env['PATH']}`,
-          KUBECONFIG: bed.cp.kubeconfig,
-          HOME: bed.cp.directory,
-        },
-      });
-      assert.equal(shell.code, 0, shell.stderr);
-      await cluster.synced('default', 'cool-secret', WITHIN_MS);
-      const after = await cluster.get('Secret', 'default', 'cool-secret');
-      assert.equal(after.metadata.uid, before.metadata.uid);
-      assert.deepEqual(after.data, before.data);
-      assert.deepEqual(
-        after.metadata.ownerReferences?.map(({ apiVersion, name }) => [apiVersion, name]),
-        [['external-secrets.io/v1', 'cool-secret']],
-      );
-
-      await bed.cp.kubectlOutput(['delete', '-f', KES_MANIFEST]);
-      await eventually(async () => (await cluster.find('Secret', 'default', 'witness')) === undefined, {
-        timeout: GARBAGE_MS,
-      });
-      await putArticle(bed, { test: 'rotated' });
-      await cluster.patch('ExternalSecret', 'default', 'cool-secret', {
-        metadata: { annotations: { 'force-sync': '1' } },
-      });
-      await eventually(async () => (await cluster.values('default', 'cool-secret'))?.['test'] === 'rotated');
-      const later = await cluster.get('Secret', 'default', 'cool-secret');
-      assert.equal(later.metadata.uid, before.metadata.uid);
     },
   );
 });

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { Cluster } from '../e2e/support/cluster.ts';
+import { KES_ACCOUNT } from '../e2e/support/kes.ts';
 import { type Balancer, startBalancer } from '../harness/balancer.ts';
 import type { ControlPlane } from '../harness/control-plane.ts';
 import { always, eventually } from '../harness/eventually.ts';
@@ -34,7 +35,7 @@ export interface World {
 export const CONTROLLERS = ['deployment-controller', 'replicaset-controller'];
 export const ESO_NAMESPACE = 'external-secrets';
 const ESO = ['external-secrets', '--namespace', ESO_NAMESPACE];
-const WITHIN_MS = 20_000;
+const WITHIN_MS = 60_000;
 const NAMESPACE = 'external-secrets-system';
 const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 
@@ -74,7 +75,7 @@ export class Move {
   }
 
   /** Runs the commands of this step of the page. */
-  async #follow(heading: string): Promise<string> {
+  async follow(heading: string): Promise<string> {
     const { cp, operator } = this.#world();
     this.#balancer ??= await startBalancer();
     this.#kubelet ??= startKubelet({ cluster: cp, namespace: NAMESPACE, balancer: this.#balancer });
@@ -86,6 +87,9 @@ export class Move {
         ESO_VERSION: '2.9.0',
         ESO_CHART: operator.chart,
         CHART,
+        KES_NAMESPACE: KES_ACCOUNT.namespace,
+        KES_DEPLOYMENT: KES_ACCOUNT.name,
+        VAULT_AUDIENCE: 'vault',
       },
       {
         webhook: {
@@ -151,30 +155,34 @@ export class Move {
     const unchanged = async (): Promise<void> => {
       assert.deepEqual(await this.#secrets(), left);
       const names = new Set((await this.#definitions()).map(({ metadata }) => metadata.name));
-      assert.deepEqual(this.#ofEso.filter((name) => !names.has(name)), [], 'CRDs are gone');
+      assert.deepEqual(
+        this.#ofEso.filter((name) => !names.has(name)),
+        [],
+        'CRDs are gone',
+      );
       const pushed = await this.#world().cp.request('GET', `${PUSHED}/pushed`);
       assert.equal(pushed.status, 200, 'the PushSecret is gone');
     };
 
     test('1. look: lint has nothing against what is stored', async () => {
-      assert.match(await this.#follow('1. Look at what is there'), /: 0 errors, /);
+      assert.match(await this.follow('1. Look at what is there'), /: 0 errors, /);
     });
 
     test('2. keep: helm itself now knows that the CRDs stay', async () => {
-      const printed = await this.#follow('2. Keep the CRDs');
+      const printed = await this.follow('2. Keep the CRDs');
       assert.equal(Number(printed.trim().split('\n').at(-1)), this.#ofEso.length);
       await unchanged();
     });
 
     test('3. stop: nobody is there, nothing is refused, every Secret stays', async () => {
-      await this.#follow('3. Stop it');
+      await this.follow('3. Stop it');
       await unchanged();
       // As any change by a user: its webhook would have refused it by now.
       await this.#touch('1');
     });
 
     test('4. install: the CRDs change hands, and the programs come up', async () => {
-      await this.#follow('4. Install');
+      await this.follow('4. Install');
       assert.deepEqual(this.#kubelet?.failures, []);
       assert.equal(this.#kubelet?.running('webhook').length, 2);
       await this.#world().cp.kindsChanged();
@@ -186,12 +194,11 @@ export class Move {
       // Every object that is due was read; the one that failed says why in our words.
       await this.cluster.failing(WHERE, 'failing', /^could not get secret data from provider: /, WITHIN_MS);
       const before = openBao.auditCounts()['read secret/data/moved/owner'] ?? 0;
-      await eventually(
-        () => (openBao.auditCounts()['read secret/data/moved/owner'] ?? 0) >= before + 3,
-        { timeout: WITHIN_MS },
-      );
+      await eventually(() => (openBao.auditCounts()['read secret/data/moved/owner'] ?? 0) >= before + 3, {
+        timeout: WITHIN_MS,
+      });
       await unchanged();
-      await this.#follow('5. Check');
+      await this.follow('5. Check');
       await this.#serves('rotated');
     });
 
@@ -211,7 +218,7 @@ export class Move {
 
     test('6. remove: helm leaves the CRDs; finalizers of ESO hold nothing up', async () => {
       const { cp } = this.#world();
-      await this.#follow('6. Remove what is left');
+      await this.follow('6. Remove what is left');
       const { body } = await cp.request<{ items: readonly { metadata: { finalizers?: string[] } }[] }>(
         'GET',
         '/api/v1/namespaces',
@@ -221,7 +228,10 @@ export class Move {
       const store = await this.cluster.get('ClusterSecretStore', undefined, 'vault');
       assert.deepEqual(store.metadata.finalizers ?? [], []);
       const names = new Set((await this.#definitions()).map(({ metadata }) => metadata.name));
-      assert.deepEqual(this.#ofEso.filter((name) => !names.has(name)), []);
+      assert.deepEqual(
+        this.#ofEso.filter((name) => !names.has(name)),
+        [],
+      );
       for (const where of SELECTED)
         assert.notEqual(await this.cluster.values(where, 'registry-login'), undefined);
     });
@@ -251,7 +261,7 @@ export class Move {
           dataFrom: [{ extract: { key: 'moved/owner' } }],
         },
       });
-      await this.#follow('1. Drain');
+      await this.follow('1. Drain');
       const { metadata } = await this.cluster.get('Secret', WHERE, 'newcomer');
       assert.equal(metadata.annotations?.['external-secrets-admission.io/pending'], undefined);
       assert.equal(metadata.ownerReferences?.length, 1);
@@ -259,7 +269,7 @@ export class Move {
     });
 
     test('2. take the webhooks away: v1 is served without us', async () => {
-      await this.#follow('2. Take the webhooks away');
+      await this.follow('2. Take the webhooks away');
       await eventually(() => this.#kubelet?.running('webhook').length === 0, { timeout: WITHIN_MS });
       for (const { metadata, spec, status } of await this.#definitions()) {
         assert.equal(spec.conversion?.strategy ?? 'None', 'None', metadata.name);
@@ -269,7 +279,7 @@ export class Move {
     });
 
     test('3. install: its chart takes the CRDs', async () => {
-      await this.#follow('3. Install it');
+      await this.follow('3. Install it');
       for (const { metadata } of await this.#definitions()) {
         if (!this.#ofEso.includes(metadata.name)) continue;
         const owner = metadata.annotations?.['meta.helm.sh/release-namespace'];
@@ -278,7 +288,7 @@ export class Move {
     });
 
     test('4. check: not one Secret was written', async () => {
-      await this.#follow('4. Check and clean up');
+      await this.follow('4. Check and clean up');
       assert.deepEqual(await this.#secrets(), left);
       const names = (await this.#definitions()).map(({ metadata }) => metadata.name);
       assert.ok(names.includes('pushsecrets.external-secrets.io'));

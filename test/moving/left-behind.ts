@@ -7,7 +7,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ObjectMeta } from '../../api/meta.ts';
 import type { Manifest } from '../e2e/support/cluster.ts';
-import { clusterSecretStore, externalSecret, namespace, tokenSecret, vaultProvider } from '../e2e/support/vault.ts';
+import {
+  clusterSecretStore,
+  externalSecret,
+  namespace,
+  tokenSecret,
+  vaultProvider,
+} from '../e2e/support/vault.ts';
 import type { ControlPlane } from '../harness/control-plane.ts';
 import type { OpenBao } from '../harness/openbao.ts';
 
@@ -45,7 +51,11 @@ const KINDS: readonly { readonly kind: string; readonly prefix: string; readonly
   { kind: 'Secret', prefix: '/api/v1', plural: 'secrets' },
   { kind: 'PushSecret', prefix: '/apis/external-secrets.io/v1alpha1', plural: 'pushsecrets' },
 ];
-const CLUSTER_WIDE: ReadonlySet<string> = new Set(['Namespace', 'ClusterSecretStore', 'ClusterExternalSecret']);
+const CLUSTER_WIDE: ReadonlySet<string> = new Set([
+  'Namespace',
+  'ClusterSecretStore',
+  'ClusterExternalSecret',
+]);
 
 function pathOf(kind: string, where: string | undefined): string {
   const found = KINDS.find((one) => one.kind === kind);

@@ -49,7 +49,7 @@ export class Reader {
         KUBECONFIG: this.#cp.kubeconfig,
         HOME: this.#cp.directory,
       },
-      timeout: 150_000,
+      timeout: 300_000,
     });
     if (code !== 0) throw new Error(`"${heading}" ended with ${code}:\n${stdout}${stderr}`);
     return stdout + stderr;

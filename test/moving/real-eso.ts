@@ -72,7 +72,7 @@ export class RealEso {
       // The last of a flag counts.
       args: [...args, `--metrics-addr=127.0.0.1:${metrics}`, `${probeFlag}=127.0.0.1:${probe}`],
       env: { KUBECONFIG: this.#cp.writeKubeconfig(`eso-${name}`, token), POD_NAMESPACE: this.#namespace },
-      timeout: 60_000,
+      timeout: 180_000,
       ready: async () => (await httpRequest('GET', `http://127.0.0.1:${metrics}/metrics`)).status === 200,
     });
     this.#processes.set(name, running);

@@ -19,7 +19,10 @@ let operator: Operator;
 const move = new Move(() => ({ cp, openBao, operator }));
 
 before(async () => {
-  [cp, openBao] = await Promise.all([startControlPlane({ controllers: CONTROLLERS }), startOpenBao({ audit: true })]);
+  [cp, openBao] = await Promise.all([
+    startControlPlane({ controllers: CONTROLLERS }),
+    startOpenBao({ audit: true }),
+  ]);
   eso = new RealEso(cp, ESO_NAMESPACE);
   operator = {
     chart: eso.chart,
@@ -28,7 +31,7 @@ before(async () => {
       await eso.follow();
       const { code, stderr } = await applyManifests(cp, manifests(openBao));
       if (code !== 0) throw new Error(stderr);
-      await eventually(() => assertSettled(cp), { timeout: 90_000 });
+      await eventually(() => assertSettled(cp), { timeout: 240_000 });
       if (process.env['RECORD'] === '1') writeFileSync(RECORD, await record(cp, openBao));
     },
     follow: () => eso.follow(),

@@ -3,7 +3,7 @@
  * tried (`make moving`). The newest version that the Go module proxy serves whole; later ones are many modules,
  * of which it has only the first. Providers that the move has no use for are left out, which saves most of the build.
  */
-import { chmodSync, cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureCached } from './cached.mjs';
 import { esoDirectory } from './paths.mjs';
@@ -69,11 +69,15 @@ export async function ensureEso() {
       const imports = names.map((name) => `import _ "${MODULE}/pkg/${name}"`);
       writeFileSync(join(source, file), `package register\n\n${imports.join('\n')}\n`);
     }
-    await run('go', ['build', '-trimpath', '-ldflags', '-s -w', '-o', join(directory, 'external-secrets'), '.'], {
-      title: 'External Secrets Operator: building it (once, about 4 minutes on 2 cores)',
-      cwd: source,
-      env: { CGO_ENABLED: '0', GOFLAGS: '-mod=readonly', GOWORK: 'off' },
-    });
+    await run(
+      'go',
+      ['build', '-trimpath', '-ldflags', '-s -w', '-o', join(directory, 'external-secrets'), '.'],
+      {
+        title: 'External Secrets Operator: building it (once, about 4 minutes on 2 cores)',
+        cwd: source,
+        env: { CGO_ENABLED: '0', GOFLAGS: '-mod=readonly', GOWORK: 'off' },
+      },
+    );
     const chart = join(directory, 'chart');
     cpSync(join(source, 'deploy', 'charts', 'external-secrets'), chart, { recursive: true });
     templateCrds(source, chart);

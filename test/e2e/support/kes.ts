@@ -1,5 +1,4 @@
 /** What kubernetes-external-secrets leaves in a cluster: its CRD, objects and Secrets, and the Vault of the article. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bed } from '../../harness/bed.ts';
 import { eventually } from '../../harness/eventually.ts';
@@ -8,6 +7,12 @@ import { administer, enableKubernetesAuth, namespace } from './vault.ts';
 
 export const KES_MANIFEST = join(import.meta.dirname, '../kes/seed003-kes-cool-secret.yaml');
 export const KES_OBJECTS = '/apis/kubernetes-client.io/v1/namespaces/default/externalsecrets';
+
+/** Its ServiceAccount in the article, the misspelt namespace too; its Deployment has the same name. */
+export const KES_ACCOUNT = {
+  name: 'external-secrets-kubernetes-external-secrets',
+  namespace: 'external-secretes',
+};
 
 /** As much of its CRD as an API server needs to keep objects. */
 const CRD = {
@@ -39,7 +44,7 @@ const CRD = {
 export async function installKesCrd({ cp }: Pick<Bed, 'cp'>): Promise<void> {
   const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
   if ((await cp.request('GET', `${path}/${CRD.metadata.name}`)).status === 404)
-    await cp.request('POST', path, CRD);
+    await cp.request('POST', `${path}?fieldManager=helm`, CRD);
   await eventually(async () => (await cp.request('GET', KES_OBJECTS)).status === 200);
 }
 
@@ -49,11 +54,11 @@ export async function prepareArticle(
   cluster: Cluster,
   values: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const account = { name: 'external-secrets-kubernetes-external-secrets', namespace: 'external-secretes' };
-  await cluster.create(namespace(account.namespace));
-  await cluster.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: account });
-  const role = { name: 'kubernetes-external-secrets', serviceAccount: account.name, audience: 'vault' };
-  await enableKubernetesAuth(bed, cluster, [{ ...role, namespace: account.namespace }]);
+  const { name, namespace: where } = KES_ACCOUNT;
+  await cluster.create(namespace(where));
+  await cluster.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: KES_ACCOUNT });
+  const role = { name: 'kubernetes-external-secrets', serviceAccount: name, audience: 'vault' };
+  await enableKubernetesAuth(bed, cluster, [{ ...role, namespace: where }]);
   await administer(bed.openBao, 'PUT', 'sys/policies/acl/reader', {
     policy: 'path "kubernetes/data/*" { capabilities = ["read"] }',
   });
@@ -98,11 +103,3 @@ export const secretOfKes = (
     Object.entries(values).map(([key, value]) => [key, Buffer.from(value).toString('base64')]),
   ),
 });
-
-/** The commands of docs/converting.md that make the new objects the owners of the Secrets. */
-export function handOverCommands(): string {
-  const page = readFileSync(join(import.meta.dirname, '../../../docs/converting.md'), 'utf8');
-  const [, commands] = /```sh\n([\s\S]*?)```/.exec(page) ?? [];
-  if (commands === undefined) throw new Error('docs/converting.md has no commands any more');
-  return commands;
-}
