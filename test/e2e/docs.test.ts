@@ -78,7 +78,7 @@ async function carryOut(treatment: Treatment, directory: string): Promise<void> 
       return;
     case 'refused': {
       const answers: string[] = [];
-      for (const manifest of treatment.manifests) answers.push(await apply(manifest, { dryRun: true }));
+      for (const manifest of treatment.manifests) answers.push(await apply(manifest, { dryRun: false }));
       assert.ok(answers.join('\n').includes(treatment.words), answers.join('\n'));
       return;
     }
