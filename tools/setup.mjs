@@ -9,6 +9,7 @@
 import { ensureAws } from './setup/aws.mjs';
 import { ensureBuiltControlPlane, ensureControlPlane } from './setup/control-plane.mjs';
 import { ensureHelm } from './setup/helm.mjs';
+import { ensureKubeconform } from './setup/kubeconform.mjs';
 import { ensureKubectl } from './setup/kubectl.mjs';
 import { ensureNodeModules } from './setup/node-modules.mjs';
 import { ensureOpenBao } from './setup/openbao.mjs';
@@ -23,8 +24,9 @@ const PIECES = {
   'built-control-plane': ensureBuiltControlPlane,
   kubectl: ensureKubectl,
   helm: ensureHelm,
+  kubeconform: ensureKubeconform,
 };
-const USUAL = ['node-modules', 'openbao', 'aws', 'control-plane', 'helm'];
+const USUAL = ['node-modules', 'openbao', 'aws', 'control-plane', 'helm', 'kubeconform'];
 
 // An exit instead of a silent death lets children be stopped and locks be released.
 for (const [signal, code] of [

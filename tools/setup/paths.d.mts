@@ -10,4 +10,5 @@ export function hasControllerManager(): boolean;
 export function openBaoDirectory(): string;
 export function openBaoBinary(): string;
 export function awsDirectory(): string;
+export function kubeconformDirectory(): string;
 export function helmDirectory(): string;
