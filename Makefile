@@ -44,7 +44,7 @@ dev: ## The same without the tour, until Ctrl-C; see .dev/env. WATCH=1 follows c
 	@node tools/setup.mjs --tolerant $(GROUND_PIECES)
 	@node tools/dev.ts $(if $(filter 1,$(WATCH)),--watch) $(GROUND_FLAGS)
 
-check: setup-node ## Format, lint, types, dead code, import directions, generated files.
+check: setup-node setup-helm ## Format, lint, types, dead code, import directions, generated files.
 	@node tools/test.ts check
 
 test: setup ## Set-up, check, unit tests, end-to-end tests; the last line counts them.
@@ -56,7 +56,7 @@ unit: setup-node ## Only the tests beside the code.
 e2e: setup ## Only the end-to-end tests.
 	@node tools/test.ts e2e
 
-generate: setup-node ## Write the generated files anew: CRDs, pages of docs/, deploy/monitoring.
+generate: setup-node setup-helm ## Write the generated files anew: CRDs, manifests, pages of docs/, deploy/monitoring.
 	@node deploy/generate.ts
 	@node tools/generate-docs.ts
 

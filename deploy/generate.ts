@@ -92,6 +92,14 @@ export async function readChartValues(): Promise<{
   };
 }
 
+/** What Prometheus and Grafana are told by the chart. */
+async function monitoringFiles(): Promise<Files> {
+  const names = ['alerts.yaml', 'dashboard.json'];
+  return new Map(
+    await Promise.all(names.map(async (name) => [name, await readText('monitoring', name)] as const)),
+  );
+}
+
 async function renderedManifests(): Promise<Files> {
   const files = renderManifests();
   return new Map([...files, renderKustomization(files.keys())]);
@@ -130,6 +138,7 @@ async function main(): Promise<number> {
     // A chart has to hold all that it renders.
     { folder: 'chart/files/crds', files: () => new Map([...crds, [CHART_KES_FILE, kesCrd]]) },
     { folder: 'chart/files/vap', files: () => readFolder('vap') },
+    { folder: 'chart/files/monitoring', files: monitoringFiles },
     { folder: 'chart', files: valuesSchema, shared: true },
     // Rendered from the chart, which is complete now.
     { folder: 'manifests', files: renderedManifests },

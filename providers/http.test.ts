@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { inspect } from 'node:util';
+import { inspect, promisify } from 'node:util';
 import type { ProviderError } from './contract.ts';
 import { closeOutbound, configureOutbound, httpRequest } from './http.ts';
 import { selfSigned } from './testing/self-signed.ts';
@@ -209,6 +213,30 @@ describe('TLS', () => {
     assert.equal((await get(origin, '/', { ca: mine.cert })).body.toString(), 'ok');
     // Trust is part of what a connection is: the good one must not serve the untrusting target.
     await assert.rejects(get(origin), fails('PROVIDER_UNREACHABLE', /not trusted/));
+  });
+
+  test('CAs of NODE_EXTRA_CA_CERTS are trusted beside those of the system', async () => {
+    const { origin } = await serve((_request, response) => response.end('ok'), mine);
+    const directory = await mkdtemp(join(tmpdir(), 'extra-ca-'));
+    try {
+      const file = join(directory, 'ca.crt');
+      await writeFile(file, mine.cert);
+      const module = JSON.stringify(join(import.meta.dirname, 'http.ts'));
+      const program = `const { configureOutbound, httpRequest } = await import(${module});
+        configureOutbound({ allowLoopback: true });
+        const target = { origin: '${origin}', ca: undefined };
+        const { body } = await httpRequest(target, { method: 'GET', path: '/', label: 'x', headers: {} });
+        process.stdout.write(body.toString());
+        process.exit();`;
+      const { stdout } = await promisify(execFile)(
+        process.execPath,
+        ['--input-type=module', '--eval', program],
+        { env: { ...process.env, NODE_EXTRA_CA_CERTS: file } },
+      );
+      assert.equal(stdout, 'ok');
+    } finally {
+      await rm(directory, { recursive: true });
+    }
   });
 
   test('a certificate for another name', async () => {

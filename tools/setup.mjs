@@ -10,6 +10,7 @@ import { ensureAws } from './setup/aws.mjs';
 import { ensureBuiltControlPlane, ensureControlPlane } from './setup/control-plane.mjs';
 import { ensureEso } from './setup/eso.mjs';
 import { ensureHelm } from './setup/helm.mjs';
+import { ensureKubeconform } from './setup/kubeconform.mjs';
 import { ensureKubectl } from './setup/kubectl.mjs';
 import { ensureNodeModules } from './setup/node-modules.mjs';
 import { ensureOpenBao } from './setup/openbao.mjs';
@@ -27,9 +28,10 @@ const PIECES = {
   helm: ensureHelm,
   prometheus: ensurePrometheus,
   eso: ensureEso,
+  kubeconform: ensureKubeconform,
 };
 /** External Secrets Operator is built only where a move from it is tried with itself. */
-const USUAL = ['node-modules', 'openbao', 'aws', 'control-plane', 'helm'];
+const USUAL = ['node-modules', 'openbao', 'aws', 'control-plane', 'helm', 'kubeconform'];
 /** Only tests need them, and skip what they cannot do without. */
 const FOR_TESTS = ['prometheus'];
 

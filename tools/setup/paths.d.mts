@@ -10,6 +10,7 @@ export function hasControllerManager(): boolean;
 export function openBaoDirectory(): string;
 export function openBaoBinary(): string;
 export function awsDirectory(): string;
+export function kubeconformDirectory(): string;
 export function helmDirectory(): string;
 export const PROMETHEUS_PROGRAMS: readonly string[];
 export function prometheusDirectory(): string;

@@ -74,6 +74,10 @@ export function awsDirectory() {
   return join(CACHE, 'aws', fingerprint(['test/aws/requirements.txt']));
 }
 
+export function kubeconformDirectory() {
+  return join(CACHE, 'kubeconform', fingerprint(['tools/setup/kubeconform.mjs']));
+}
+
 export function helmDirectory() {
   return join(CACHE, 'helm', fingerprint(['tools/setup/helm.mjs']));
 }
