@@ -180,7 +180,7 @@ describe('from the unpacked root, read-only and as the user of the image', {
   });
   after(() => bed.stop());
 
-  test('webhook and poller get ready, and a Secret is there when the create returns', async () => {
+  test('webhook and poller get ready, and a Secret is there when the create returns', async (t) => {
     const cluster = new Cluster(bed.cp);
     await bed.openBao.write('app', { password: 'from the image' });
     await prepare(cluster, bed.openBao, 'image');
@@ -192,7 +192,7 @@ describe('from the unpacked root, read-only and as the user of the image', {
       if (globalThis.process.getuid?.() === 0)
         assert.match(status, new RegExp(`^Uid:\t${IMAGE_USER}\t`, 'm'));
       assert.match(status, /^CapEff:\t0+$/m);
-      console.log(`# ${name}: ready ${process.readyMs} ms after its start, RSS ${process.rssMiB()} MiB`);
+      t.diagnostic(`${name}: ready ${process.readyMs} ms after its start, RSS ${process.rssMiB()} MiB`);
       assert.ok(process.rssMiB() < 250);
     }
   });

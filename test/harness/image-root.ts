@@ -42,7 +42,7 @@ function enter(root: string, file: string, command: readonly string[]): Launch {
 }
 
 export class ImageRoot {
-  /** Everything of the image is below, as root's in the file system where the caller is root. */
+  /** Everything of the image is below. */
   readonly directory: string;
   readonly #entrypoint: readonly string[];
 

@@ -96,7 +96,7 @@ export async function compileCache(
     mkdirSync(cache);
     copyFileSync(join(ROOT, 'tools/image/warm.mjs'), join(root, WARM));
     // V8 keeps the paths of modules with their code, so they have to be those of the image.
-    const [command = '', ...args] = [
+    const [command, ...args] = [
       ...runner.enter(root),
       '/nodejs/bin/node',
       ...NODE_FLAGS,

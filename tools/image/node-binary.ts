@@ -35,7 +35,7 @@ export function nodePackage(architecture: Architecture): NodePackage {
 }
 
 /** Folder with `node` and `LICENSE`; fetched once. @throws SetupError if npm has it not, or other bytes */
-export async function nodeDirectory(architecture: Architecture): Promise<string> {
+async function nodeDirectory(architecture: Architecture): Promise<string> {
   const { name, version, integrity } = nodePackage(architecture);
   const target = join(CACHE, 'image', `${name}-${version}-${hash('sha256', integrity).slice(0, 16)}`);
   await ensureCached(target, `image: ${name}`, async (directory) => {
