@@ -159,7 +159,12 @@ describe('from the oldest release to this one and back', { skip }, () => {
         target: { template: { type: 'Opaque', data: { url: 'x://{{ .password | b64enc }}' } } },
       }),
       externalSecret(STAYS, 'whole', { ...slow, data: [], dataFrom: [{ extract: { key: 'app' } }] }),
-      externalSecret(STAYS, 'generated', { ...slow, data: [], dataFrom: [{ sourceRef: { generatorRef } }] }),
+      // Each refresh makes a new value, and an hour may be over at any moment.
+      externalSecret(STAYS, 'generated', {
+        refreshInterval: '0',
+        data: [],
+        dataFrom: [{ sourceRef: { generatorRef } }],
+      }),
       externalSecret(STAYS, 'orphan', { ...slow, target: { creationPolicy: 'Orphan' } }),
       {
         apiVersion: 'v1',
