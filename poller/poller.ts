@@ -112,6 +112,7 @@ export class Poller {
   #synced = false;
   #controller: Controller | undefined;
   #loops: readonly Loop[] = [];
+  #watches: readonly { readonly failure: string | undefined }[] = [];
   /** What only a leader does, once it can. */
   readonly #duties = Promise.withResolvers<(leading: AbortSignal) => Promise<void>>();
   #policies: PolicyWatch | undefined;
@@ -157,9 +158,9 @@ export class Poller {
     return (this.#policies?.brokenMs ?? 0) / 1000;
   }
 
-  /** Why the policies, or the namespaces that they choose, cannot be followed; undefined while they can. */
+  /** Why something cannot be listed or watched that nothing goes on without; undefined while all of it can. */
   get failure(): string | undefined {
-    return this.#policies?.failure;
+    return this.#watches.find(({ failure }) => failure !== undefined)?.failure;
   }
 
   /** Stores that fail, or did a moment ago. */
@@ -388,6 +389,7 @@ export class Poller {
       sourceChanged,
     });
     const reflectors = [...storeReflectors, objects, secrets];
+    this.#watches = [policies, ...reflectors];
     // A reflector that is stopped says that it is not synced: nothing below waits for one that never will be.
     const followers = [...reflectors, policies, kesReflector, fleetReflector, watches].filter(
       (one) => one !== undefined,
@@ -478,12 +480,7 @@ export class Poller {
     return new Reflector<T>({
       kube,
       log,
-      path: resourcePath({
-        group: GROUP,
-        version: HUB_VERSION,
-        resource,
-        namespace,
-      }),
+      path: resourcePath({ group: GROUP, version: HUB_VERSION, resource, namespace }),
       handlers,
       pageSize: PAGE_SIZE,
       relistMs: RELIST_MS,

@@ -50,7 +50,9 @@ let first: Product;
 let second: Product;
 
 before(async () => {
-  [cp, openBao] = await Promise.all([startControlPlane({ audit: true }), startOpenBao()]);
+  // One by one, so that what has started is ended if the next does not.
+  openBao = await startOpenBao();
+  cp = await startControlPlane({ audit: true });
   cluster = new Cluster(cp);
   await openBao.write('app', PASSWORD);
   await cluster.create(namespace(FIRST.own));

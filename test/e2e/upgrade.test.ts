@@ -4,9 +4,11 @@
  * work together.
  */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ROOT } from '../../tools/setup/paths.mjs';
 import { type Balancer, startBalancer } from '../harness/balancer.ts';
 import { type ControlPlane, startControlPlane } from '../harness/control-plane.ts';
 import { eventually } from '../harness/eventually.ts';
@@ -44,6 +46,15 @@ interface Pod {
   readonly spec: { readonly containers: readonly { readonly image: string }[] };
 }
 
+/** Arguments of the one command of docs/upgrading.md that begins so. */
+function documented(beginning: string): readonly string[] {
+  const page = readFileSync(join(ROOT, 'docs/upgrading.md'), 'utf8');
+  const lines = page.split('\n').filter((line) => line.startsWith(`${beginning} `));
+  assert.equal(lines.length, 1, beginning);
+  const [, ...args] = (lines[0] ?? '').replaceAll("'", '').replace(' deploy/chart ', ` ${CHART} `).split(' ');
+  return args;
+}
+
 const oldest = await oldestRelease();
 // Without controllers nothing is made of a Deployment.
 const skip = needsOldRelease(oldest).skip || needsGarbageCollection().skip;
@@ -76,7 +87,10 @@ describe('from the oldest release to this one and back', { skip }, () => {
     webhook: {
       image: { tag: webhook },
       service: { type: 'ExternalName', externalName: 'localhost', port: balancer.port },
-      lameDuck: '1s',
+      // Longer than any turn of the load: a connection that nobody uses meanwhile is cut at the end.
+      lameDuck: '5s',
+      // The machine may be busy with other tests.
+      budget: '9s',
     },
   });
   const WAIT = ['-n', NAMESPACE, '--wait', '--timeout', '4m'];
@@ -88,12 +102,12 @@ describe('from the oldest release to this one and back', { skip }, () => {
     });
 
   before(async () => {
-    [old, cp, openBao, balancer] = await Promise.all([
-      buildRelease(oldest ?? { version: '', commit: '' }),
-      startControlPlane({ controllers: ['deployment-controller', 'replicaset-controller'] }),
-      startOpenBao(),
-      startBalancer(),
-    ]);
+    assert.ok(oldest);
+    old = await buildRelease(oldest);
+    // One by one, so that what has started is ended if the next does not.
+    balancer = await startBalancer();
+    openBao = await startOpenBao();
+    cp = await startControlPlane({ controllers: ['deployment-controller', 'replicaset-controller'] });
     cluster = new Cluster(cp);
     kubelet = startKubelet({
       cluster: cp,
@@ -145,7 +159,12 @@ describe('from the oldest release to this one and back', { skip }, () => {
         target: { template: { type: 'Opaque', data: { url: 'x://{{ .password | b64enc }}' } } },
       }),
       externalSecret(STAYS, 'whole', { ...slow, data: [], dataFrom: [{ extract: { key: 'app' } }] }),
-      externalSecret(STAYS, 'generated', { ...slow, data: [], dataFrom: [{ sourceRef: { generatorRef } }] }),
+      // Each refresh makes a new value, and an hour may be over at any moment.
+      externalSecret(STAYS, 'generated', {
+        refreshInterval: '0',
+        data: [],
+        dataFrom: [{ sourceRef: { generatorRef } }],
+      }),
       externalSecret(STAYS, 'orphan', { ...slow, target: { creationPolicy: 'Orphan' } }),
       {
         apiVersion: 'v1',
@@ -204,6 +223,7 @@ describe('from the oldest release to this one and back', { skip }, () => {
     const name = `made-${generation}`;
     const { status, warnings, body } = await cluster.attempt(externalSecret(STAYS, name));
     assert.deepEqual([status, warnings], [201, []], body.message ?? '');
+    // At return, so made by the webhook.
     assert.equal((await cluster.values(STAYS, name))?.['password'], 'hunter2');
     await cluster.synced(STAYS, name, PATIENCE.timeout);
     const owners = (await cluster.get('Secret', STAYS, name)).metadata.ownerReferences ?? [];
@@ -234,6 +254,19 @@ describe('from the oldest release to this one and back', { skip }, () => {
 
   test('the oldest release makes, adopts and refreshes', () => running(OLD, OLD));
 
+  test('helm upgrade brings everything to this release', async () => {
+    const tags = ['--set', `image.tag=${NEW},webhook.image.tag=${NEW}`];
+    await helmOutput([...documented('helm upgrade'), ...tags], { cluster: cp });
+    await running(NEW, NEW);
+    const revision = await helmOutput(['status', RELEASE, '-n', NAMESPACE, '-o', 'json'], { cluster: cp });
+    assert.equal((JSON.parse(revision) as { readonly version: number }).version, 2);
+  });
+
+  test('helm rollback leads back', async () => {
+    await helmOutput(documented('helm rollback'), { cluster: cp });
+    await running(OLD, OLD);
+  });
+
   test('a newer webhook works with an older poller', async () => {
     await upgrade(old.chart, NEW, OLD);
     await running(NEW, OLD);
@@ -244,21 +277,12 @@ describe('from the oldest release to this one and back', { skip }, () => {
     await running(OLD, NEW);
   });
 
-  test('helm upgrade brings everything to this release', async () => {
-    await upgrade(CHART, NEW, NEW);
-    await running(NEW, NEW);
-  });
-
-  test('helm rollback leads back', async () => {
-    await helmOutput(['rollback', RELEASE, '1', ...WAIT], { cluster: cp });
-    await running(OLD, OLD);
-  });
-
   test('all the while no review and no conversion has failed, and only v1 is stored', async () => {
     await load.stop();
     assert.deepEqual(load.bad, []);
     assert.ok(load.turns >= 50, `${load.turns} turns`);
     assert.equal(await lostCalls(), lostBefore);
+    assert.equal(await cp.kubectlOutput(documented('kubectl get crd')), '["v1"]');
     for (const plural of ['externalsecrets', 'secretstores', 'clustersecretstores']) {
       const crd = await cp.request<{ readonly status: { readonly storedVersions: readonly string[] } }>(
         'GET',
@@ -301,9 +325,11 @@ class Load {
     const { status, warnings, body } = await this.#cluster.attempt(
       inVersion('v1beta1', externalSecret(LOAD, name, { refreshInterval: '1h', target: {} })),
     );
-    if (status !== 201 || warnings.length > 0)
+    // Where the machine is too busy for the budget the poller goes on: that is late, and no failure.
+    const late = warnings.some((text) => text.includes('out of time'));
+    if (status !== 201 || (warnings.length > 0 && !late))
       this.bad.push(`create ${name}: ${status} ${body.message ?? ''} ${warnings.join()}`);
-    else if ((await this.#cluster.values(LOAD, name))?.['password'] !== 'hunter2')
+    else if (!late && (await this.#cluster.values(LOAD, name))?.['password'] !== 'hunter2')
       this.bad.push(`${name} has no Secret`);
     await this.#cluster.patch('ExternalSecret', LOAD, name, { spec: { refreshInterval: '2h' } });
     const path = `/apis/external-secrets.io/v1alpha1/namespaces/${LOAD}/externalsecrets/${name}`;
