@@ -54,7 +54,7 @@ interface Completion {
 }
 
 /** @param words behind `esa`; the last one is what is being typed */
-export async function complete(root: Command, words: readonly string[]): Promise<Completion> {
+async function complete(root: Command, words: readonly string[]): Promise<Completion> {
   const typed = words.at(-1) ?? '';
   let command = root;
   let option: Option | undefined;

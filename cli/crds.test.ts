@@ -42,7 +42,7 @@ test('they are those of deploy/crds', async () => {
 test('where the webhook is can be said, or that there is none', async () => {
   const [first] = parsed(await crds('--system-namespace', 'ops', '--service', 'hook'));
   const { service } = first?.spec.conversion.webhook?.clientConfig ?? {};
-  assert.deepEqual(service, { name: 'hook', namespace: 'ops' });
+  assert.deepEqual(service, { name: 'hook', namespace: 'ops', port: 443 });
   const alone = parsed(await crds('--no-conversion'));
   assert.ok(alone.every(({ spec }) => spec.conversion.webhook === undefined));
   assert.equal(alone[0]?.spec.versions.filter(({ served }) => served).length, 1);
