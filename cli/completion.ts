@@ -54,7 +54,7 @@ interface Completion {
 }
 
 /** @param words behind `esa`; the last one is what is being typed */
-export async function complete(root: Command, words: readonly string[]): Promise<Completion> {
+async function complete(root: Command, words: readonly string[]): Promise<Completion> {
   const typed = words.at(-1) ?? '';
   let command = root;
   let option: Option | undefined;
@@ -82,7 +82,7 @@ export async function complete(root: Command, words: readonly string[]): Promise
   if (typed.startsWith('-')) {
     const options = [...command.options, ...(command === root ? [] : [HELP_OPTION])];
     const candidates = options
-      .filter(({ long, hidden }) => hidden !== true && long?.startsWith(typed) === true)
+      .filter(({ long, hidden }) => !hidden && long?.startsWith(typed) === true)
       .map(({ long, description }) => ({ word: long ?? '', meaning: firstSentence(description) }));
     return { candidates, files: false };
   }

@@ -24,7 +24,7 @@ interface CrdsOptions {
 const HELP = `
 Without a cluster. To install or upgrade:
 
-  esa crds | kubectl apply --server-side -f -
+  esa crds | kubectl apply --server-side --force-conflicts -f -
 
 What is stored stays as it is. Run it before the programs of the same version.
 `;

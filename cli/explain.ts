@@ -38,16 +38,13 @@ they log in with, policies, the Secret. Values are never shown. What you may not
 Exit code: 0 it is as it should be, 1 it is not, 2 the command was called wrongly, 3 the cluster could not be asked.
 `;
 
-export const CONTROLLER_CLASS_OPTION = (): Option =>
-  new Option('--controller-class <class>', 'the one that webhook and poller run with').default('default');
-
 export function explainCommand(terminal: Terminal, done: (code: ExitCode) => void): Command {
   return clusterOptions(new Command('explain'))
     .description('Say why an ExternalSecret or a store is not synced, and what to do.')
     .argument('<name>', 'es/NAME, ss/NAME, css/NAME or ces/NAME; without a kind an ExternalSecret')
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
     .option('--system-namespace <name>', 'where webhook and poller run', SYSTEM_NAMESPACE)
-    .addOption(CONTROLLER_CLASS_OPTION())
+    .option('--controller-class <class>', 'the one that webhook and poller run with', 'default')
     .addOption(
       new Option('--policy-default <verdict>', 'the one that webhook and poller run with')
         .choices(['allow', 'deny'])

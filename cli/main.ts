@@ -13,6 +13,6 @@ process.exitCode = await run(process.argv.slice(2), {
   error: (text) => process.stderr.write(text),
   // Only a terminal has the method; it minds NO_COLOR.
   colours: process.stdout.isTTY && process.stdout.hasColors(),
-  progress: process.stderr.isTTY === true,
+  progress: process.stderr.isTTY,
   readInput: () => buffer(process.stdin),
 });

@@ -44,6 +44,16 @@ describe('kubeconfig', () => {
     });
   });
 
+  test('the usual place counts only where nothing else is named', () => {
+    const [usual, named] = [kubeconfig({ token: 'usual' }), kubeconfig({ token: 'named' })];
+    const tokenOf = (options: object): unknown =>
+      loadClusterConfig({ env: {}, defaultKubeconfig: usual, ...options }).token;
+    assert.deepEqual(tokenOf({}), { value: 'usual' });
+    assert.deepEqual(tokenOf({ env: { KUBECONFIG: named } }), { value: 'named' });
+    assert.deepEqual(tokenOf({ kubeconfig: named }), { value: 'named' });
+    refusal({ env: {}, defaultKubeconfig: join(directory, 'none') }, /no cluster/);
+  });
+
   test('files are relative to the kubeconfig; a token file outranks a token', () => {
     const file = kubeconfig(
       { tokenFile: 'token', token: 'old', 'client-certificate': 'a.crt', 'client-key': '/k/a.key' },

@@ -253,7 +253,7 @@ function execPlugin(user: User, cluster: Cluster, folder: string, where: string)
     env: Object.fromEntries(
       (entries as readonly { name?: unknown; value?: unknown }[])
         .filter((entry) => isText(entry?.name))
-        .map(({ name, value }) => [String(name), String(value ?? '')]),
+        .map(({ name, value }) => [String(name), isText(value) ? value : '']),
     ),
     installHint: isText(installHint) ? installHint : undefined,
     interactiveMode: isText(interactiveMode) ? interactiveMode : 'IfAvailable',

@@ -40,7 +40,7 @@ const POLICY_SPREAD_MS = 5_000;
 export const storeKey = (kind: StoreKind, namespace: string | undefined, name: string): string =>
   `${kind}/${kind === 'SecretStore' ? (namespace ?? '') : ''}/${name}`;
 
-export const keyOfStore = (object: StoreObject): string =>
+const keyOfStore = (object: StoreObject): string =>
   storeKey(object.kind, object.metadata.namespace, object.metadata.name ?? '');
 
 interface Entry {

@@ -21,7 +21,7 @@ const failed = ({ where, command }: ExecPlugin, what: string): EsaError =>
 
 function answerOf(plugin: ExecPlugin): Promise<string> {
   const { apiVersion, command, args, env, cluster, interactiveMode, installHint } = plugin;
-  const interactive = interactiveMode !== 'Never' && process.stdin.isTTY === true;
+  const interactive = interactiveMode !== 'Never' && Boolean(process.stdin.isTTY);
   if (interactiveMode === 'Always' && !interactive)
     throw failed(plugin, 'has to ask you something, and standard input is no terminal');
   const info = { apiVersion, kind: 'ExecCredential', spec: { interactive, cluster } };

@@ -7,7 +7,7 @@ import { UsageError } from '../terminal.ts';
 import type { Cluster } from './access.ts';
 import { listObjects } from './list.ts';
 
-export const KINDS = {
+const KINDS = {
   ExternalSecret: { resource: 'externalsecrets', short: 'es', namespaced: true },
   SecretStore: { resource: 'secretstores', short: 'ss', namespaced: true },
   ClusterSecretStore: { resource: 'clustersecretstores', short: 'css', namespaced: false },

@@ -13,7 +13,7 @@ import { ROOT } from '../../tools/setup/paths.mjs';
 import { type Bed, startBed } from '../harness/bed.ts';
 import { type CommandResult, runCommand } from '../harness/command.ts';
 import { eventually } from '../harness/eventually.ts';
-import { Cluster, type Manifest } from './support/cluster.ts';
+import { Cluster } from './support/cluster.ts';
 import {
   clusterSecretStore,
   externalSecret,
@@ -398,7 +398,7 @@ describe('esa explain', { concurrency: 4 }, () => {
         namespaces: [where],
         externalSecretSpec: { secretStoreRef: { name: 'vault' }, ...passwordOf('app') },
       },
-    } as Manifest);
+    });
     const { summary } = await firstCause(
       'ces/everywhere',
       where,

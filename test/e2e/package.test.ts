@@ -62,8 +62,7 @@ spec:
 `;
   writeFileSync(join(alone, 'a.yaml'), manifest);
   const lint = shell(`cd ${alone} && ./esa.mjs lint a.yaml`);
-  assert.deepEqual([lint.status, lint.stderr], [0, '']);
-  assert.equal(lint.stdout, '1 object in 1 file: no errors, 0 warnings\n'.replace('no errors', '0 errors'));
+  assert.deepEqual([lint.status, lint.stderr], [0, '1 object in 1 file: 0 errors, 0 warnings\n']);
   // Password hashes are made in a thread, whose program is inside of the file.
   writeFileSync(
     join(alone, 'a.yaml'),
