@@ -4,6 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { FindingId } from '../../cli/doctor/catalogue.ts';
@@ -106,6 +109,53 @@ const deployment = (namespace: string, name: string, image: string) => ({
   },
 });
 const DEPLOYMENTS = (namespace: string): string => `/apis/apps/v1/namespaces/${namespace}/deployments`;
+
+const status = (resource: 'pods' | 'deployments', name: string, value: object): Promise<void> => {
+  const path = resource === 'pods' ? `/api/v1/namespaces/${SYSTEM}/pods` : DEPLOYMENTS(SYSTEM);
+  return merge(`${path}/${name}/status`, { status: value });
+};
+
+/** A Deployment of ours as the chart makes it, and its Pods, as a kubelet would report them. */
+async function installProgram(
+  program: 'webhook' | 'poller',
+  { address, port }: { readonly address: string | undefined; readonly port: number },
+): Promise<void> {
+  const labels = {
+    'app.kubernetes.io/name': 'external-secrets-admission',
+    'app.kubernetes.io/part-of': 'external-secrets-admission',
+    'app.kubernetes.io/component': program,
+  };
+  const name = `external-secrets-admission-${program}`;
+  const replicas = program === 'webhook' ? 2 : 1;
+  const spec = {
+    serviceAccountName: name,
+    securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+    containers: [
+      {
+        name: program,
+        image: 'example.com/esa:0.1.0',
+        args: [program, '--kes'],
+        ports: [{ name: 'metrics', containerPort: port }],
+        securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+      },
+    ],
+  };
+  await create(DEPLOYMENTS(SYSTEM), {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, labels },
+    spec: { replicas, selector: { matchLabels: labels }, template: { metadata: { labels }, spec } },
+  });
+  await status('deployments', name, { replicas, readyReplicas: replicas });
+  for (let index = 0; index < replicas; index++) {
+    const pod = `${program}-${index}`;
+    await create(`/api/v1/namespaces/${SYSTEM}/pods`, { metadata: { name: pod, labels }, spec });
+    await status('pods', pod, {
+      conditions: [{ type: 'Ready', status: 'True' }],
+      ...(address === undefined ? {} : { podIP: address, podIPs: [{ ip: address }] }),
+    });
+  }
+}
 
 const stopWebhook = (): Promise<void> => bed.product.webhook.stop();
 const startWebhook = (): Promise<void> => bed.product.webhook.start();
@@ -654,6 +704,97 @@ describe('esa doctor', { concurrency: 1 }, () => {
       told.push(`${fault.name} -> warning eso-finalizer -> ${commands.join(' && ')}`);
     },
   );
+
+  test('the form of the chart: Deployments, Pods and what their metrics say', async () => {
+    assert.equal(left, undefined, 'a fault before this one was not mended');
+    let notAfter = Date.now() + 20 * 86_400_000;
+    const address = Object.values(networkInterfaces())
+      .flatMap((all) => all ?? [])
+      .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+    // In place of a Pod: the API server's proxy connects to its address, which must not be that of a loopback.
+    const metrics = createServer((_, response) => {
+      const series = 'esa_certificate_expiry_timestamp_seconds{certificate="serving"}';
+      response.end(`${series} ${notAfter / 1000}\n`);
+    });
+    await new Promise<void>((resolve) => metrics.listen(0, address ?? '127.0.0.1', resolve));
+    const port = (metrics.address() as AddressInfo).port;
+    for (const program of ['webhook', 'poller'] as const) await installProgram(program, { address, port });
+    const seen = async (id: FindingId, where: RegExp, what: RegExp, remedy: RegExp): Promise<Finding> => {
+      const fault: Fault = { name: id, id, prepare: async () => {}, where, what };
+      const one = await found(fault);
+      assert.match([one.remedy, ...one.commands].join('\n'), remedy);
+      told.push(`${what.source} -> ${one.severity} ${id} -> ${one.commands.join(' && ') || one.remedy}`);
+      return one;
+    };
+    try {
+      await clean();
+      const { checks } = await look();
+      const unseen = checks.flatMap((check) => check.unseen);
+      assert.deepEqual(
+        unseen.filter((one) => !one.startsWith('the endpoints of the webhook: ')),
+        address === undefined ? ['the certificates that replicas serve'] : [],
+      );
+
+      if (address !== undefined) {
+        notAfter = Date.now() - 1_000;
+        await seen(
+          'ca-expiry',
+          /^Pod external-secrets-system\/webhook-0$/,
+          /The certificate that it serves was over/,
+          /rollout restart deployment\/external-secrets-admission-webhook/,
+        );
+        notAfter = Date.now() + 20 * 86_400_000;
+      }
+
+      await status('pods', 'webhook-0', {
+        conditions: [{ type: 'Ready', status: 'False' }],
+        containerStatuses: [
+          {
+            name: 'webhook',
+            image: 'x',
+            imageID: '',
+            ready: false,
+            restartCount: 3,
+            state: { waiting: { reason: 'ImagePullBackOff', message: 'no such image' } },
+          },
+        ],
+      });
+      await status('deployments', 'external-secrets-admission-webhook', { replicas: 2, readyReplicas: 1 });
+      const unready = await seen(
+        'program-not-ready',
+        /-webhook$/,
+        /1 of 2 Pods ready; Pod webhook-0: ImagePullBackOff \(no such image\), restarted 3 times/,
+        /describe pod webhook-0/,
+      );
+      await workplace.run(unready.commands[0] ?? '');
+      await status('pods', 'webhook-0', { conditions: [{ type: 'Ready', status: 'True' }] });
+      await status('deployments', 'external-secrets-admission-webhook', { replicas: 2, readyReplicas: 2 });
+
+      const poller = `${DEPLOYMENTS(SYSTEM)}/external-secrets-admission-poller`;
+      await merge(poller, { spec: { replicas: 0 } });
+      const scaled = await seen('program-not-ready', /-poller$/, /It is scaled to 0/, /--replicas=1$/);
+      for (const command of scaled.commands) await workplace.run(command);
+      await clean();
+
+      const image = (tag: string) => ({
+        op: 'replace',
+        path: '/spec/template/spec/containers/0/image',
+        value: `example.com/esa:${tag}`,
+      });
+      await change(poller, image('v0.3.1'));
+      await seen(
+        'program-versions',
+        /-webhook$/,
+        /The webhook runs example\.com\/esa:0\.1\.0, the poller example\.com\/esa:v0\.3\.1/,
+        /Upgrade the older one/,
+      );
+      await change(poller, image('0.1.0'));
+      await clean();
+    } finally {
+      metrics.close();
+      metrics.closeAllConnections();
+    }
+  });
 
   test('fifteen faults and more, each found and mended', () => {
     console.log(told.join('\n'));
