@@ -98,6 +98,25 @@ describe('esa doctor', { concurrency: 1 }, () => {
     );
   });
 
+  test('whoever may see little is told what was not seen, and nothing that is not so', async () => {
+    const { findings, checks, code } = await examine(bed.product.installation.kubeconfigs.poller);
+    assert.deepEqual(
+      findings.filter(({ severity }) => severity !== 'note'),
+      [],
+    );
+    assert.equal(code, 0);
+    const unseen = checks.flatMap((check) => check.unseen).join('\n');
+    for (const what of [
+      'CustomResourceDefinitions',
+      'webhook configurations',
+      'Deployments',
+      'Services',
+      'FlowSchemas',
+    ])
+      assert.match(unseen, new RegExp(`^${what} cannot be read: .* 403 Forbidden`, 'm'));
+    assert.match(unseen, /^the rights of the programs cannot be read: /m);
+  });
+
   test('the commands of the page', async () => {
     const page = readFileSync(join(ROOT, 'docs/doctor.md'), 'utf8');
     const [, block = ''] = /^```sh\n(.*?)^```$/ms.exec(page) ?? [];

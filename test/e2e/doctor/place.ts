@@ -14,7 +14,7 @@ export const DEFINITIONS = '/apis/apiextensions.k8s.io/v1/customresourcedefiniti
 export const LEASE = `/apis/coordination.k8s.io/v1/namespaces/${SYSTEM}/leases/external-secrets-admission-poller`;
 export const CA = `/api/v1/namespaces/${SYSTEM}/secrets/external-secrets-admission-ca`;
 export const MARKER = `/api/v1/namespaces/${SYSTEM}/secrets/external-secrets-admission-marker`;
-export const WITHIN_MS = 60_000;
+export const WITHIN_MS = 120_000;
 export const DEPLOYMENTS = (namespace: string): string => `/apis/apps/v1/namespaces/${namespace}/deployments`;
 
 export class Place {
