@@ -8,7 +8,7 @@ import type { Definition, Install, ProgramName, Seen } from './state.ts';
 const AT_ONCE = 16;
 
 /** What is in use, as far as flags and CRDs say. */
-export function featuresOf(install: Install, definitions: Seen<readonly Definition[]>): ReadonlySet<Feature> {
+function featuresOf(install: Install, definitions: Seen<readonly Definition[]>): ReadonlySet<Feature> {
   const args = [...(install.webhook.args ?? []), ...(install.poller.args ?? [])];
   const known = install.poller.args !== undefined;
   const has = (name: string): boolean =>

@@ -16,7 +16,7 @@ function versionFindings({ version }: ClusterState): readonly Finding[] {
  * By how much the clock of whoever wrote a Lease is ahead, milliseconds: renewTime is by that clock, the time in
  * managedFields by the API server's, which takes it down with each change of a field. In whole seconds.
  */
-export function leaseSkew({ metadata, spec }: Lease): number | undefined {
+function leaseSkew({ metadata, spec }: Lease): number | undefined {
   const renewed = Date.parse(spec?.renewTime ?? '');
   const written = Math.max(...(metadata.managedFields ?? []).map(({ time }) => Date.parse(time ?? '') || 0));
   return Number.isNaN(renewed) || written <= 0 ? undefined : renewed - written;

@@ -20,7 +20,7 @@ const ESO_NAMES: ReadonlySet<string> = new Set(['externalsecret-validate', 'secr
 const place = ({ kind, metadata }: Configuration): string => `${kind} ${metadata.name}`;
 
 /** Says what of a selector keeps objects from being looked at that should be; undefined: nothing. */
-export function selectorProblem({ namespaceSelector = {} }: Hook, install: Install): string | undefined {
+function selectorProblem({ namespaceSelector = {} }: Hook, install: Install): string | undefined {
   const { matchLabels = {}, matchExpressions = [] } = namespaceSelector;
   const labels = Object.keys(matchLabels).filter(
     (key) => !(key === NAMESPACE_NAME && matchLabels[key] === install.scope),

@@ -151,7 +151,7 @@ function checkProbes({ probes, configurations, install }: ClusterState): Part {
 }
 
 /** True if our own words came back: the whole way works. */
-export const isAnswered = (probes: Seen<{ readonly unsound: ProbeAnswer }>): boolean =>
+const isAnswered = (probes: Seen<{ readonly unsound: ProbeAnswer }>): boolean =>
   probes.ok && probes.value.unsound.message.includes(UNSOUND_FIELD);
 
 /** Checks whether the API server reaches the webhook. */

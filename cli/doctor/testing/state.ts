@@ -13,7 +13,7 @@ const DEPLOY = join(import.meta.dirname, '../../../deploy');
 export const NAMESPACE = 'external-secrets-system';
 export const NOW = Date.parse('2026-11-22T12:00:00Z');
 const DAY_MS = 86_400_000;
-export const UNSOUND_MESSAGE =
+const UNSOUND_MESSAGE =
   'try to create an ExternalSecret: 422 Invalid: admission webhook "validate.externalsecret.external-secrets.io" denied the request: ExternalSecret "esa-doctor-probe" is invalid: spec.target.template.data[probe]: unclosed action';
 
 /** Every document of the YAML files of a folder of deploy/. */
@@ -25,7 +25,7 @@ export function readManifests<T>(folder: string): T[] {
     .map((document) => document.toJS() as T);
 }
 
-export const shared: SharedState = await newState(() => buildAuthority(NOW, 365 * DAY_MS));
+const shared: SharedState = await newState(() => buildAuthority(NOW, 365 * DAY_MS));
 
 /** With our CA and paths in it, as the webhook writes them. */
 export function injected<T extends TargetObject>(object: T, state: SharedState = shared): T {

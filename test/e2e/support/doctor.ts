@@ -84,7 +84,9 @@ export class Workplace {
   /** @returns what it printed @throws AssertionError if it does not end with 0 */
   async run(command: string, stdin = ''): Promise<string> {
     const options = { cwd: this.directory, env: this.#env, stdin, timeout: 120_000 };
-    const { code, stdout, stderr } = await runCommand('sh', ['-c', command], options);
+    // Ours is no pipe to the kernel, and cannot be opened as /dev/stdin.
+    const script = stdin === '' ? command : `cat | { ${command}; }`;
+    const { code, stdout, stderr } = await runCommand('sh', ['-c', script], options);
     assert.equal(code, 0, `${command}\n${stdout}${stderr}`);
     return stdout;
   }
