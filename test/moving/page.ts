@@ -27,13 +27,18 @@ export class Reader {
 
   /**
    * @param names what the reader puts for the names of the page's first block
-   * @param values the content of values.yaml
+   * @param files the reader's own, by their name
    */
-  constructor(cp: ControlPlane, names: Readonly<Record<string, string>>, values: object) {
+  constructor(
+    cp: ControlPlane,
+    names: Readonly<Record<string, string>>,
+    files: Readonly<Record<string, object>>,
+  ) {
     this.#cp = cp;
     this.#names = names;
     // JSON is YAML.
-    writeFileSync(join(this.#directory, 'values.yaml'), JSON.stringify(values));
+    for (const [name, content] of Object.entries(files))
+      writeFileSync(join(this.#directory, name), JSON.stringify(content));
   }
 
   /** Runs the commands below this heading. @returns what they print @throws Error where one fails */
