@@ -9,7 +9,7 @@ import { temporaryDirectory } from '../harness/run-directory.ts';
 const PAGE = join(ROOT, 'docs/migrating.md');
 
 /** The `sh` blocks below this heading, up to the next one. @throws Error if there are none */
-export function commandsOf(heading: string): string {
+function commandsOf(heading: string): string {
   const lines = readFileSync(PAGE, 'utf8').split('\n');
   const begin = lines.findIndex((line) => /^#+ /.test(line) && line.replace(/^#+ /, '') === heading);
   const length = lines.slice(begin + 1).findIndex((line) => /^#{2,} /.test(line));
