@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-helm setup-node setup-control-plane demo dev check test unit e2e generate esa image report soak mutants fuzz bench
+.PHONY: help setup setup-helm setup-node setup-control-plane demo dev check test unit e2e generate esa image report soak mutants moving fuzz bench
 
 # demo and dev on a cluster of your own. Only the command line names one: a CONTEXT of the environment is there
 # for other reasons.
@@ -75,6 +75,10 @@ soak: setup ## SOAK=admission (10 MINUTES): restarts, rotations, pauses under lo
 
 mutants: setup-node ## Each validation rule is switched off in turn, and its table of cases has to notice.
 	@node --import ./test/mutants/hooks.ts test/mutants/run.ts
+
+moving: setup ## docs/migrating.md with External Secrets Operator itself, which is built first (4 minutes, once); RECORD=1 records anew what it leaves.
+	@node tools/setup.mjs eso
+	@RECORD=$(RECORD) node --test test/moving/run.ts
 
 fuzz: $(if $(filter reviews,$(FUZZ)),setup,setup-node) ## Random input for MINUTES (10) from SEED; what fails becomes a case; FUZZ=template|gjson|reviews.
 ifeq ($(FUZZ),gjson)

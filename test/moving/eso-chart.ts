@@ -55,13 +55,14 @@ function foreign(group: string, kind: string): object {
   };
 }
 
-const TEMPLATE = `{{- range $path, $_ := .Files.Glob "definitions/*.json" }}
+const CRDS = `{{- range $path, $_ := .Files.Glob "definitions/*.json" }}
 {{- $crd := $.Files.Get $path | fromJson }}
 {{- with $.Values.crds.annotations }}{{- $_ := set $crd.metadata "annotations" . }}{{- end }}
 ---
 {{ toYaml $crd }}
 {{- end }}
-{{- range $name := list "external-secrets" "external-secrets-cert-controller" "external-secrets-webhook" }}
+`;
+const TEMPLATE = `{{- range $name := list "external-secrets" "external-secrets-cert-controller" "external-secrets-webhook" }}
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -111,22 +112,32 @@ webhooks:
 {{- end }}
 `;
 
+/** Name of the CRD of writeProbeChart(). */
+export const PROBE = 'probes.moving.example.org';
+
+/** @returns the path of a chart of one CRD, as a template that takes `crds.annotations` */
+export function writeProbeChart(): string {
+  return writeChart('probe', CRDS, { probes: foreign('moving.example.org', 'Probe') });
+}
+
 /** @returns the path of the chart */
 export function writeEsoChart(): string {
-  const chart = join(temporaryDirectory('eso-chart'), 'external-secrets');
-  mkdirSync(join(chart, 'templates'), { recursive: true });
-  mkdirSync(join(chart, 'definitions'));
-  const write = (file: string, text: string): void => writeFileSync(join(chart, file), text);
-  write('Chart.yaml', 'apiVersion: v2\nname: external-secrets\nversion: 2.9.0\n');
-  write('values.yaml', 'crds:\n  annotations: {}\nwebhook:\n  create: true\n');
-  write('templates/all.yaml', TEMPLATE);
-  const definitions = {
+  return writeChart('external-secrets', CRDS + TEMPLATE, {
     ...Object.fromEntries(SHARED.map((file) => [file, asItsOwn(file)])),
     pushsecrets: foreign('external-secrets.io', 'PushSecret'),
     clusterpushsecrets: foreign('external-secrets.io', 'ClusterPushSecret'),
     generatorstates: foreign('generators.external-secrets.io', 'GeneratorState'),
-  };
-  for (const [name, definition] of Object.entries(definitions))
-    write(`definitions/${name}.json`, JSON.stringify(definition));
+  });
+}
+
+function writeChart(name: string, template: string, crds: Readonly<Record<string, object>>): string {
+  const chart = join(temporaryDirectory('chart'), name);
+  mkdirSync(join(chart, 'templates'), { recursive: true });
+  mkdirSync(join(chart, 'definitions'));
+  const write = (file: string, text: string): void => writeFileSync(join(chart, file), text);
+  write('Chart.yaml', `apiVersion: v2\nname: ${name}\nversion: 2.9.0\n`);
+  write('values.yaml', 'crds:\n  annotations: {}\nwebhook:\n  create: true\n');
+  write('templates/all.yaml', template);
+  for (const [file, crd] of Object.entries(crds)) write(`definitions/${file}.json`, JSON.stringify(crd));
   return chart;
 }

@@ -27,7 +27,7 @@ export const WHERE = 'shop';
 export const SELECTED = [WHERE, 'ci'];
 
 /** An object of any kind, with what the server adds. */
-export interface Live {
+interface Live {
   readonly apiVersion: string;
   readonly kind: string;
   readonly metadata: ObjectMeta & {

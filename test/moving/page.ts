@@ -9,7 +9,7 @@ import { temporaryDirectory } from '../harness/run-directory.ts';
 const PAGE = join(ROOT, 'docs/migrating.md');
 
 /** The `sh` blocks below this heading, up to the next one. @throws Error if there are none */
-export function commandsOf(heading: string): string {
+function commandsOf(heading: string): string {
   const lines = readFileSync(PAGE, 'utf8').split('\n');
   const begin = lines.findIndex((line) => /^#+ /.test(line) && line.replace(/^#+ /, '') === heading);
   const length = lines.slice(begin + 1).findIndex((line) => /^#{2,} /.test(line));
@@ -27,13 +27,18 @@ export class Reader {
 
   /**
    * @param names what the reader puts for the names of the page's first block
-   * @param values the content of values.yaml
+   * @param files the reader's own, by their name
    */
-  constructor(cp: ControlPlane, names: Readonly<Record<string, string>>, values: object) {
+  constructor(
+    cp: ControlPlane,
+    names: Readonly<Record<string, string>>,
+    files: Readonly<Record<string, object>>,
+  ) {
     this.#cp = cp;
     this.#names = names;
     // JSON is YAML.
-    writeFileSync(join(this.#directory, 'values.yaml'), JSON.stringify(values));
+    for (const [name, content] of Object.entries(files))
+      writeFileSync(join(this.#directory, name), JSON.stringify(content));
   }
 
   /** Runs the commands below this heading. @returns what they print @throws Error where one fails */
