@@ -16,6 +16,7 @@ const PARTS: Readonly<Record<string, readonly Entry[]>> = {
     ['values.md', 'all values of the chart'],
     ['migrating.md', 'from External Secrets Operator or kubernetes-external-secrets, and back'],
     ['upgrading.md', 'to a newer version, and back'],
+    ['namespaced.md', 'for one namespace only, without rights on the others'],
   ],
   'For who writes manifests': [
     ['external-secrets.md', 'which values, into which Secret, how often'],
@@ -43,8 +44,9 @@ const PARTS: Readonly<Record<string, readonly Entry[]>> = {
     ['cli.md', '`esa`: lint in CI, explain, refresh, who uses a key'],
     ['doctor.md', '`esa doctor`: what is wrong with an installation, and what to do'],
     ['troubleshooting.md', 'by the text of the message'],
+    ['refusals.md', 'every refusal in full, as kubectl prints it'],
+    ['monitoring.md', 'the dashboard, the alerts and their runbooks'],
     ['metrics.md', 'all metrics'],
-    ['runbooks/README.md', 'one page an alert'],
     ['performance.md', 'figures, each with its baseline and the command that gives it'],
   ],
   Security: [
@@ -104,6 +106,7 @@ export function renderDocsIndex(): string {
         entries.filter(([file]) => GENERATED.has(file) || existsSync(join(ROOT, 'docs', file))),
       ] as const,
   );
+  const runbooks = globSync('runbooks/*.md', { cwd: join(ROOT, 'docs') }).toSorted();
   return [
     '# Documentation\n',
     'In the order in which one would read it. New here? Take the [README](../README.md) first: it shows the whole thing in a',
@@ -111,6 +114,14 @@ export function renderDocsIndex(): string {
     ...parts
       .filter(([, entries]) => entries.length > 0)
       .flatMap(([title, entries]) => [`## ${title}\n`, '| | |', '|---|---|', ...entries.map(row), '']),
+    ...(runbooks.length === 0
+      ? []
+      : [
+          '## Runbooks\n',
+          'One page an alert: what it means, how to find the cause, what to do.\n',
+          ...runbooks.map((file) => `- [${titleOf(file)}](${file})`),
+          '',
+        ]),
     ...(others.length === 0
       ? []
       : ['## More\n', ...others.map((file) => `- [${titleOf(file)}](${file})`), '']),

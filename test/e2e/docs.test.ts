@@ -59,26 +59,43 @@ after(() => bed.stop());
 const namespacesIn = ({ metadata }: Manifest): readonly string[] =>
   metadata.namespace === undefined ? [] : [metadata.namespace];
 
-/** Server-side apply with strict validation. @returns what the API server refuses it with, '' if it does not */
-async function apply(manifest: Manifest, { dryRun }: { readonly dryRun: boolean }): Promise<string> {
+type Answer = { readonly status: number; readonly body: { readonly message?: string } };
+
+const refusalOf = ({ kind, metadata }: Manifest, { status, body }: Answer): string =>
+  status < 300 ? '' : `${kind}/${metadata.name}: ${body.message ?? status}`;
+
+/** Server-side apply, as `kubectl apply --server-side --validate=strict`. @returns the refusal, '' if there is none */
+async function apply(manifest: Manifest): Promise<string> {
   const path = await discovery.pathOf(manifest);
-  const query = `fieldManager=docs&force=true&fieldValidation=Strict${dryRun ? '&dryRun=All' : ''}`;
-  const { status, body } = await bed.cp.request<{ message?: string }>('PATCH', `${path}?${query}`, manifest, {
-    'content-type': 'application/apply-patch+yaml',
-  });
-  return status < 300 ? '' : `${manifest.kind}/${manifest.metadata.name}: ${body.message ?? status}`;
+  const query = 'fieldManager=docs&force=true&fieldValidation=Strict';
+  const type = { 'content-type': 'application/apply-patch+yaml' };
+  return refusalOf(manifest, await bed.cp.request('PATCH', `${path}?${query}`, manifest, type));
+}
+
+/** A strict dry run of a create, or of a replacement of what another page left there. */
+async function tryOut(manifest: Manifest): Promise<string> {
+  const path = await discovery.pathOf(manifest);
+  const query = 'dryRun=All&fieldValidation=Strict';
+  const folder = path.slice(0, path.lastIndexOf('/'));
+  const created: Answer = await bed.cp.request('POST', `${folder}?${query}`, manifest);
+  if (created.status !== 409) return refusalOf(manifest, created);
+  const { body } = await bed.cp.request<{ metadata: { resourceVersion: string } }>('GET', path);
+  const { resourceVersion } = body.metadata;
+  const replacement = { ...manifest, metadata: { ...manifest.metadata, resourceVersion } };
+  return refusalOf(manifest, await bed.cp.request('PUT', `${path}?${query}`, replacement));
 }
 
 async function carryOut(treatment: Treatment, directory: string): Promise<void> {
   switch (treatment.how) {
     case 'dry-run':
+      for (const manifest of treatment.manifests) assert.equal(await tryOut(manifest), '');
+      return;
     case 'apply':
-      for (const manifest of treatment.manifests)
-        assert.equal(await apply(manifest, { dryRun: treatment.how === 'dry-run' }), '');
+      for (const manifest of treatment.manifests) assert.equal(await apply(manifest), '');
       return;
     case 'refused': {
       const answers: string[] = [];
-      for (const manifest of treatment.manifests) answers.push(await apply(manifest, { dryRun: false }));
+      for (const manifest of treatment.manifests) answers.push(await apply(manifest));
       assert.ok(answers.join('\n').includes(treatment.words), answers.join('\n'));
       return;
     }

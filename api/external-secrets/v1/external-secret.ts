@@ -238,7 +238,7 @@ const target = z
         kind: z.string().min(1).describe('Kind of the object.'),
       })
       .optional()
-      .describe('Makes an object of another kind than Secret.'),
+      .describe('Makes an object of another kind than Secret. Not supported: it is refused.'),
   })
   .meta(TARGET_RULES);
 
