@@ -2,7 +2,7 @@
  * What the accounts of the two programs have to be allowed: the rules of deploy/manifests/rbac-*.yaml, right by right
  * (a test compares them). Asking for each right finds what is missing whatever roles grant it.
  */
-import type { ProgramName } from './state.ts';
+export type ProgramName = 'webhook' | 'poller';
 
 export interface Right {
   readonly group: string;

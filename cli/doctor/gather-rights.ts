@@ -1,9 +1,9 @@
 /** Asks the API server what the accounts of the programs may do (SubjectAccessReviews, which change nothing). */
 import type { Cluster } from '../cluster/access.ts';
-import { expectedRules, type Feature, type Right, rightsOf } from './expected-rights.ts';
+import { expectedRules, type Feature, type ProgramName, type Right, rightsOf } from './expected-rights.ts';
 import { flag, injectsCrds } from './install.ts';
 import { seen } from './seen.ts';
-import type { Definition, Install, ProgramName, Seen } from './state.ts';
+import type { Definition, Install, Seen } from './state.ts';
 
 const AT_ONCE = 16;
 

@@ -1,7 +1,8 @@
 /** Where and how the product is installed, told from what it leaves in the cluster; pure. */
 import { OUR_GROUP } from '../../api/external-secrets/names.ts';
 import { SYSTEM_NAMESPACE } from '../cluster/poller-lease.ts';
-import type { Configuration, Deployment, Install, Program, ProgramName, Seen } from './state.ts';
+import type { ProgramName } from './expected-rights.ts';
+import type { Configuration, Deployment, Install, Program, Seen } from './state.ts';
 
 const PART_OF = 'external-secrets-admission';
 const DEFAULT_CONFIGURATION = 'external-secrets-admission';

@@ -8,7 +8,7 @@ import type { ObjectMeta } from '../../api/meta.ts';
 import type { TargetObject } from '../../certs/injection.ts';
 import type { LeaseObject } from '../../kube/lease.ts';
 import type { SecretObject } from '../../kube/objects.ts';
-import type { Right } from './expected-rights.ts';
+import type { ProgramName, Right } from './expected-rights.ts';
 
 /** What was read, or why it could not be: a sentence without its end. */
 export type Seen<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly why: string };
@@ -174,8 +174,6 @@ export interface FlowSchema {
 export interface MetadataOnly {
   readonly metadata: ObjectMeta & { readonly name: string };
 }
-
-export type ProgramName = 'webhook' | 'poller';
 
 /** One of the two programs, as far as the cluster shows it. */
 export interface Program {

@@ -319,7 +319,12 @@ export class Product {
 
   #launch(program: 'webhook' | 'poller', flags: readonly string[]): Launch {
     const launch = this.#options.launch;
-    return launch?.(program, flags) ?? { command: process.execPath, args: [...NODE_FLAGS, programFile(program), ...flags] };
+    return (
+      launch?.(program, flags) ?? {
+        command: process.execPath,
+        args: [...NODE_FLAGS, programFile(program), ...flags],
+      }
+    );
   }
 
   #commonArgs(kubeconfig: string, metricsPort: number, listen = LOOPBACK): string[] {

@@ -1,9 +1,9 @@
 /** Accounts, rights, Deployments, Pods and Leases of webhook and poller. */
 import { applyManifests, logsOf, restart } from '../commands.ts';
-import type { Right } from '../expected-rights.ts';
+import type { ProgramName, Right } from '../expected-rights.ts';
 import { type CheckResult, count, type Finding, finding } from '../finding.ts';
 import { isReady, podsOf } from '../pods.ts';
-import type { ClusterState, Deployment, Lease, Pod, Program, ProgramName } from '../state.ts';
+import type { ClusterState, Deployment, Lease, Pod, Program } from '../state.ts';
 
 const PROGRAMS: readonly ProgramName[] = ['webhook', 'poller'];
 
