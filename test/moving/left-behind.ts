@@ -264,7 +264,12 @@ export async function restore(cp: ControlPlane, openBao: OpenBao): Promise<void>
 }
 
 async function put<T>(cp: ControlPlane, method: 'POST' | 'PUT', path: string, object: object): Promise<T> {
-  const { status, body } = await cp.request<T & { message?: string }>(method, path, object);
+  const attempt = async () => await cp.request<T & { message?: string }>(method, path, object);
+  // A CRD that was made just now is served a moment later.
+  const { status, body } = await eventually(async () => {
+    const answer = await attempt();
+    return answer.status === 404 && method === 'POST' ? undefined : answer;
+  });
   assert.ok(status < 300, `${method} ${path}: ${body.message ?? status}`);
   return body;
 }
