@@ -25,15 +25,22 @@ function git(...args: string[]): string | undefined {
 
 const mebibytes = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 
-async function build(directory: string): Promise<void> {
+/** Which commit is built, and its time: seconds since 1970, of SOURCE_DATE_EPOCH if that is set. */
+export function buildIdentity(): { readonly epoch: number; readonly revision: string | undefined } {
   const changed = git('status', '--porcelain', '--untracked-files=no') ?? '';
   const commit = git('rev-parse', 'HEAD');
   const epoch = Number(process.env['SOURCE_DATE_EPOCH'] ?? git('log', '-1', '--format=%ct') ?? 0);
   if (!Number.isSafeInteger(epoch) || epoch < 0) {
     throw new SetupError('image: SOURCE_DATE_EPOCH is not a number of seconds since 1970');
   }
-  const revision = commit === undefined ? undefined : `${commit}${changed === '' ? '' : '-changed'}`;
-  const image = await buildImage({ directory, epoch, revision });
+  return {
+    epoch,
+    revision: commit === undefined ? undefined : `${commit}${changed === '' ? '' : '-changed'}`,
+  };
+}
+
+async function build(directory: string): Promise<void> {
+  const image = await buildImage({ directory, ...buildIdentity() });
   console.log(`${REPOSITORY}:${image.tag}@${image.digest}`);
   for (const { architecture, manifest, compressedSize, entries, compileCache } of image.platforms) {
     let unpacked = 0;
@@ -46,12 +53,14 @@ async function build(directory: string): Promise<void> {
   console.log(`  ${join(directory, 'layout')}, ${join(directory, 'image.tar')}`);
 }
 
-try {
-  const [first] = process.argv.slice(2);
-  if (first === '--lock') await writeLock();
-  else await build(resolve(ROOT, first ?? '.cache/image'));
-} catch (error) {
-  if (!(error instanceof SetupError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
+if (import.meta.main) {
+  try {
+    const [first] = process.argv.slice(2);
+    if (first === '--lock') await writeLock();
+    else await build(resolve(ROOT, first ?? '.cache/image'));
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  }
 }
