@@ -1,5 +1,6 @@
 /** The product's own programs, run from the checkout against a cluster. */
 import { join } from 'node:path';
+import { NODE_ENVIRONMENT, NODE_FLAGS } from '../../runtime/node-flags.ts';
 import { ROOT } from '../../tools/setup/paths.mjs';
 import type { Phase } from '../../webhook/mutate.ts';
 import { type Balancer, startBalancer } from './balancer.ts';
@@ -116,8 +117,8 @@ export class Program {
     this.#process = await startProcess({
       name: this.name,
       command: process.execPath,
-      args: this.#args,
-      env: this.#env,
+      args: [...NODE_FLAGS, ...this.#args],
+      env: { ...NODE_ENVIRONMENT, ...this.#env },
       cwd: ROOT,
       directory: this.#directory,
       timeout: 60_000,
