@@ -8,6 +8,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { ANNOTATION_REFRESH } from '../api/external-secrets/names.ts';
 import { runCommand } from '../test/harness/command.ts';
 import { type ControlPlane, startControlPlane } from '../test/harness/control-plane.ts';
 import { eventually } from '../test/harness/eventually.ts';
@@ -106,14 +107,14 @@ async function scenario(latencyMs: number): Promise<void> {
     const intervals = refreshIntervals(backend);
     const kube = pollerRequests(cp, since);
 
-    // Another spec of the store brings all of its objects at once.
+    // As `esa refresh --all -A` asks for it.
     backend.reset();
     const cpuAtOnce = poller.process.cpuMs();
     await must(
       cp,
       'PATCH',
       `/apis/external-secrets.io/v1/clustersecretstores/${STORE}`,
-      { spec: { refreshInterval: 3600 } },
+      { metadata: { annotations: { [ANNOTATION_REFRESH]: 'now' } } },
       { 'content-type': 'application/merge-patch+json' },
     );
     const reads = await eventually(

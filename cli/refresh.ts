@@ -12,6 +12,7 @@ import {
 } from './cluster/access.ts';
 import { listObjects } from './cluster/list.ts';
 import { getNamed, parseNamed, pathOf } from './cluster/named.ts';
+import { pollerState, SYSTEM_NAMESPACE } from './cluster/poller-lease.ts';
 import { Progress } from './cluster/words.ts';
 import { plural } from './findings.ts';
 import { askForRefresh } from './refresh/ask.ts';
@@ -28,6 +29,7 @@ interface RefreshOptions extends ClusterOptions {
   readonly allNamespaces?: true;
   readonly wait?: true;
   readonly timeout: number;
+  readonly systemNamespace: string;
   readonly output: 'text' | 'json';
 }
 
@@ -41,6 +43,10 @@ Exit code: 0 it was asked for (with --wait: done), 1 with --wait: some are not s
 3 the cluster could not be asked.
 `;
 
+/** What a store was asked while nobody was there is not seen by who comes later. */
+const NO_POLLER =
+  'no poller is at work (see esa explain); once one is, ask again for what reads from the stores that were asked\n';
+
 export function refreshCommand(terminal: Terminal, done: (code: ExitCode) => void): Command {
   return clusterOptions(new Command('refresh'))
     .description('Have ExternalSecrets read their values again now.')
@@ -51,6 +57,7 @@ export function refreshCommand(terminal: Terminal, done: (code: ExitCode) => voi
     .option('--property <name>', 'with --key: only who reads this property of it, or all of it')
     .option(ALL_NAMESPACES, 'in every namespace')
     .option('--wait', 'until the poller has done it')
+    .option('--system-namespace <name>', 'where the poller runs', SYSTEM_NAMESPACE)
     .option('--timeout <duration>', 'how long to wait at most', parseDuration, 60_000)
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
     .addHelpText('after', HELP)
@@ -102,6 +109,8 @@ async function refresh(
     };
     terminal.out(`${JSON.stringify(report, null, 2)}\n`);
   } else terminal.out(wordsOf(objects, asked.stores, readOnce, undone));
+  const { state } = await pollerState(cluster, options.systemNamespace, Date.now());
+  if (state === 'silent' || state === 'absent') terminal.error(NO_POLLER);
   return undone === undefined || undone.length === 0 ? EXIT.ok : EXIT.wrong;
 }
 

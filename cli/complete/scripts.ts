@@ -2,17 +2,23 @@
 
 export const BASH = `# bash completion for esa
 _esa() {
-  local cur out directive line
-  cur="\${COMP_WORDS[COMP_CWORD]}"
-  # bash breaks words at = and :, esa does not.
-  local words=("\${COMP_WORDS[@]:1:COMP_CWORD}")
+  local cur out directive line word words=()
+  # bash takes --flag=value for three words.
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD}"; do
+    if [[ \${#words[@]} -gt 0 && ( "$word" == "=" || "\${words[-1]}" == --*= ) ]]; then words[-1]+="$word"
+    else words+=("$word")
+    fi
+  done
+  cur="\${words[-1]}"
   out="$(esa __complete -- "\${words[@]}" 2>/dev/null)" || return
   directive="\${out##*:}"
   COMPREPLY=()
   while IFS= read -r line; do
     [[ -z "$line" || "$line" == :* ]] && continue
     line="\${line%%$'\\t'*}"
-    [[ "$line" == "$cur"* ]] && COMPREPLY+=("$line")
+    [[ "$line" == "$cur"* ]] || continue
+    [[ "$cur" == --*=* ]] && line="\${line#*=}"
+    COMPREPLY+=("$line")
   done <<<"$out"
   if [[ "$directive" == 0 && \${#COMPREPLY[@]} -eq 0 ]]; then
     compopt -o default 2>/dev/null

@@ -681,6 +681,9 @@ describe('without a poller', () => {
       assert.match(waiting.causes[0]?.remedy ?? '', /get pods/);
       assert.equal(waiting.next?.kind, 'none');
       assert.ok(waiting.causes.some(({ code }) => code === 'STORE_NOT_FOUND'));
+      const refreshed = await esa(['refresh', 'app', '-n', where]);
+      assert.deepEqual([refreshed.code, refreshed.out], [0, 'asked for a refresh of 1 ExternalSecret\n']);
+      assert.match(refreshed.error, /^no poller is at work/);
     } finally {
       await bed.product.poller.start();
     }

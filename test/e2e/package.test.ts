@@ -88,10 +88,11 @@ test('bash completes commands, flags and choices', () => {
     ['esa policy ', ['test']],
     ['esa lint --str', ['--strict']],
     ['esa lint -o ', ['text', 'json', 'github']],
+    ['esa lint --output=t', ['text']],
     ['esa completion z', ['zsh']],
   ];
   const script = lines.map(([line]) => {
-    const words = line.split(' ');
+    const words = line.split(/ |(?==)|(?<==)/);
     return `COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}
 _esa; echo "\${COMPREPLY[*]}"`;
   });
