@@ -34,7 +34,7 @@ import {
 const NAMESPACE = 'shop';
 const OBJECTS = 24;
 /** Seven programs start and sync here, maybe on half a core. */
-const PATIENCE = { timeout: 90_000, interval: 500 };
+const PATIENCE = { timeout: 180_000, interval: 500 };
 const ALERTS = join(ROOT, 'deploy/monitoring/alerts.yaml');
 const CONFIGURATION =
   '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/external-secrets-admission';
@@ -162,9 +162,11 @@ describe('Prometheus, Grafana and the programs', needsPrometheus(), () => {
       response.writeHead(429, { 'retry-after': '1' }).end();
     });
     throttling = await startListening(server);
+    started.push(throttling.close);
     bed = await startBed({
       product: { webhookArgs: ['--ca-overlap', '1s'], pollerArgs: ['--shards', 'true'] },
     });
+    started.push(() => bed.stop());
     cluster = new Cluster(bed.cp);
     const { webhook, poller } = bed.product;
     const program = (
@@ -192,6 +194,7 @@ describe('Prometheus, Grafana and the programs', needsPrometheus(), () => {
       ],
       ALERTS,
     );
+    started.push(() => prometheus[Symbol.asyncDispose]());
     await prepare(cluster, bed.openBao, NAMESPACE);
     await cluster.create(namespace('elsewhere'));
     await outage();
@@ -200,10 +203,10 @@ describe('Prometheus, Grafana and the programs', needsPrometheus(), () => {
     await createOffenders();
     await unsettleCertificates();
   });
+  // What failed to start is not there to be stopped.
+  const started: (() => Promise<unknown>)[] = [];
   after(async () => {
-    await prometheus[Symbol.asyncDispose]();
-    await bed.stop();
-    await throttling.close();
+    for (const stop of started.toReversed()) await stop();
   });
 
   describe('every query of the dashboard has an answer', () => {
