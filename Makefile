@@ -78,7 +78,8 @@ mutants: setup-node ## Each validation rule is switched off in turn, and its tab
 
 moving: setup ## docs/migrating.md with External Secrets Operator itself, which is built first (4 minutes, once); RECORD=1 records anew what it leaves.
 	@node tools/setup.mjs eso
-	@RECORD=$(RECORD) node --test test/moving/run.ts
+	@node tools/bundle.ts .cache/programs
+	@ESA_PROGRAMS=$(CURDIR)/.cache/programs RECORD=$(RECORD) node --test test/moving/run.ts
 
 fuzz: $(if $(filter reviews,$(FUZZ)),setup,setup-node) ## Random input for MINUTES (10) from SEED; what fails becomes a case; FUZZ=template|gjson|reviews.
 ifeq ($(FUZZ),gjson)

@@ -154,6 +154,11 @@ export class Move {
       const off = ['--set', 'webhook.create=false', '--set', 'certController.create=false'];
       await helmOutput(['install', ...ESO, operator.chart, '--create-namespace', ...off], { cluster: cp });
       await cp.kindsChanged();
+      // kubectl remembers kinds and categories; this has it look again.
+      const generators = ['api-resources', '--categories=external-secrets-generators', '--output=name'];
+      await eventually(async () => (await cp.kubectlOutput(generators)).includes('passwords'), {
+        timeout: WITHIN_MS,
+      });
       await operator.leave();
       const on = ['--set', 'webhook.create=true', '--set', 'certController.create=true'];
       await helmOutput(['upgrade', ...ESO, operator.chart, '--reuse-values', ...on], { cluster: cp });
