@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-helm setup-node setup-control-plane demo dev check test unit e2e generate report soak mutants fuzz bench
+.PHONY: help setup setup-helm setup-node setup-control-plane demo dev check test unit e2e generate soak mutants fuzz bench
 
 # demo and dev on a cluster of your own. Only the command line names one: a CONTEXT of the environment is there
 # for other reasons.
@@ -56,12 +56,9 @@ unit: setup-node ## Only the tests beside the code.
 e2e: setup ## Only the end-to-end tests.
 	@node tools/test.ts e2e
 
-generate: setup-node ## Write the generated files anew: CRDs, and the pages of docs/ that are made from something.
+generate: setup-node ## Write the generated files anew: CRDs, docs/errors.md, docs/rules.md, docs/acceptance.md.
 	@node deploy/generate.ts
 	@node tools/generate-docs.ts
-
-report: setup-node ## Dead code, dependencies with their reasons and weights, licences.
-	@node tools/dependencies/report.ts
 
 soak: setup ## SOAK=admission (10 MINUTES): restarts, rotations, pauses under load; SOAK=crash (20): programs killed at random; SOAK=steady (60): 573 x 5 keys while nothing changes.
 	@node tools/bundle.ts .cache/programs
@@ -69,6 +66,10 @@ soak: setup ## SOAK=admission (10 MINUTES): restarts, rotations, pauses under lo
 
 mutants: setup-node ## Each validation rule is switched off in turn, and its table of cases has to notice.
 	@node --import ./test/mutants/hooks.ts test/mutants/run.ts
+
+.PHONY: report
+report: setup-node ## Dead code, dependencies with their reasons and weights, licences.
+	@node tools/dependencies/report.ts
 
 fuzz: $(if $(filter reviews,$(FUZZ)),setup,setup-node) ## Random input for MINUTES (10) from SEED; what fails becomes a case; FUZZ=template|gjson|reviews.
 ifeq ($(FUZZ),gjson)
