@@ -39,10 +39,7 @@ async function removeOld(directory: string): Promise<void> {
   }
 }
 
-/**
- * Writes `webhook.mjs`, `poller.mjs`, `esa.mjs` and what they need into the folder.
- * @returns what went into them @throws Error if it cannot be built
- */
+/** Writes `webhook.mjs`, `poller.mjs`, `esa.mjs` and what they need into the folder, and says what they are made of. @throws Error if it cannot be built */
 export async function bundle(directory: string): Promise<Metafile> {
   const { metafile } = await build({
     absWorkingDir: ROOT,
@@ -60,8 +57,8 @@ export async function bundle(directory: string): Promise<Metafile> {
     legalComments: 'linked',
     banner: { js: BANNER },
     plugins: [workersBeside],
-    metafile: true,
     logLevel: 'error',
+    metafile: true,
   });
   await removeOld(directory);
   return metafile;
