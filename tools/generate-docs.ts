@@ -3,7 +3,7 @@
  * the index of decisions, dependencies) and what Prometheus and Grafana read in deploy/monitoring. With --check it only
  * says whether they are up to date.
  */
-import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { ERROR_CATALOGUE } from '../api/errors.ts';
@@ -14,30 +14,18 @@ import { readChartValues } from '../deploy/generate.ts';
 import { renderDashboard } from '../deploy/monitoring/dashboard.ts';
 import { type AlertRules, prometheusRule } from '../deploy/monitoring/prometheus-rule.ts';
 import { findTests, registerFaults, renderRegister, testsByCase } from './acceptance/register.ts';
-import { renderDecisions } from './decisions.ts';
-import { renderDependencies } from './dependencies/page.ts';
-import { renderDocsIndex } from './docs-index.ts';
 import { metricCatalogue, renderMetrics } from './metrics.ts';
-import { referencePages } from './reference/pages.ts';
+import { leftoverPages, PRODUCT_PAGES } from './product-pages.ts';
 import { renderRefusals } from './refusals.ts';
 import { ROOT } from './setup/paths.mjs';
 
 const MONITORING = 'deploy/monitoring';
 const ALERTS = `${MONITORING}/alerts.yaml`;
 
-interface GeneratedPage {
-  readonly file: string;
-  /** What it is made from. */
-  readonly source: string;
-  readonly render: () => string;
-}
-
-/** Folders of which every page is made here, so that one too many is noticed. */
-const FOLDERS = ['docs/reference'];
-
 const chart = await readChartValues();
 
-const PAGES: readonly GeneratedPage[] = [
+/** Pages by file, and what each is made from; those that look at all others come after them. */
+const PAGES = [
   { file: 'docs/errors.md', source: 'api/errors.ts', render: () => renderErrors(ERROR_CATALOGUE) },
   { file: 'docs/rules.md', source: 'api/rules.ts', render: () => renderRules(RULES) },
   { file: 'docs/refusals.md', source: 'the goldens in test/e2e/refusals/rules', render: renderRefusals },
@@ -50,20 +38,12 @@ const PAGES: readonly GeneratedPage[] = [
   { file: 'docs/acceptance.md', source: 'the tests', render: renderAcceptance },
   { file: `${MONITORING}/dashboard.json`, source: `${MONITORING}/panels.ts`, render: renderDashboard },
   { file: `${MONITORING}/prometheus-rule.yaml`, source: ALERTS, render: renderPrometheusRule },
-  { file: 'docs/decisions/README.md', source: 'docs/decisions', render: renderDecisions },
-  {
-    file: 'docs/dependencies.md',
-    source: 'package.json and tools/dependencies',
-    render: () => renderDependencies(),
-  },
   {
     file: 'docs/values.md',
     source: 'deploy/chart/values.yaml',
     render: () => renderValuesPage(chart.values, chart.foreign),
   },
-  { file: 'docs/README.md', source: 'tools/docs-index.ts and docs', render: renderDocsIndex },
-  ...[...referencePages()].map(([file, text]) => ({ file, source: 'the schemas', render: () => text })),
-];
+] as const;
 
 function renderPrometheusRule(): string {
   const rules = parse(readFileSync(join(ROOT, ALERTS), 'utf8')) as AlertRules;
@@ -164,31 +144,24 @@ function isCurrent(path: string, wanted: string): boolean {
   }
 }
 
-function main(): void {
+if (import.meta.main) {
   const check = process.argv.includes('--check');
-  for (const { file, source, render } of PAGES) {
+  for (const { file, source, render } of [...PAGES, ...PRODUCT_PAGES]) {
     const path = join(ROOT, file);
     const wanted = render();
-    if (isCurrent(path, wanted)) continue;
-    if (check) {
-      console.error(`${file} is not what ${source} says: run \`make generate\` and commit it.`);
-      process.exitCode = 1;
-    } else {
+    if (!check) {
       mkdirSync(dirname(path), { recursive: true });
       writeFileSync(path, wanted);
+    } else if (!isCurrent(path, wanted)) {
+      console.error(`${file} is not what ${source} says: run \`make generate\` and commit it.`);
+      process.exitCode = 1;
     }
   }
-  const known = new Set(PAGES.map(({ file }) => file));
-  for (const file of globSync(
-    FOLDERS.map((folder) => `${folder}/**/*.md`),
-    { cwd: ROOT },
-  )) {
-    if (known.has(file)) continue;
-    if (check) {
+  for (const file of leftoverPages()) {
+    if (!check) rmSync(join(ROOT, file));
+    else {
       console.error(`${file} is made from nothing: run \`make generate\`.`);
       process.exitCode = 1;
-    } else rmSync(join(ROOT, file));
+    }
   }
 }
-
-if (import.meta.main) main();

@@ -15,6 +15,7 @@ import {
   vaultProvider,
 } from '../e2e/support/vault.ts';
 import type { ControlPlane } from '../harness/control-plane.ts';
+import { eventually } from '../harness/eventually.ts';
 import type { OpenBao } from '../harness/openbao.ts';
 
 export const RECORD = join(import.meta.dirname, 'left-behind.jsonl');
