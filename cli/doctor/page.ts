@@ -83,6 +83,7 @@ const INTRODUCTION = `# esa doctor
 
 \`esa doctor\` says what is wrong with an installation, why that matters, and what to do about it.
 
+<!-- run by: test/e2e/doctor.test.ts -->
 \`\`\`sh
 esa doctor                       # the cluster of the current context
 esa doctor --context prod -n external-secrets-system
