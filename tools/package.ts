@@ -77,7 +77,13 @@ const manifest = {
   description: 'esa, the command line of external-secrets-admission: external secrets for Kubernetes.',
   license: packageJson.license,
   type: 'module',
-  bin: { esa: 'esa.mjs', 'kubectl-esa': 'esa.mjs', 'kubectl_complete-esa': 'kubectl_complete-esa.mjs' },
+  // npx takes the program that is called like the package.
+  bin: {
+    [packageJson.name]: 'esa.mjs',
+    esa: 'esa.mjs',
+    'kubectl-esa': 'esa.mjs',
+    'kubectl_complete-esa': 'kubectl_complete-esa.mjs',
+  },
   engines: packageJson.engines,
 };
 

@@ -20,7 +20,10 @@ const AT_ONCE = { unit: 2, e2e: 3 };
 /** Those that take longest, the longest first: none of them may begin last. */
 const LONGEST = [
   'crash',
+  'upgrade',
   'migrating',
+  'doctor',
+  'chart-install',
   'faults-cluster',
   'front-door-own-cluster',
   'poller-scale',

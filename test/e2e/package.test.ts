@@ -1,4 +1,4 @@
-/** The package as its users get it: run by npx without a network, as one file, asked by a real bash. */
+/** The package as its users get it, as docs/cli.md says: run by npx without a network, as one file, asked by a real bash. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
@@ -12,9 +12,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { packageEsa } from '../../tools/package.ts';
+import { ROOT } from '../../tools/setup/paths.mjs';
 
 const directory = mkdtempSync(join(tmpdir(), 'esa-package-'));
 after(() => rmSync(directory, { recursive: true }));
@@ -48,6 +49,21 @@ test('npx runs it from the tarball, on a machine that has nothing else', () => {
   );
   assert.equal(status, 0, stderr);
   assert.match(stdout, /^esa \d+\.\d+\.\d+ \(Node\.js 24\./);
+});
+
+test('the commands of docs/cli.md run it, and install it for good', () => {
+  const page = readFileSync(join(ROOT, 'docs/cli.md'), 'utf8');
+  const [, block = ''] = /^```sh\n(npx .*?)^```$/ms.exec(page) ?? [];
+  const workplace = mkdtempSync(join(directory, 'checkout-'));
+  mkdirSync(join(workplace, 'dist/npm'), { recursive: true });
+  copyFileSync(tarball, join(workplace, 'dist/npm', basename(tarball)));
+  mkdirSync(join(workplace, 'deploy'));
+  const prefix = join(workplace, 'prefix');
+  const env = { npm_config_offline: 'true', npm_config_yes: 'true', npm_config_prefix: prefix };
+  const { status, stderr } = shell(`set -e; cd ${workplace}\n${block}`, env);
+  assert.equal(status, 0, stderr);
+  for (const name of ['esa', 'kubectl-esa', 'kubectl_complete-esa'])
+    assert.ok(statSync(join(prefix, 'bin', name)).mode & 0o100);
 });
 
 test('it is one file without dependencies, which runs wherever it lies', () => {
