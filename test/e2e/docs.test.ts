@@ -11,6 +11,7 @@ import { type Place, pageDirectory, programDirectory, runScript } from '../docs/
 import { Discovery } from '../docs/discovery.ts';
 import { readPages } from '../docs/pages.ts';
 import { type Bed, startBed } from '../harness/bed.ts';
+import { eventually } from '../harness/eventually.ts';
 
 const wanted = process.env['ESA_DOCS']?.split(',');
 const pages = readPages(wanted);
@@ -79,10 +80,14 @@ async function tryOut(manifest: Manifest): Promise<string> {
   const folder = path.slice(0, path.lastIndexOf('/'));
   const created: Answer = await bed.cp.request('POST', `${folder}?${query}`, manifest);
   if (created.status !== 409) return refusalOf(manifest, created);
-  const { body } = await bed.cp.request<{ metadata: { resourceVersion: string } }>('GET', path);
-  const { resourceVersion } = body.metadata;
-  const replacement = { ...manifest, metadata: { ...manifest.metadata, resourceVersion } };
-  return refusalOf(manifest, await bed.cp.request('PUT', `${path}?${query}`, replacement));
+  return await eventually(async () => {
+    const { body } = await bed.cp.request<{ metadata: { resourceVersion: string } }>('GET', path);
+    const { resourceVersion } = body.metadata;
+    const replacement = { ...manifest, metadata: { ...manifest.metadata, resourceVersion } };
+    const answer: Answer = await bed.cp.request('PUT', `${path}?${query}`, replacement);
+    // The poller may have written its status between the two.
+    return answer.status === 409 ? undefined : refusalOf(manifest, answer);
+  });
 }
 
 async function carryOut(treatment: Treatment, directory: string): Promise<void> {
