@@ -24,6 +24,7 @@ describe('make dev', () => {
   let dev: Dev;
   before(async () => {
     dev = await startDev();
+    assert.equal((await dev.shell('kubectl create namespace demo')).code, 0);
   });
   after(async () => {
     if (dev.child.exitCode !== null) return;
