@@ -1,9 +1,9 @@
 /** What Node is started with wherever the programs are shipped or tested; the image has it in its entrypoint. */
 
 /**
- * A young generation of a fixed size: V8 would go on doubling it to 128 MB for what is garbage a moment later, and after
- * the collection at the start (program.ts) it would begin too small. In benchmarks 4 MB cost no more CPU than any
- * larger size. One thread beside ours is enough for V8's own work.
+ * A young generation that begins with 4 MB and keeps it (program.ts lets it not grow): after the collection at the start
+ * it would be too small. In benchmarks 4 MB cost no more CPU than any larger size. One thread beside ours is enough for
+ * V8's own work.
  */
 export const NODE_FLAGS = ['--min-semi-space-size=4', '--max-semi-space-size=4', '--v8-pool-size=1'] as const;
 
