@@ -50,7 +50,7 @@ check: setup-node setup-helm ## Format, lint, types, dead code, import direction
 test: setup ## Set-up, check, unit tests, end-to-end tests; the last line counts them.
 	@node tools/test.ts
 
-unit: setup-node ## Only the tests beside the code.
+unit: setup-node setup-helm ## Only the tests beside the code.
 	@node tools/test.ts unit
 
 e2e: setup ## Only the end-to-end tests.

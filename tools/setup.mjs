@@ -31,9 +31,11 @@ const PIECES = {
   kubeconform: ensureKubeconform,
 };
 /** External Secrets Operator is built only where a move from it is tried with itself. */
-const USUAL = ['node-modules', 'openbao', 'aws', 'control-plane', 'helm', 'kubeconform'];
-/** Only tests need them, and skip what they cannot do without. */
-const FOR_TESTS = ['prometheus'];
+const USUAL = ['node-modules', 'openbao', 'aws', 'control-plane'];
+/** Demo and dev do without; they are not there for every machine. */
+const FOR_TESTS = ['helm', 'kubeconform', 'prometheus'];
+/** Tests skip, by name, what they cannot do without these. */
+const DISPENSABLE = ['prometheus'];
 
 // An exit instead of a silent death lets children be stopped and locks be released.
 for (const [signal, code] of [
@@ -49,7 +51,7 @@ const tolerant = args.includes('--tolerant');
 const named = args.filter((arg) => arg !== '--tolerant');
 const wanted = named.length > 0 ? named : tolerant ? USUAL : [...USUAL, ...FOR_TESTS];
 /** Whoever names a piece wants it. */
-const mayBeMissing = (name) => tolerant || (named.length === 0 && FOR_TESTS.includes(name));
+const mayBeMissing = (name) => tolerant || (named.length === 0 && DISPENSABLE.includes(name));
 const unknown = wanted.filter((name) => !Object.hasOwn(PIECES, name));
 if (unknown.length > 0) {
   process.stderr.write(`unknown piece: ${unknown.join(', ')}; there are ${Object.keys(PIECES).join(', ')}\n`);
