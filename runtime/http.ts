@@ -1,8 +1,8 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Registry } from 'prom-client';
+import { listen } from './listen.ts';
 import { readyMetric } from './metrics.ts';
 
 /** What the plain HTTP port of a program serves. */
@@ -57,12 +57,9 @@ export async function serveOperational(
       else answer(response, 500, 'text/plain', 'metrics failed\n');
     });
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port, options.address, resolve);
-  });
+  const { address, port } = options;
   return {
-    port: (server.address() as AddressInfo).port,
+    port: await listen(server, { address, port, flag: 'metrics-port' }),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

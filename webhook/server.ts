@@ -4,11 +4,11 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import { toEsaError } from '../api/errors.ts';
 import { parseObject } from '../api/json.ts';
 import { pause } from '../kube/backoff.ts';
+import { listen } from '../runtime/listen.ts';
 import type { Log } from '../runtime/log.ts';
 import { Semaphore } from '../sync/semaphore.ts';
 
@@ -84,13 +84,10 @@ export class WebhookServer {
     this.#server.on('tlsClientError', (error) => options.log.debug({ err: error }, 'TLS handshake failed'));
   }
 
-  /** Starts to listen; resolves with the port. */
-  async listen(): Promise<number> {
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(this.#options.port, this.#options.address, resolve);
-    });
-    return (this.#server.address() as AddressInfo).port;
+  /** Starts to listen; resolves with the port. @throws EsaError CONFIGURATION, see listen() */
+  listen(): Promise<number> {
+    const { address, port } = this.#options;
+    return listen(this.#server, { address, port, flag: 'port' });
   }
 
   /** New connections use these; those that are open go on. @throws if key and certificate do not fit */

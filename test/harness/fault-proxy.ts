@@ -4,7 +4,7 @@
  */
 import { createServer, type IncomingMessage, request as overHttp, type ServerResponse } from 'node:http';
 import { Agent, createServer as createSecureServer, request as overHttps } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { freePort } from './ports.ts';
 
 export type Fault =
   /** Answers nothing, ever. */
@@ -171,8 +171,9 @@ export async function startFaultProxy(
   // A watch may be silent for as long as it likes.
   server.requestTimeout = 0;
   server.timeout = 0;
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  // One that nobody's connection takes while refuse() has it closed.
+  const port = await freePort();
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   const proxy: FaultProxy = {
     address: secureServer === undefined ? `http://127.0.0.1:${port}` : `https://localhost:${port}`,
     mostInFlight: 0,

@@ -1,19 +1,59 @@
-import { createServer } from 'node:net';
+import { randomInt } from 'node:crypto';
+import { createServer, type Server } from 'node:net';
+
+const HOST = '127.0.0.1';
+/**
+ * Below what kernels give to outgoing connections (Linux from 32768, BSD from 49152). A port of those that was free a
+ * moment ago may be somebody's connection by the time that the program that was told of it comes to bind it.
+ */
+const RANGE = { from: 15_000, to: 32_000 } as const;
+/** The first port of a block is its lock: who listens on it has the others. */
+const BLOCK = 100;
+const BLOCKS = (RANGE.to - RANGE.from) / BLOCK;
+
+/** undefined if somebody else listens there. */
+function listen(port: number): Promise<Server | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(undefined));
+    server.listen(port, HOST, () => resolve(server));
+  });
+}
+
+/** Ports that no other process draws from while this one lives. @throws Error if all blocks are taken */
+async function claimBlock(): Promise<number[]> {
+  const first = randomInt(BLOCKS);
+  for (let tries = 0; tries < BLOCKS; tries += 1) {
+    const lock = RANGE.from + ((first + tries) % BLOCKS) * BLOCK;
+    const server = await listen(lock);
+    if (server === undefined) continue;
+    server.unref();
+    return Array.from({ length: BLOCK - 1 }, (_, i) => lock + 1 + i);
+  }
+  throw new Error(`all ports from ${RANGE.from} to ${RANGE.to} of ${HOST} are taken`);
+}
+
+async function takePort(ports: number[]): Promise<number> {
+  for (;;) {
+    if (ports.length === 0) ports.push(...(await claimBlock()));
+    const port = ports.shift();
+    const server = port === undefined ? undefined : await listen(port);
+    if (port === undefined || server === undefined) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
+}
+
+const ports: number[] = [];
+let last: Promise<unknown> = Promise.resolve();
 
 /**
- * A TCP port of 127.0.0.1 that was free a moment ago. Whoever binds it may in theory be late; the kernel
- * hands out ephemeral ports in turn, so in practice the next caller gets another one.
+ * A TCP port of 127.0.0.1 that nobody listens on and no other caller is told of, in this process or in another that
+ * draws its ports here. @throws Error if there is none
  */
 export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => {
-        if (address === null || typeof address === 'string') reject(new Error('no port was assigned'));
-        else resolve(address.port);
-      });
-    });
-  });
+  // One after the other: two at a time would each claim a block.
+  const port = last.then(() => takePort(ports));
+  last = port.catch(() => undefined);
+  return port;
 }

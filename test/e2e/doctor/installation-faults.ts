@@ -330,7 +330,7 @@ export const INSTALLATION_FAULTS: readonly Fault[] = [
       });
     },
     where: /^Lease external-secrets-system\/external-secrets-admission-poller$/,
-    what: /poller-elsewhere wrote a time that is 3(599|600) s ahead of the API server/,
+    what: /poller-elsewhere wrote a time that is 3(59\d|60[01]) s ahead of the API server/,
     cure: {
       words: /Set the clock of the node/,
       act: async (at) => {
