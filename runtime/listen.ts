@@ -1,6 +1,8 @@
 import type { AddressInfo, Server } from 'node:net';
 import { EsaError } from '../api/errors.ts';
 
+/** Every address. */
+const ANY = '::';
 /** What to do about the codes that listen(2) and bind(2) fail with. */
 const REMEDIES: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another program listens there; end it, or choose another port',
@@ -36,7 +38,9 @@ export async function listen(server: Server, { address, port, flag }: Listening)
     };
     // It stays: what fails later is the taking of one connection (no descriptor left), and not the server.
     server.on('error', fail);
-    server.listen(port, address, resolve);
+    // Not by its name, which a kernel without IPv6 refuses; Node then listens on every address of IPv4.
+    if (address === ANY) server.listen(port, resolve);
+    else server.listen(port, address, resolve);
   });
   return (server.address() as AddressInfo).port;
 }
