@@ -8,6 +8,7 @@
  *   node tools/test.ts test/e2e/x.test.ts ...   these files only
  */
 import { globSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { run } from 'node:test';
 import { bundle } from './bundle.ts';
@@ -15,8 +16,12 @@ import { runChecks } from './check.ts';
 import { ROOT } from './setup/paths.mjs';
 import { TestReport } from './test-report.ts';
 
-/** Files at a time. An end-to-end file has its own control plane, and waits more than it works. */
-const AT_ONCE = { unit: 2, e2e: 3 };
+/**
+ * Files at a time. An end-to-end file has its own control plane, about 1 GiB, and waits for some of its time; so one more
+ * than there are processors.
+ */
+const CORES = availableParallelism();
+const AT_ONCE = { unit: CORES, e2e: Math.min(CORES + 1, 8) };
 /** Those that take longest, the longest first: none of them may begin last. */
 const LONGEST = [
   'crash',
