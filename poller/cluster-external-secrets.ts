@@ -17,19 +17,15 @@ import type { EventRecorder } from '../kube/events.ts';
 import { checkClusterExternalSecret } from '../policy/check-object.ts';
 import type { Log } from '../runtime/log.ts';
 import type { ClusterExternalSecretMetrics } from '../runtime/metrics.ts';
-import {
-  externalSecretName,
-  type NamespaceOutcome,
-  selectsNamespace,
-} from '../sync/cluster-external-secret.ts';
+import { externalSecretName, type NamespaceOutcome } from '../sync/cluster-external-secret.ts';
 import { provision, withdraw } from '../sync/provision.ts';
 import { ClusterReporter } from './cluster-report.ts';
 import {
   hasEsoClusterFinalizer,
-  hasEsoNamespaceFinalizer,
   removeEsoClusterFinalizer,
   removeEsoNamespaceFinalizers,
 } from './finalizer.ts';
+import { Namespaces } from './namespaces.ts';
 import { OwnedObjects } from './owned-objects.ts';
 import { URGENCY, type Urgency, WorkQueue } from './queue.ts';
 import { retryDelay } from './schedule.ts';
@@ -67,13 +63,6 @@ interface Entry {
   statusAt: number;
 }
 
-interface NamespaceState {
-  readonly labels: Readonly<Record<string, string>>;
-  readonly terminating: boolean;
-  /** Kept only of a namespace that ESO's finalizers hold. */
-  readonly held: ObjectMeta | undefined;
-}
-
 const WORKERS = 32;
 /** Of them for work that comes in bulk, so that single namespaces do not wait behind thousands. */
 const BULK = 24;
@@ -92,7 +81,7 @@ const CHUNK = 64;
 export class ClusterExternalSecrets {
   readonly #options: ClusterExternalSecretsOptions;
   readonly #entries = new Map<string, Entry>();
-  readonly #namespaces = new Map<string, NamespaceState>();
+  readonly #namespaces = new Namespaces();
   readonly #owned = new OwnedObjects();
   readonly #queue: WorkQueue;
   readonly #reporter: ClusterReporter;
@@ -117,7 +106,8 @@ export class ClusterExternalSecrets {
       if (ces.metadata.deletionTimestamp !== undefined && hasEsoClusterFinalizer(ces))
         this.#add(`release:${name}`);
     }
-    for (const [name, { held }] of this.#namespaces) if (held !== undefined) this.#add(`namespace:${name}`);
+    for (const name of this.#namespaces.names())
+      if (this.#namespaces.held(name) !== undefined) this.#add(`namespace:${name}`);
   }
 
   /** Everything that exists was seen: begin. */
@@ -177,18 +167,14 @@ export class ClusterExternalSecrets {
   }
 
   namespaceChanged(metadata: ObjectMeta): void {
-    const { name = '', labels = {}, deletionTimestamp } = metadata;
-    const terminating = deletionTimestamp !== undefined;
-    const held = terminating && hasEsoNamespaceFinalizer(metadata) ? metadata : undefined;
-    const before = this.#namespaces.get(name);
-    this.#namespaces.set(name, { labels, terminating, held });
-    if (this.#leads && held !== undefined) this.#add(`namespace:${name}`);
-    if (before?.terminating === terminating && sameLabels(before.labels, labels)) return;
-    this.#look(name);
+    const { name = '' } = metadata;
+    const changed = this.#namespaces.observe(metadata);
+    if (this.#leads && this.#namespaces.held(name) !== undefined) this.#add(`namespace:${name}`);
+    if (changed) this.#look(name);
   }
 
   namespaceDeleted(name: string): void {
-    this.#namespaces.delete(name);
+    this.#namespaces.forget(name);
     this.#look(name);
   }
 
@@ -247,9 +233,7 @@ export class ClusterExternalSecrets {
 
   /** False also where nothing can be made any more. */
   #selects({ ces, invalid }: Entry, namespace: string): boolean {
-    const state = this.#namespaces.get(namespace);
-    if (state === undefined || state.terminating || invalid !== undefined) return false;
-    return selectsNamespace(ces.spec, namespace, state.labels);
+    return invalid === undefined && this.#namespaces.selects(ces.spec, namespace);
   }
 
   #add(key: string): void {
@@ -295,7 +279,7 @@ export class ClusterExternalSecrets {
     if (entry.ces.metadata.deletionTimestamp !== undefined) return;
     entry.startedAt ??= this.#now();
     const all = new Set([
-      ...this.#namespaces.keys(),
+      ...this.#namespaces.names(),
       ...entry.outcomes.keys(),
       ...this.#owned.namespaces(name),
     ]);
@@ -326,7 +310,9 @@ export class ClusterExternalSecrets {
         else entry.outcomes.set(namespace, { ok: true });
       } else entry.outcomes.delete(namespace);
       // Under another name it goes when the new one is there; a namespace on its way out takes it along.
-      const keep = selected ? entry.outcomes.get(namespace)?.ok !== true : this.#isGoing(namespace);
+      const keep = selected
+        ? entry.outcomes.get(namespace)?.ok !== true
+        : this.#namespaces.isGoing(namespace);
       for (const other of keep ? [] : this.#owned.names(name, namespace)) {
         const es = selected && other === wanted ? undefined : await find(namespace, other);
         if (es !== undefined) await withdraw(ces, es, deps);
@@ -354,10 +340,6 @@ export class ClusterExternalSecrets {
     this.#queue.add(`one:${name}/${namespace}`, this.#now() + delay, URGENCY.refresh);
   }
 
-  #isGoing(namespace: string): boolean {
-    return this.#namespaces.get(namespace)?.terminating !== false;
-  }
-
   /** When nothing is under way any more, it is told how things stand. */
   #settle(name: string, entry: Entry): void {
     if (entry.running > 0 || entry.due.size > 0 || this.#entries.get(name) !== entry) return;
@@ -380,7 +362,7 @@ export class ClusterExternalSecrets {
 
   async #freeNamespace(name: string): Promise<void> {
     const { kube, events, stop } = this.#options;
-    const held = this.#namespaces.get(name)?.held;
+    const held = this.#namespaces.held(name);
     if (held === undefined) return;
     try {
       await removeEsoNamespaceFinalizers(kube, held, stop);
@@ -414,11 +396,6 @@ const newEntry = (ces: ClusterExternalSecret): Entry => ({
 function split(text: string, separator: string): readonly [string, string | undefined] {
   const at = text.indexOf(separator);
   return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
-}
-
-function sameLabels(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
-  const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
 }
 
 /** How often all namespaces are looked at though nothing was seen to change, milliseconds. */

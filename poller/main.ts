@@ -39,7 +39,8 @@ import { carriesOutClusterExternalSecrets, scopeFlags } from '../sync/scope.ts';
 import { REFRESH_TIME_MODES } from '../sync/status.ts';
 import { Membership, type ShardHost } from './membership.ts';
 import { ObjectMetrics } from './object-series.ts';
-import { Poller, type PollerOptions } from './poller.ts';
+import type { PollerOptions } from './parts.ts';
+import { Poller } from './poller.ts';
 
 const FLAGS = {
   ...COMMON_FLAGS,
