@@ -83,7 +83,8 @@ export const ERROR_CATALOGUE = {
     remedy: 'Use one of this class, or start the controller with that class.',
   },
   POLICY_DENIED: {
-    meaning: 'A ClusterSecretPolicy of an administrator does not allow what the ExternalSecret asks for.',
+    meaning:
+      'A ClusterSecretPolicy of an administrator, or with kubernetes-client.io an annotation of the namespace, does not allow what the ExternalSecret asks for.',
     remedy:
       'Follow the message, which names the policy, its rule and what it allows, or ask for another policy.',
   },

@@ -1,6 +1,7 @@
 /** `esa refresh`: has values read again now. */
 import { Command, Option } from 'commander';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import { isKes, KES_GROUP } from '../api/kubernetes-client/names.ts';
 import { cadenceOf } from '../sync/cadence.ts';
 import { storeReferences } from '../sync/plan.ts';
 import {
@@ -10,8 +11,9 @@ import {
   parseDuration,
   withCluster,
 } from './cluster/access.ts';
+import { getExternalSecret, kesAsHub, listKes } from './cluster/kes.ts';
 import { listObjects } from './cluster/list.ts';
-import { getNamed, parseNamed, pathOf } from './cluster/named.ts';
+import { parseNamed, pathOf } from './cluster/named.ts';
 import { pollerState, SYSTEM_NAMESPACE } from './cluster/poller-lease.ts';
 import { Progress } from './cluster/words.ts';
 import { plural } from './findings.ts';
@@ -37,7 +39,8 @@ const HELP = `
 A refresh does what the next one by schedule would do: a Secret is written only if it has to change, and values of
 generators are made anew. Objects that read once (refreshInterval: 0, refreshPolicy: CreatedOnce) are left alone; delete
 their Secret to have them read again. It takes the right to patch externalsecrets; with the right to patch stores, --all
-and --store cost one write a store.
+and --store cost one write a store. kes/NAME is an ExternalSecret of kubernetes-client.io where another has its name, too;
+--all and --key mean those as well, --store does not, since their stores are no objects.
 
 Exit code: 0 it was asked for (with --wait: done), 1 with --wait: some are not synced, 2 the command was called wrongly,
 3 the cluster could not be asked.
@@ -50,7 +53,7 @@ const NO_POLLER =
 export function refreshCommand(terminal: Terminal, done: (code: ExitCode) => void): Command {
   return clusterOptions(new Command('refresh'))
     .description('Have ExternalSecrets read their values again now.')
-    .argument('[names...]', 'ExternalSecrets of the namespace')
+    .argument('[names...]', 'ExternalSecrets of the namespace, or kes/NAME')
     .option('--all', 'all of the namespace, with -A of all namespaces')
     .option('--store <name>', 'all that read from this SecretStore, or css/NAME for a ClusterSecretStore')
     .option('--key <key>', 'all that read this remote secret, see esa who-uses')
@@ -85,7 +88,7 @@ async function refresh(
   terminal: Terminal,
 ): Promise<ExitCode> {
   const progress = new Progress(terminal);
-  const chosen = await choose(names, cluster, options);
+  const { objects: chosen, unread } = await choose(names, cluster, options);
   const objects = chosen.filter(({ spec }) => cadenceOf(spec).onEdit);
   const readOnce = chosen.filter(({ spec }) => !cadenceOf(spec).onEdit);
   // Only an object's own wish is answered in its status.
@@ -106,32 +109,57 @@ async function refresh(
       stores: asked.stores,
       readOnce: readOnce.map(nameOf),
       undone,
+      unread,
     };
     terminal.out(`${JSON.stringify(report, null, 2)}\n`);
   } else terminal.out(wordsOf(objects, asked.stores, readOnce, undone));
+  for (const text of unread) terminal.error(`not looked at: ${text}\n`);
   const { state } = await pollerState(cluster, options.systemNamespace, Date.now());
   if (state === 'silent' || state === 'absent') terminal.error(NO_POLLER);
   return undone === undefined || undone.length === 0 ? EXIT.ok : EXIT.wrong;
 }
 
-const nameOf = ({ metadata }: ExternalSecret): { namespace: string; name: string } => ({
-  namespace: metadata.namespace ?? '',
-  name: metadata.name ?? '',
+interface Name {
+  readonly namespace: string;
+  readonly name: string;
+  /** Of an object that is none of external-secrets.io. */
+  readonly group?: string;
+}
+
+const nameOf = (es: ExternalSecret): Name => ({
+  namespace: es.metadata.namespace ?? '',
+  name: es.metadata.name ?? '',
+  ...(isKes(es) ? { group: KES_GROUP } : {}),
 });
+
+const textOf = ({ namespace, name, group }: Name): string =>
+  `${namespace}/${name}${group === undefined ? '' : ` (${group})`}`;
+
+interface Chosen {
+  /** In the form of the hub. */
+  readonly objects: readonly ExternalSecret[];
+  /** What could not be read, so that some may be missing. */
+  readonly unread: readonly string[];
+}
 
 /** @throws NotThere, KubeError */
 async function choose(
   names: readonly string[],
   cluster: Cluster,
   { store, key, property, allNamespaces }: RefreshOptions,
-): Promise<readonly ExternalSecret[]> {
+): Promise<Chosen> {
   if (names.length > 0) {
-    const named = names.map((name) => parseNamed(name, 'ExternalSecret', ['ExternalSecret']));
-    return Promise.all(named.map((one) => getNamed<ExternalSecret>(cluster, one)));
+    const named = names.map((name) =>
+      parseNamed(name, 'ExternalSecret', ['ExternalSecret', 'KesExternalSecret']),
+    );
+    const found = await Promise.all(named.map((one) => getExternalSecret(cluster, one)));
+    const objects = found.map((one) => (isKes(one) ? kesAsHub(one) : (one as ExternalSecret)));
+    return { objects, unread: [] };
   }
   const namespace = allNamespaces === true ? undefined : cluster.namespace;
   const from = store === undefined ? undefined : parseStore(store);
-  if (key !== undefined) return (await readersOf({ key, property, store: from }, cluster, namespace)).objects;
+  if (key !== undefined) return readersOf({ key, property, store: from }, cluster, namespace);
+  const kes = from === undefined ? listKes(cluster, namespace) : undefined;
   const objects: ExternalSecret[] = [];
   for await (const es of listObjects<ExternalSecret>(
     cluster.kube,
@@ -143,7 +171,8 @@ async function choose(
     );
     if (from === undefined || reads) objects.push(es);
   }
-  return objects;
+  const others = await kes;
+  return { objects: [...objects, ...(others?.objects ?? [])], unread: others?.unread ?? [] };
 }
 
 function wordsOf(
@@ -158,10 +187,8 @@ function wordsOf(
       : undone === undefined
         ? `asked for a refresh of ${plural(objects.length, 'ExternalSecret')}${stores === 0 ? '' : ` (by ${plural(stores, 'store')})`}`
         : `${objects.length - undone.length} of ${plural(objects.length, 'ExternalSecret')} refreshed`,
-    ...readOnce
-      .map(nameOf)
-      .map(({ namespace, name }) => `left alone, since it reads once: ${namespace}/${name}`),
-    ...(undone ?? []).map(({ namespace, name, why }) => `not synced: ${namespace}/${name}: ${why}`),
+    ...readOnce.map(nameOf).map((one) => `left alone, since it reads once: ${textOf(one)}`),
+    ...(undone ?? []).map((one) => `not synced: ${textOf(one)}: ${one.why}`),
   ];
   return lines.map((line) => `${line}\n`).join('');
 }

@@ -17,7 +17,8 @@ interface WhoUsesOptions extends ClusterOptions {
 const HELP = `
 KEY is written as in remoteRef.key, or as the provider names the object (docs/policies.md): app/db and secret/data/app/db
 are one at Vault. A find counts if its path and its name expression fit the key; one by tags is marked with "?", since
-only the provider knows its tags. VaultDynamicSecrets count by their path.
+only the provider knows its tags. VaultDynamicSecrets count by their path. ExternalSecrets of kubernetes-client.io are
+marked with "kes/"; they name no store, so with --store there are none.
 
 Exit code: 0 also if nobody reads it, 2 the command was called wrongly, 3 the cluster could not be asked.
 `;
@@ -72,7 +73,7 @@ const tableOf = ({ readers }: Readers): string =>
     ['NAMESPACE', 'EXTERNALSECRET', 'FIELD', 'KEY', 'PROPERTY', 'FROM', 'READY'],
     ...readers.map((reader) => [
       reader.namespace,
-      reader.name,
+      `${reader.group === undefined ? '' : 'kes/'}${reader.name}`,
       reader.path,
       `${reader.key ?? `(${reader.how})`}${reader.certain ? '' : '?'}`,
       reader.property ?? '',
@@ -81,7 +82,8 @@ const tableOf = ({ readers }: Readers): string =>
     ]),
   ]);
 
-function fromOf({ store, generator }: Reader): string {
+function fromOf({ store, backendType, generator }: Reader): string {
+  if (backendType !== undefined) return `backendType ${backendType}`;
   if (generator !== undefined) return `${generator.kind} ${generator.name}`;
   return store === undefined ? '' : `${store.kind} ${store.name}`;
 }

@@ -4,7 +4,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../api/clock.ts';
-import { ANNOTATION_FORCE_SYNC } from '../api/external-secrets/names.ts';
+import { ANNOTATION_FORCE_SYNC, ANNOTATION_REFRESH } from '../api/external-secrets/names.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { qualifiedName } from '../api/kubernetes-client/names.ts';
 import type { Interest } from '../kube/known-objects.ts';
@@ -13,7 +13,7 @@ import { neverSynced, refreshedInFuture } from '../sync/cadence.ts';
 import { specHash } from '../sync/marker.ts';
 import { phaseOf } from '../sync/phase.ts';
 import { generates, targetName } from '../sync/plan.ts';
-import { currentVersion, readyCondition } from '../sync/status.ts';
+import { currentVersion, owesRefresh, readyCondition } from '../sync/status.ts';
 import { Agenda } from './agenda.ts';
 import { hasEsoFinalizer } from './finalizer.ts';
 import { keyOf, ObjectIndex } from './object-index.ts';
@@ -287,8 +287,8 @@ export class Controller {
     }
     const version = currentVersion(es);
     // Not by generation alone: an edit through an older version's conversion data does not raise it. With KES the
-    // version is the generation, and the one annotation that asks for a sync counts beside it.
-    const asked = es.metadata.annotations?.[ANNOTATION_FORCE_SYNC];
+    // version is the generation, and the annotations that ask for a sync count beside it.
+    const asked = [ANNOTATION_FORCE_SYNC, ANNOTATION_REFRESH].map((name) => es.metadata.annotations?.[name]);
     const handled = this.#fingerprint(specHash([version, es.spec, asked]));
     if (tracked.handled === undefined) {
       tracked.handled = handled;
@@ -312,11 +312,12 @@ export class Controller {
     const { cadence, key } = tracked;
     const never = neverSynced(es);
     const outdated = es.status?.syncedResourceVersion !== version && cadence.onEdit;
-    const inFuture = refreshedInFuture(es, cadence, this.#clock.now());
+    const wall = this.#clock.now();
+    const asked = refreshedInFuture(es, cadence, wall) || owesRefresh(es, wall);
     if (never && this.#options.isPending(namespaceOf(tracked), targetName(es))) {
       this.#creates.arrived(now);
       this.#agenda.syncAt(tracked, now + this.#creates.wait(now), URGENCY.adopt);
-    } else if (never || outdated || !tracked.ready || inFuture) this.#agenda.syncNow(tracked);
+    } else if (never || outdated || !tracked.ready || asked) this.#agenda.syncNow(tracked);
     else {
       // Whose turn was missed in any case is read at once, and that looks at the Secret, too.
       const missed = cadence.interval > 0 && cadence.interval <= this.#options.unattendedMs;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { systemClock } from '../api/clock.ts';
 import { parseGoDuration } from '../api/duration.ts';
+import { ANNOTATION_REFRESH } from '../api/external-secrets/names.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
 import { readKesEnvironment } from '../api/kubernetes-client/environment.ts';
 import { kesOf } from '../api/kubernetes-client/part.ts';
@@ -164,7 +165,7 @@ describe('the status that is written', () => {
         path: '/apis/kubernetes-client.io/v1/namespaces/shop/externalsecrets/app/status',
         body: {
           metadata: { uid: 'u' },
-          status: { status: 'SUCCESS', lastSync: '2026-06-01T12:00:00Z', observedGeneration: 2 },
+          status: { status: 'SUCCESS', lastSync: '2026-06-01T12:00:00.000Z', observedGeneration: 2 },
         },
       },
     ]);
@@ -184,6 +185,24 @@ describe('the status that is written', () => {
     assert.equal(failedStatus(hub(status), denied, NOW + 1), undefined);
     assert.notEqual(failedStatus(hub({ ...status, observedGeneration: 1 }), denied, NOW), undefined);
     assert.notEqual(synced(hub(status)), undefined);
+  });
+
+  test('a refresh that was asked for is answered in it, well or badly, and no more than once', () => {
+    const asking = (ago: number, status: object): ExternalSecret => {
+      const object = stored({ lastSync: '2026-06-01T11:59:00.500Z', observedGeneration: 2, ...status });
+      const annotations = { [ANNOTATION_REFRESH]: new Date(NOW - ago).toISOString() };
+      const es = objects().take({ ...object, metadata: { ...object.metadata, annotations } });
+      assert.ok(es);
+      return es;
+    };
+    const good = asking(100, { status: 'SUCCESS' });
+    assert.equal(synced(good)?.refreshTime, '2026-06-01T12:00:00.000Z');
+    assert.equal(synced({ ...good, status: { ...good.status, ...synced(good) } }), undefined);
+    assert.equal(synced(asking(60_000, { status: 'SUCCESS' })), undefined, 'answered already');
+    assert.equal(synced(asking(-HOUR, { status: 'SUCCESS' })), undefined, 'by a clock that is wrong');
+    const bad = asking(100, { status: `ERROR, ${denied.reason}` });
+    assert.equal(failedStatus(bad, denied, NOW)?.refreshTime, '2026-06-01T12:00:00.000Z');
+    assert.equal(failedStatus(asking(60_000, { status: `ERROR, ${denied.reason}` }), denied, NOW), undefined);
   });
 
   test('K10 K11 a conflict is let go, any other error is the turn’s', async () => {

@@ -145,6 +145,16 @@ export function plan(es: ExternalSecret): Plan {
   return { target: targetName(es), reads, skipsMissing: deletionPolicyOf(spec) !== 'Retain' };
 }
 
+/** Which property of the remote object an entry takes; undefined: all of it, or it is no object. */
+export const propertyOf = ({ source, into }: PlannedRead): string | undefined =>
+  into.kind === 'kes'
+    ? into.entry.kind === 'value'
+      ? into.entry.property
+      : undefined
+    : source.kind === 'read'
+      ? source.remote.property
+      : undefined;
+
 /** True if an entry has its values made by a generator. */
 export const generates = (spec: ExternalSecretSpec): boolean =>
   spec.dataFrom?.some(({ sourceRef }) => sourceRef?.generatorRef !== undefined) === true;

@@ -1,5 +1,6 @@
 /** The status of an ExternalSecret, in ESO's words (eso.md 3.1); pure. */
 
+import { ANNOTATION_REFRESH } from '../api/external-secrets/names.ts';
 import type { ExternalSecret, ExternalSecretStatus, LeaseRecord } from '../api/external-secrets/v1/index.ts';
 import { syncedResourceVersion } from '../api/go-hash.ts';
 import { isKes } from '../api/kubernetes-client/names.ts';
@@ -31,6 +32,22 @@ export const currentVersion = (es: Versioned): string =>
         es.metadata.annotations ?? {},
         es.metadata.labels ?? {},
       );
+
+/** Of KES also the part of a second, as KES itself writes it. */
+const refreshTimeOf = (es: Versioned, ms: number): string =>
+  isKes(es) ? new Date(ms).toISOString() : kubeTime(ms);
+
+/**
+ * True if somebody has asked for a refresh of an object of KES, and its status tells of none since. The version of
+ * every other object says so by itself; that of KES is the generation, which no annotation raises.
+ * @param now wall clock, milliseconds
+ */
+export function owesRefresh(es: Versioned & Pick<ExternalSecret, 'status'>, now: number): boolean {
+  if (!isKes(es)) return false;
+  const asked = Date.parse(es.metadata.annotations?.[ANNOTATION_REFRESH] ?? '');
+  // What nobody can have asked yet would be owed for ever.
+  return asked > (Date.parse(es.status?.refreshTime ?? '') || 0) && asked <= now + CLOCK_SKEW_MS;
+}
 
 /** refreshTime is written no more often than this while nothing else changes. */
 export const COARSE_REFRESH_MS = 10 * 60_000;
@@ -112,13 +129,14 @@ export function syncedStatus(input: SyncedInput): ExternalSecretStatus | undefin
     es.status?.syncedResourceVersion === version &&
     bound === binding &&
     sameLeases(es.status?.leases, input.leases) &&
-    !stale
+    !stale &&
+    !owesRefresh(es, now)
   ) {
     return undefined;
   }
   return {
     conditions: [condition],
-    refreshTime: kubeTime(refreshedAt),
+    refreshTime: refreshTimeOf(es, refreshedAt),
     syncedResourceVersion: version,
     binding: { name: binding },
     ...(input.leases === undefined ? {} : { leases: [...input.leases] }),
@@ -154,6 +172,7 @@ function failedKesStatus(
   const message = oneLine(error.reason);
   const condition = nextCondition(before, { status: 'False', reason: 'SecretSyncedError', message }, now);
   const version = kesVersion(es.metadata.generation ?? 0, true);
-  if (sameCondition(before, condition) && es.status?.syncedResourceVersion === version) return undefined;
-  return { conditions: [condition], refreshTime: kubeTime(now), syncedResourceVersion: version };
+  const same = sameCondition(before, condition) && es.status?.syncedResourceVersion === version;
+  if (same && !owesRefresh(es, now)) return undefined;
+  return { conditions: [condition], refreshTime: refreshTimeOf(es, now), syncedResourceVersion: version };
 }

@@ -1,6 +1,9 @@
 /** What kubernetes-external-secrets (KES) knew from its environment: variables, its ServiceAccount, mounted Secrets. */
 import { isRecord, type ManifestObject } from '../manifest.ts';
 
+/** An object, wherever it comes from. */
+type Read = Pick<ManifestObject, 'object'>;
+
 /** Names a key of a Secret, with the namespace of KES. */
 export interface SecretKey {
   readonly name: string;
@@ -53,7 +56,7 @@ const text = (value: unknown): string | undefined =>
 const IMAGE = /kubernetes-external-secrets/;
 
 /** The Deployment of KES among some objects: the one whose image is that of KES, or the only one. */
-function findKesDeployment(objects: readonly ManifestObject[]): ManifestObject | undefined {
+function findKesDeployment(objects: readonly Read[]): Read | undefined {
   const deployments = objects.filter(({ object }) => object['kind'] === 'Deployment');
   return (
     deployments.find(({ object }) =>
@@ -73,10 +76,7 @@ const containersOf = (
  * @param objects of the file with the Deployment of KES; ConfigMaps and its ServiceAccount in it count, too
  * @param flags what the user says himself, which wins
  */
-export function readKesEnvironment(
-  objects: readonly ManifestObject[],
-  flags: EnvironmentFlags,
-): KesEnvironment {
+export function readKesEnvironment(objects: readonly Read[], flags: EnvironmentFlags): KesEnvironment {
   const deployment = findKesDeployment(objects)?.object ?? {};
   const pod = podSpecOf(deployment);
   const containers = containersOf(deployment);

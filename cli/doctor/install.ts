@@ -4,7 +4,7 @@ import { SYSTEM_NAMESPACE } from '../cluster/poller-lease.ts';
 import type { ProgramName } from './expected-rights.ts';
 import type { Configuration, Deployment, Install, Program, Seen } from './state.ts';
 
-const PART_OF = 'external-secrets-admission';
+export const PART_OF = 'external-secrets-admission';
 const DEFAULT_CONFIGURATION = 'external-secrets-admission';
 /** Of deploy/manifests. */
 export const WEBHOOK_SERVICE = 'external-secrets-admission-webhook';

@@ -6,7 +6,14 @@ import type { ErrorCode } from '../../api/errors.ts';
 
 /** The first that matches counts. */
 const PATTERNS: readonly (readonly [ErrorCode, RegExp])[] = [
-  ['POLICY_DENIED', /\bdenied by (policy "|--policy-default)|policy "[^"]*", rule /],
+  [
+    'POLICY_DENIED',
+    /\bdenied by (policy "|--policy-default)|policy "[^"]*", rule |^not allowed to fetch secret: /,
+  ],
+  [
+    'CONFIGURATION',
+    /(is|are) not set for this controller|neither spec\.\w+ nor [A-Z_]+ is set|^GOOGLE_APPLICATION_CREDENTIALS names /,
+  ],
   ['TARGET_IMMUTABLE', /target is immutable/],
   ['TARGET_UNMANAGED', /exists and belongs to nobody/],
   ['TARGET_OWNED', /target is owned by another ExternalSecret|failed to take ownership of target secret/],
@@ -34,7 +41,7 @@ const PATTERNS: readonly (readonly [ErrorCode, RegExp])[] = [
   ],
   [
     'PROVIDER_PROPERTY_NOT_FOUND',
-    /key "(?:[^"\\]|\\.)*" does not exist in secret |cannot find secret data for key: |has no property "|property "(?:[^"\\]|\\.)*" does not exist/,
+    /key "(?:[^"\\]|\\.)*" does not exist in secret |cannot find secret data for key: |has no property "|^Could not find property |property "(?:[^"\\]|\\.)*" does not exist/,
   ],
   ['PROVIDER_THROTTLED', /too many requests/],
   [

@@ -6,6 +6,8 @@ export interface Explained {
   /** Absent for kinds of the cluster. */
   readonly namespace?: string | undefined;
   readonly name: string;
+  /** Of an object that is none of external-secrets.io. */
+  readonly group?: string | undefined;
 }
 
 /**
@@ -64,13 +66,15 @@ export interface Explanation {
   readonly events: readonly Told[];
   /** When the last attempt succeeded that the status tells of, and since when the condition stands. */
   readonly lastSuccess?: string | undefined;
+  /** Of KES, whose status tells when it has failed: the last attempt that it records. */
+  readonly lastAttempt?: string | undefined;
   readonly since?: string | undefined;
   readonly next?: Next | undefined;
 }
 
-/** `ExternalSecret shop/database`. */
-export const labelOf = ({ kind, namespace, name }: Explained): string =>
-  `${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
+/** `ExternalSecret shop/database`, `ExternalSecret.kubernetes-client.io shop/database`. */
+export const labelOf = ({ kind, group, namespace, name }: Explained): string =>
+  `${kind}${group === undefined ? '' : `.${group}`} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
 
 const NO_CODE =
   'See docs/troubleshooting.md for the text of the message, and the log of the poller for more.';

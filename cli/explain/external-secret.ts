@@ -4,13 +4,11 @@ import type { ExternalSecret } from '../../api/external-secrets/v1/index.ts';
 import { qualifiedName } from '../../api/kubernetes-client/names.ts';
 import { formatFieldPath, formatProblem } from '../../api/problem.ts';
 import { checkExternalSecret } from '../../policy/check-object.ts';
-import { effectOf } from '../../policy/cluster-policy.ts';
 import { cadenceOf, neverSynced } from '../../sync/cadence.ts';
 import { type CrossObjectRule, crossObjectFindings } from '../../sync/cross-object.ts';
 import { MarkerKeys } from '../../sync/marker-keys.ts';
 import { phaseFor } from '../../sync/phase.ts';
-import { plan, storeReferences } from '../../sync/plan.ts';
-import { describeVerdict, objectOf, useOf } from '../../sync/policy-gate.ts';
+import { storeReferences } from '../../sync/plan.ts';
 import { currentVersion, readyCondition } from '../../sync/status.ts';
 import { policiesOf } from '../cluster/policies.ts';
 import { formatAge } from '../cluster/words.ts';
@@ -18,7 +16,8 @@ import { codeOf } from './code-of.ts';
 import { type ExplainContext, liveOf, pollerFacts, pollerOf, toldOf } from './context.ts';
 import { type Cause, causeOf, type Explanation, type Fact, type Verdict } from './explanation.ts';
 import { nextAttempt } from './next.ts';
-import { lookAtStores, type StoreFindings } from './stores.ts';
+import { lookAtPolicies } from './policies.ts';
+import { lookAtStores } from './stores.ts';
 import { lookAtNamespace, lookAtTarget, readsOf, templateOf } from './surroundings.ts';
 
 const CODE_OF_RULE: Readonly<Record<CrossObjectRule, ErrorCode>> = {
@@ -38,11 +37,6 @@ const CODE_OF_RULE: Readonly<Record<CrossObjectRule, ErrorCode>> = {
   'target-shared': 'TARGET_OWNED',
   'template-source-missing': 'REFERENCE_NOT_FOUND',
 };
-
-interface Looked {
-  readonly facts: readonly Fact[];
-  readonly causes: readonly Cause[];
-}
 
 /** @param stored as the API server has it, in the hub version @throws EsaError if the API server cannot be asked */
 export async function explainExternalSecret(
@@ -86,7 +80,7 @@ export async function explainExternalSecret(
     lookAtNamespace(namespace, context),
     findingsOf(hub, context, onUnread, signal),
   ]);
-  const policy = lookAtPolicies(hub, stores, policies);
+  const policy = lookAtPolicies(hub, stores.objects, policies);
   facts.push(
     ...target,
     ...stores.facts,
@@ -170,7 +164,7 @@ function fromStatus(message: string, inTheWay: readonly Cause[]): Cause {
 }
 
 /** Each fact once: what was found now may be what the status says. */
-function distinct(causes: readonly Cause[]): Cause[] {
+export function distinct(causes: readonly Cause[]): Cause[] {
   const kept: Cause[] = [];
   for (const cause of causes) {
     const known = kept.some(
@@ -210,36 +204,4 @@ async function findingsOf(
   return found.map(({ rule, path, message }) =>
     causeOf(CODE_OF_RULE[rule], message, 'now', formatFieldPath(path)),
   );
-}
-
-function lookAtPolicies(
-  es: ExternalSecret,
-  { objects }: StoreFindings,
-  policies: Awaited<ReturnType<typeof policiesOf>>,
-): Looked {
-  const about = 'policy';
-  if (typeof policies === 'string')
-    return { facts: [{ about, state: 'unknown', text: policies }], causes: [] };
-  const { inForce } = policies;
-  const { reads } = plan(es);
-  const uses = objects.flatMap(
-    (store) => useOf({ kind: store.kind, name: store.metadata.name ?? '' }, store, reads) ?? [],
-  );
-  const verdicts = inForce.idle ? [] : inForce.judge({ object: objectOf(es), stores: uses });
-  const names = policies.policies.map((one) => `${one.metadata.name} (${effectOf(one)})`);
-  const denied = verdicts.filter(({ effect }) => effect === 'Deny');
-  const facts: Fact[] = verdicts.map((verdict) => ({
-    about,
-    state: verdict.effect === 'Deny' ? 'wrong' : 'note',
-    text: `${verdict.effect}: ${describeVerdict(verdict)}`,
-  }));
-  if (denied.length === 0) {
-    const text =
-      names.length === 0 ? 'no ClusterSecretPolicy is about the namespace' : `allowed by ${names.join(', ')}`;
-    facts.unshift({ about, state: 'ok', text });
-  }
-  const causes = denied.map((verdict) =>
-    causeOf('POLICY_DENIED', `denied by ${describeVerdict(verdict)}`, 'now', formatFieldPath(verdict.path)),
-  );
-  return { facts, causes };
 }

@@ -14,7 +14,7 @@ export function printExplanation(
   paint: ReturnType<typeof painter>,
   now: number,
 ): string {
-  const { object, verdict, summary, causes, facts, events, lastSuccess, next } = explanation;
+  const { object, verdict, summary, causes, facts, events, lastSuccess, lastAttempt, next } = explanation;
   const colour = verdict === 'ready' ? 'green' : verdict === 'not-ready' ? 'red' : 'yellow';
   const lines = [`${paint('bold', labelOf(object))} ${paint(colour, summary)}`];
   for (const [index, cause] of causes.entries()) lines.push('', ...causeLines(cause, index, paint));
@@ -38,6 +38,9 @@ export function printExplanation(
     );
   const attempts = [
     ...(lastSuccess === undefined ? [] : [`last success that is recorded: ${agoOf(lastSuccess, now)}`]),
+    ...(lastAttempt === undefined || lastAttempt === lastSuccess
+      ? []
+      : [`last attempt that is recorded: ${agoOf(lastAttempt, now)}`]),
     ...events
       .slice(0, MAX_EVENTS)
       .map(

@@ -6,7 +6,7 @@ import { qualifiedName } from '../../api/kubernetes-client/names.ts';
 import { isNotFound } from '../../kube/errors.ts';
 import { getNamespace, getSecret } from '../../kube/objects.ts';
 import { ownership } from '../../sync/ownership.ts';
-import { creationPolicyOf, plan, targetName } from '../../sync/plan.ts';
+import { creationPolicyOf, type PlannedRead, plan, propertyOf, targetName } from '../../sync/plan.ts';
 import type { ExplainContext } from './context.ts';
 import type { Fact } from './explanation.ts';
 
@@ -70,18 +70,26 @@ export async function lookAtNamespace(name: string, { cluster }: ExplainContext)
 
 export function readsOf(es: ExternalSecret): Fact[] {
   const { reads } = plan(es);
-  const facts = reads.slice(0, MAX_READS).map(({ source, location }): Fact => {
-    const text =
-      source.kind === 'read'
-        ? `${location.replace(/ \(key: .*\)$/s, '')}: key ${source.remote.key}${source.remote.property === undefined ? '' : `, property ${source.remote.property}`}${source.remote.version === undefined ? '' : `, version ${source.remote.version}`}`
-        : source.kind === 'find'
-          ? `${location}: whatever matches ${JSON.stringify(source.request)}`
-          : `${location}: ${source.ref.kind} ${source.ref.name}`;
-    return { about: 'reads', state: 'note', text };
-  });
+  const facts = reads
+    .slice(0, MAX_READS)
+    .map((read): Fact => ({ about: 'reads', state: 'note', text: wordsOf(read) }));
   if (reads.length > MAX_READS)
     facts.push({ about: 'reads', state: 'note', text: `and ${reads.length - MAX_READS} more` });
   return facts;
+}
+
+function wordsOf(read: PlannedRead): string {
+  const { source, location, into } = read;
+  if (source.kind === 'generator') return `${location}: ${source.ref.kind} ${source.ref.name}`;
+  if (into.kind === 'kes' && into.entry.kind === 'path') {
+    const { path, recursive } = into.entry;
+    const where = location.replace(/ \(path: .*\)$/s, '');
+    return `${where}: all parameters under ${path}${recursive ? ', in deeper folders, too' : ''}`;
+  }
+  if (source.kind === 'find') return `${location}: whatever matches ${JSON.stringify(source.request)}`;
+  const { key, version } = source.remote;
+  const property = propertyOf(read);
+  return `${location.replace(/ \(key: .*\)$/s, '')}: key ${key}${property === undefined ? '' : `, property ${property}`}${version === undefined ? '' : `, version ${version}`}`;
 }
 
 export function templateOf({ spec }: ExternalSecret): Fact[] {

@@ -4,11 +4,12 @@
  */
 import { ANNOTATION_REFRESH } from '../../api/external-secrets/names.ts';
 import type { ExternalSecret } from '../../api/external-secrets/v1/index.ts';
+import { isKes } from '../../api/kubernetes-client/names.ts';
 import { PATCH } from '../../kube/client.ts';
 import { isForbidden, isNotFound } from '../../kube/errors.ts';
 import { type StoreReference, storeReferences } from '../../sync/plan.ts';
 import type { Cluster } from '../cluster/access.ts';
-import { type NamedKind, pathOf } from '../cluster/named.ts';
+import { labelOfKind, type NamedKind, pathOf } from '../cluster/named.ts';
 import type { Progress } from '../cluster/words.ts';
 
 export interface AskOptions {
@@ -35,10 +36,12 @@ export async function askForRefresh(
   progress: Progress,
   { wholeStores, allNamespaces }: AskOptions,
 ): Promise<Asked> {
-  const value = new Date().toISOString();
+  const now = Date.now();
+  const value = new Date(now).toISOString();
   const stores = new Map<string, StoreReference & { readonly namespace: string }>();
   const storeOf = (es: ExternalSecret): string | undefined => {
-    if (wholeStores === undefined) return undefined;
+    // The stores of KES are no objects that could be asked.
+    if (wholeStores === undefined || isKes(es)) return undefined;
     const own = wholeStores === 'any' ? storeReferences(es.spec) : [wholeStores];
     // One will do: whoever asks it has the whole object read.
     const one = own.find(({ kind }) => kind === 'SecretStore' || allNamespaces);
@@ -55,12 +58,22 @@ export async function askForRefresh(
   });
   const rest = wanted.filter(({ store }) => store === undefined || !done.has(store)).map(({ es }) => es);
   let count = 0;
-  await sideBySide(rest, async ({ metadata: { namespace = '', name = '' } }) => {
-    if (!(await annotate(cluster, 'ExternalSecret', namespace, name, value, true))) return;
+  await sideBySide(rest, async (es) => {
+    const { namespace = '', name = '' } = es.metadata;
+    const [kind, wish]: [NamedKind, string] = isKes(es)
+      ? ['KesExternalSecret', kesWish(es, now)]
+      : ['ExternalSecret', value];
+    if (!(await annotate(cluster, kind, namespace, name, wish, true))) return;
     count += 1;
     progress.show(`asked ${count} of ${rest.length}`);
   });
   return { objects: rest, stores: done.size };
+}
+
+/** A status of KES answers a wish by its time, whichever clock is late. */
+function kesWish({ status }: ExternalSecret, now: number): string {
+  const answered = Date.parse(status?.refreshTime ?? '') || 0;
+  return new Date(Math.max(now, answered + 1)).toISOString();
 }
 
 /** @returns false if it is gone, or if the caller may not do that and `must` is not set */
@@ -78,7 +91,7 @@ async function annotate(
       query: { fieldManager: 'esa' },
       contentType: PATCH.merge,
       body: { metadata: { annotations: { [ANNOTATION_REFRESH]: value } } },
-      what: `annotate ${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`,
+      what: `annotate ${labelOfKind(kind)} ${namespace === '' ? '' : `${namespace}/`}${name}`,
     });
     return true;
   } catch (error) {

@@ -1,8 +1,11 @@
 /** Waits until the status of objects says that they were refreshed. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExternalSecret } from '../../api/external-secrets/v1/index.ts';
+import { isKes, KES_GROUP, qualifiedName } from '../../api/kubernetes-client/names.ts';
+import type { KubeObject } from '../../kube/objects.ts';
 import { currentVersion, readyCondition } from '../../sync/status.ts';
 import type { Cluster } from '../cluster/access.ts';
+import { kesAsHub } from '../cluster/kes.ts';
 import { listObjects } from '../cluster/list.ts';
 import { pathOf } from '../cluster/named.ts';
 import type { Progress } from '../cluster/words.ts';
@@ -10,6 +13,8 @@ import type { Progress } from '../cluster/words.ts';
 export interface Undone {
   readonly namespace: string;
   readonly name: string;
+  /** Of an object that is none of external-secrets.io. */
+  readonly group?: string;
   readonly why: string;
 }
 
@@ -17,7 +22,7 @@ const EACH_MS = 500;
 /** One that failed before and fails again writes nothing: after this time it counts as failed. */
 const STILL_FAILING_MS = 10_000;
 
-const keyOf = ({ metadata }: ExternalSecret): string => `${metadata.namespace ?? ''}/${metadata.name ?? ''}`;
+const keyOf = (es: ExternalSecret): string => `${es.metadata.namespace ?? ''}/${qualifiedName(es)}`;
 
 /** @param objects as they were before they were asked @returns those that are not synced in the end @throws KubeError */
 export async function waitForRefresh(
@@ -32,14 +37,14 @@ export async function waitForRefresh(
   const namespaces = [...new Set(objects.map(({ metadata }) => metadata.namespace ?? ''))];
   const give = (es: ExternalSecret, why: string): void => {
     const { namespace = '', name = '' } = es.metadata;
-    undone.push({ namespace, name, why });
+    undone.push({ namespace, name, ...(isKes(es) ? { group: KES_GROUP } : {}), why });
     waiting.delete(keyOf(es));
   };
+  const namespace = namespaces.length === 1 ? namespaces[0] : undefined;
   for (;;) {
     const elapsed = performance.now() - began;
     const seen = new Set<string>();
-    const path = pathOf('ExternalSecret', namespaces.length === 1 ? namespaces[0] : undefined);
-    for await (const es of listObjects<ExternalSecret>(cluster.kube, path, cluster.call)) {
+    for await (const es of currentOf([...waiting.values()], cluster, namespace)) {
       const key = keyOf(es);
       seen.add(key);
       const before = waiting.get(key);
@@ -52,12 +57,27 @@ export async function waitForRefresh(
     progress.show(`refreshed ${objects.length - waiting.size - undone.length} of ${objects.length}`);
     if (waiting.size === 0) return undone;
     if (elapsed >= timeoutMs) {
-      for (const es of [...waiting.values()])
-        give(es, `no answer within ${Math.round(timeoutMs / 1000)} s; is the poller at work?`);
+      for (const es of [...waiting.values()]) {
+        const ask = isKes(es) ? 'is the poller at work, with --kes?' : 'is the poller at work?';
+        give(es, `no answer within ${Math.round(timeoutMs / 1000)} s; ${ask}`);
+      }
       return undone;
     }
     await sleep(EACH_MS);
   }
+}
+
+/** All ExternalSecrets of the kinds that are waited for. */
+async function* currentOf(
+  waiting: readonly ExternalSecret[],
+  { kube, call }: Cluster,
+  namespace: string | undefined,
+): AsyncGenerator<ExternalSecret> {
+  if (!waiting.every(isKes))
+    yield* listObjects<ExternalSecret>(kube, pathOf('ExternalSecret', namespace), call);
+  if (!waiting.some(isKes)) return;
+  for await (const object of listObjects<KubeObject>(kube, pathOf('KesExternalSecret', namespace), call))
+    yield kesAsHub(object);
 }
 
 /** undefined: not yet. */
@@ -69,7 +89,9 @@ function answerOf(
   const ready = readyCondition(es.status);
   if (ready?.status === 'False') {
     const wasReady = readyCondition(before.status)?.status !== 'False';
-    return wasReady || elapsedMs >= STILL_FAILING_MS ? { why: ready.message } : undefined;
+    // KES says when it has failed.
+    const again = es.status?.refreshTime !== before.status?.refreshTime;
+    return wasReady || again || elapsedMs >= STILL_FAILING_MS ? { why: ready.message } : undefined;
   }
   const { syncedResourceVersion, refreshTime } = es.status ?? {};
   // An object of a ClusterExternalSecret loses the annotation again, and then has the version that it had.

@@ -5,16 +5,20 @@ import type { StoreKind } from '../../api/external-secrets/names.ts';
 import type { ExternalSecret } from '../../api/external-secrets/v1/index.ts';
 import { generatorResource } from '../../api/generators/names.ts';
 import { compileGoRegexp, GoRegexpError } from '../../api/go-regexp.ts';
+import { isKes, KES_GROUP } from '../../api/kubernetes-client/names.ts';
+import { kesOf } from '../../api/kubernetes-client/part.ts';
+import { kesStore } from '../../api/kubernetes-client/to-hub.ts';
 import { formatFieldPath } from '../../api/problem.ts';
 import { isNotFound } from '../../kube/errors.ts';
 import type { KubeObject } from '../../kube/objects.ts';
 import { resourcePath } from '../../kube/path.ts';
 import { checkExternalSecret } from '../../policy/check-object.ts';
 import type { FindRequest } from '../../providers/contract.ts';
-import { type PlannedRead, plan, type StoreReference } from '../../sync/plan.ts';
+import { type PlannedRead, plan, propertyOf, type StoreReference } from '../../sync/plan.ts';
 import { readyCondition } from '../../sync/status.ts';
 import { bindStore, type ResolvedStore, type StoreObject } from '../../sync/stores.ts';
 import type { Cluster } from '../cluster/access.ts';
+import { listKes } from '../cluster/kes.ts';
 import { listObjects } from '../cluster/list.ts';
 import { pathOf } from '../cluster/named.ts';
 
@@ -29,6 +33,8 @@ export interface KeyQuestion {
 export interface Reader {
   readonly namespace: string;
   readonly name: string;
+  /** Of an object that is none of external-secrets.io. */
+  readonly group?: string;
   /** `spec.data[0].remoteRef.key` */
   readonly path: string;
   readonly how: 'data' | 'extract' | 'find' | 'generator';
@@ -38,6 +44,8 @@ export interface Reader {
   readonly property?: string | undefined;
   readonly version?: string | undefined;
   readonly store?: { readonly kind: StoreKind; readonly name: string } | undefined;
+  /** `vault`; of an object of KES, which has it in place of a store. */
+  readonly backendType?: string | undefined;
   readonly generator?: { readonly kind: string; readonly name: string } | undefined;
   /** The Ready condition; absent if nobody has tried it. */
   readonly ready?: 'True' | 'False' | undefined;
@@ -67,17 +75,23 @@ export async function readersOf(
   { kube, call }: Cluster,
   namespace: string | undefined,
 ): Promise<Readers> {
+  // Its stores are no objects that could be asked for.
+  const listing = question.store === undefined ? listKes({ kube, call }, namespace) : undefined;
   const known = await whatIsKnown({ kube, call }, namespace);
   const readers: Reader[] = [];
   const objects: ExternalSecret[] = [];
   let looked = 0;
-  for await (const es of listObjects<ExternalSecret>(kube, pathOf('ExternalSecret', namespace), call)) {
+  const look = (es: ExternalSecret): void => {
     looked += 1;
     const own = readsOf(es, question, known);
     readers.push(...own);
     if (own.length > 0) objects.push(es);
-  }
-  return { readers, objects, looked, unread: known.unread };
+  };
+  for await (const es of listObjects<ExternalSecret>(kube, pathOf('ExternalSecret', namespace), call))
+    look(es);
+  const kes = await listing;
+  for (const es of kes?.objects ?? []) look(es);
+  return { readers, objects, looked, unread: [...known.unread, ...(kes?.unread ?? [])] };
 }
 
 const storeKey = (kind: StoreKind, namespace: string, name: string): string =>
@@ -102,11 +116,8 @@ async function whatIsKnown(
     await attempt(async () => {
       for await (const object of listObjects<StoreObject & KubeObject>(kube, pathOf(kind, namespace), call)) {
         const { name = '', namespace: where = '' } = object.metadata;
-        try {
-          stores.set(storeKey(kind, where, name), bindStore({ ...object, kind }, undefined));
-        } catch {
-          // Through a store that makes no sense nothing is read; the key as it is written still tells.
-        }
+        const store = bound({ ...object, kind }, undefined);
+        if (store !== undefined) stores.set(storeKey(kind, where, name), store);
       }
     });
   }
@@ -124,7 +135,8 @@ async function whatIsKnown(
 
 function readsOf(stored: ExternalSecret, question: KeyQuestion, known: Known): readonly Reader[] {
   // What breaks a rule is read by nobody, but says what it would read.
-  const { hub } = checkExternalSecret(stored);
+  const { hub } = isKes(stored) ? { hub: stored } : checkExternalSecret(stored);
+  const kes = kesOf(hub);
   const { namespace = '', name = '' } = hub.metadata;
   const ready = readyCondition(hub.status)?.status;
   let reads: readonly PlannedRead[];
@@ -133,8 +145,10 @@ function readsOf(stored: ExternalSecret, question: KeyQuestion, known: Known): r
   } catch {
     return [];
   }
-  return reads.flatMap(({ source, path, into }): Reader[] => {
-    const common = { namespace, name, path: formatFieldPath(path), ready };
+  return reads.flatMap((read): Reader[] => {
+    const { source, path, into } = read;
+    const group = kes === undefined ? {} : { group: KES_GROUP };
+    const common = { namespace, name, ...group, path: formatFieldPath(path), ready };
     if (source.kind === 'generator') {
       const { ref } = source;
       const of =
@@ -144,19 +158,33 @@ function readsOf(stored: ExternalSecret, question: KeyQuestion, known: Known): r
     }
     const store = { kind: source.store.kind, name: source.store.name };
     if (question.store !== undefined && !isSame(store, question.store)) return [];
+    const from = kes === undefined ? { store } : { backendType: kes.spec.backendType };
     if (source.kind === 'find') {
       const found = mayFind(source.request, question.key);
-      return found === 'no' ? [] : [{ ...common, how: 'find', certain: found === 'yes', store }];
+      return found === 'no' ? [] : [{ ...common, how: 'find', certain: found === 'yes', ...from }];
     }
-    const { key, property, version } = source.remote;
-    const resolved = known.stores.get(storeKey(store.kind, namespace, store.name));
+    const { key, version } = source.remote;
+    const property = propertyOf(read);
+    const resolved =
+      kes === undefined
+        ? known.stores.get(storeKey(store.kind, namespace, store.name))
+        : bound(kesStore(hub, kes), namespace);
     if (!namesTheSame(key, question.key, resolved)) return [];
     // Without a property the whole object is read.
     if (question.property !== undefined && property !== undefined && property !== question.property)
       return [];
-    const how = into.kind === 'key' ? 'data' : 'extract';
-    return [{ ...common, how, certain: true, key, property, version, store }];
+    const isOne = into.kind === 'key' || (into.kind === 'kes' && into.entry.kind === 'value');
+    return [{ ...common, how: isOne ? 'data' : 'extract', certain: true, key, property, version, ...from }];
   });
+}
+
+/** Undefined for a store through which nothing is read; the key as it is written still tells. */
+function bound(object: StoreObject, namespace: string | undefined): ResolvedStore | undefined {
+  try {
+    return bindStore(object, namespace);
+  } catch {
+    return undefined;
+  }
 }
 
 const isSame = (a: StoreReference, b: StoreReference): boolean => a.kind === b.kind && a.name === b.name;
