@@ -1,7 +1,7 @@
 /**
- * Two installations side by side, each for one namespace, under service accounts that hold Roles there and no right
- * on anybody else's Secrets. The first has the CRDs and stands in a namespace of its own; the second one stands in the
- * namespace that it serves, and serves the kinds of the cluster, too.
+ * Two releases of the chart side by side, as docs/namespaced.md installs them, each for one namespace, under service
+ * accounts that hold Roles there and no right on anybody else's Secrets. The first has the CRDs and stands in a namespace
+ * of its own; the second one stands in the namespace that it serves, and serves the kinds of the cluster, too.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -12,7 +12,7 @@ import { httpRequest } from '../harness/http.ts';
 import { type OpenBao, startOpenBao } from '../harness/openbao.ts';
 import type { Product } from '../harness/product.ts';
 import { Cluster, type Manifest } from './support/cluster.ts';
-import { type NamespacedRelease, startRelease } from './support/namespaced-release.ts';
+import { type NamespacedRelease, programName, startRelease } from './support/namespaced-release.ts';
 import {
   clusterSecretStore,
   externalSecret,
@@ -24,20 +24,8 @@ import {
 } from './support/vault.ts';
 import { inVersion } from './support/versions.ts';
 
-const FIRST: NamespacedRelease = {
-  own: 'team-a-operator',
-  scope: 'team-a',
-  name: 'esa-a',
-  hasCrds: true,
-  clusterKinds: false,
-};
-const SECOND: NamespacedRelease = {
-  own: 'team-b',
-  scope: 'team-b',
-  name: 'esa-b',
-  hasCrds: false,
-  clusterKinds: true,
-};
+const FIRST: NamespacedRelease = { name: 'esa-a', own: 'team-a-operator', scope: 'team-a' };
+const SECOND: NamespacedRelease = { name: 'esa-b', own: 'team-b', scope: 'team-b' };
 const NOBODYS = 'team-c';
 const SERVED = [FIRST.scope, SECOND.scope];
 const PATIENCE = { timeout: 60_000, interval: 200 };
@@ -55,7 +43,6 @@ before(async () => {
   cp = await startControlPlane({ audit: true });
   cluster = new Cluster(cp);
   await openBao.write('app', PASSWORD);
-  await cluster.create(namespace(FIRST.own));
   for (const name of SERVED) await cluster.create(namespace(name, { team: name }));
   first = await startRelease(cp, FIRST);
   second = await startRelease(cp, SECOND);
@@ -222,11 +209,10 @@ const OF_THE_CLUSTER = {
 
 for (const release of [FIRST, SECOND]) {
   test(`the programs of ${release.name} asked for nothing that they may not, and nothing of other namespaces`, () => {
-    const requests = cp
-      .auditEvents()
-      .filter(({ user }) =>
-        user.username.startsWith(`system:serviceaccount:${release.own}:external-secrets-`),
-      );
+    const accounts = ['webhook' as const, 'poller' as const].map(
+      (program) => `system:serviceaccount:${release.own}:${programName(release, program)}`,
+    );
+    const requests = cp.auditEvents().filter(({ user }) => accounts.includes(user.username));
     assert.ok(requests.length > 50);
     // CRDs that are not there yet are a 404.
     const forbidden = requests.filter(({ responseStatus }) => responseStatus?.code === 403);
@@ -247,9 +233,9 @@ test('without the right to see the policies nothing is synced, /readyz says whic
   const { poller } = second;
   await poller.stop();
   const binding = JSON.parse(
-    await cp.kubectlOutput(['get', 'clusterrolebinding', `${SECOND.name}-poller`, '-o', 'json']),
+    await cp.kubectlOutput(['get', 'clusterrolebinding', programName(SECOND, 'poller'), '-o', 'json']),
   ) as Manifest;
-  await cp.kubectlOutput(['delete', 'clusterrolebinding', `${SECOND.name}-poller`]);
+  await cp.kubectlOutput(['delete', 'clusterrolebinding', programName(SECOND, 'poller')]);
   const starting = poller.start();
   starting.catch(() => {});
   const readyUrl = poller.metricsUrl.replace(/metrics$/, 'readyz');

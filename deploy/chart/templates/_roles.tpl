@@ -1,10 +1,10 @@
 {{/*
 What is served, as JSON: the namespace ("" for all), and whether kinds of the whole cluster are used. As in the chart of
-External Secrets Operator, scopedRBAC leaves them out.
+External Secrets Operator, scopedRBAC leaves them out, unless scopedClusterKinds has them.
 */}}
 {{- define "esa.scope" -}}
 {{- $values := .Values -}}
-{{- $whole := not $values.scopedRBAC -}}
+{{- $whole := or (not $values.scopedRBAC) $values.scopedClusterKinds -}}
 {{- dict
   "namespace" $values.scopedNamespace
   "clusterStores" (and $whole $values.processClusterStore)

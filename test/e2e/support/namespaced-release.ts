@@ -1,156 +1,108 @@
-/** An installation that serves one namespace, with Roles there and what of a ClusterRole cannot be one. */
-import { readFileSync } from 'node:fs';
+/** Releases of the chart that serve one namespace each, with their programs as processes of this machine. */
+import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { parseAllDocuments } from 'yaml';
+import { NODE_FLAGS } from '../../../runtime/node-flags.ts';
+import { blocksOf } from '../../docs/blocks.ts';
+import { pageDirectory } from '../../docs/commands.ts';
+import { pageText, readPages } from '../../docs/pages.ts';
 import type { ControlPlane } from '../../harness/control-plane.ts';
-import { type Installation, isConfiguration, manifestText, productManifests } from '../../harness/install.ts';
+import { CHART, helmOutput } from '../../harness/helm.ts';
+import type { Installation } from '../../harness/install.ts';
 import { freePort } from '../../harness/ports.ts';
-import { Product } from '../../harness/product.ts';
+import { Product, programFile } from '../../harness/product.ts';
+
+const PAGE = 'docs/namespaced.md';
+const PROGRAMS = ['webhook', 'poller'] as const;
+type ProgramName = (typeof PROGRAMS)[number];
 
 export interface NamespacedRelease {
+  /** Of the release. */
+  readonly name: string;
   /** Where the programs are. */
   readonly own: string;
   /** What they serve. */
   readonly scope: string;
-  /** Of the webhook configurations and cluster roles. */
-  readonly name: string;
-  /** Its webhook converts for the whole cluster. */
-  readonly hasCrds: boolean;
-  /** Kinds of the cluster are served, too. */
-  readonly clusterKinds: boolean;
 }
 
-interface Rule {
-  readonly apiGroups: readonly string[];
-  readonly resources: readonly string[];
-  readonly resourceNames?: readonly string[];
-  readonly verbs: readonly string[];
+/** Of a program's objects. */
+export const programName = ({ name }: Pick<NamespacedRelease, 'name'>, program: ProgramName): string =>
+  `${name}-external-secrets-admission-${program}`;
+
+interface Deployment {
+  readonly spec: {
+    readonly template: {
+      readonly spec: {
+        readonly serviceAccountName: string;
+        readonly containers: readonly { readonly args: readonly string[] }[];
+      };
+    };
+  };
 }
 
-interface Rbac {
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
-  readonly rules?: Rule[];
+/** Arguments of the page's `helm install` of this release, with the files of the page. */
+function documented({ name, own }: NamespacedRelease): readonly string[] {
+  const beginning = `helm install ${name} deploy/chart -n ${own} `;
+  const command = blocksOf(pageText(PAGE))
+    .flatMap(({ text }) => text.split('\n'))
+    .find((line) => line.startsWith(beginning));
+  const [page] = readPages([PAGE]);
+  assert.ok(command !== undefined && page !== undefined, `${PAGE} has no "${beginning}"`);
+  const directory = pageDirectory(page);
+  return command
+    .split(' ')
+    .slice(1)
+    .map((word) => (word === 'deploy/chart' ? CHART : page.files.has(word) ? join(directory, word) : word));
 }
 
-const ACCOUNTS = {
-  poller: 'external-secrets-admission-poller',
-  webhook: 'external-secrets-admission-webhook',
-};
-const CRDS = ['externalsecrets', 'secretstores', 'clustersecretstores'].map(
-  (plural) => `${plural}.external-secrets.io`,
-);
-
-/** Who has a role stands in its name. */
-const programOf = (name: string): keyof typeof ACCOUNTS => (name.includes('poller') ? 'poller' : 'webhook');
-
-/** Rights beside those of the file. */
-function moreRules({ hasCrds, clusterKinds }: NamespacedRelease, program: keyof typeof ACCOUNTS): Rule[] {
-  const verbs = program === 'poller' ? ['get', 'list', 'watch'] : ['get'];
-  const kinds = [
-    { apiGroups: ['external-secrets.io'], resources: ['clustersecretstores'], verbs },
-    { apiGroups: ['generators.external-secrets.io'], resources: ['clustergenerators'], verbs },
-  ];
-  const crds = { apiGroups: ['apiextensions.k8s.io'], resources: ['customresourcedefinitions'] };
-  return [
-    ...(clusterKinds ? kinds : []),
-    ...(hasCrds && program === 'webhook'
-      ? [
-          { ...crds, verbs: ['list', 'watch'] },
-          { ...crds, resourceNames: CRDS, verbs: ['get', 'patch'] },
-        ]
-      : []),
-  ];
-}
-
-function rbac(release: NamespacedRelease): object[] {
-  const text = readFileSync(join(import.meta.dirname, 'namespaced-rbac.yaml'), 'utf8')
-    .replaceAll('OWN', release.own)
-    .replaceAll('SCOPE', release.scope)
-    .replaceAll('NAME', release.name);
-  const documents = parseAllDocuments(text).map((document) => document.toJS() as Rbac);
-  const bindings = documents
-    .filter(({ rules }) => rules !== undefined)
-    .map(({ kind, metadata }) => ({
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: `${kind}Binding`,
-      metadata,
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind, name: metadata.name },
-      subjects: [
-        { kind: 'ServiceAccount', name: ACCOUNTS[programOf(metadata.name)], namespace: release.own },
-      ],
-    }));
-  for (const { kind, metadata, rules } of documents)
-    if (kind === 'ClusterRole') rules?.push(...moreRules(release, programOf(metadata.name)));
-  return [...documents, ...bindings];
-}
-
-interface Webhook {
-  readonly rules: readonly { readonly scope: string; readonly resources: readonly string[] }[];
-  namespaceSelector?: { matchExpressions: { key: string; operator: string; values?: readonly string[] }[] };
-}
-
-/** Only what this release judges is sent to it. */
-function configurations(release: NamespacedRelease, port: number): object[] {
-  return productManifests({ namespace: release.own, webhookPort: port })
-    .filter(isConfiguration)
-    .map((manifest) => {
-      const { metadata, webhooks = [], ...rest } = structuredClone(manifest);
-      const kept = (webhooks as unknown as Webhook[]).filter(
-        ({ rules }) =>
-          !rules.some(({ scope }) => scope === 'Cluster') ||
-          (release.clusterKinds &&
-            rules.some(({ resources }) =>
-              ['clustersecretstores', 'clustergenerators'].some((one) => resources.includes(one)),
-            )),
-      );
-      for (const webhook of kept) {
-        const others = webhook.namespaceSelector?.matchExpressions.filter(
-          ({ key }) => key !== 'kubernetes.io/metadata.name',
-        );
-        const only = { key: 'kubernetes.io/metadata.name', operator: 'In', values: [release.scope] };
-        if (webhook.rules.every(({ scope }) => scope !== 'Cluster'))
-          webhook.namespaceSelector = { matchExpressions: [only, ...(others ?? [])] };
-      }
-      const name = metadata.name.startsWith('zz-') ? `zz-${release.name}` : release.name;
-      return { ...rest, metadata: { name }, webhooks: kept };
-    });
-}
-
-/** Installs the release and starts its two programs. The namespaces are there. */
-export async function startRelease(
-  cp: ControlPlane,
-  release: NamespacedRelease,
-  args: readonly string[] = [],
-): Promise<Product> {
-  const { own, scope, name, hasCrds, clusterKinds } = release;
+/**
+ * Installs the release as the page says and starts its two programs with the flags and as the accounts of its
+ * Deployments. The namespace that is served is there.
+ */
+export async function startRelease(cp: ControlPlane, release: NamespacedRelease): Promise<Product> {
+  const { own, scope } = release;
   const webhookPort = await freePort();
-  const manifests = productManifests({ namespace: own, webhookPort });
-  const kinds = ['Service', ...(hasCrds ? ['CustomResourceDefinition'] : [])];
-  const items = [
-    ...manifests.filter(({ kind }) => kinds.includes(kind)),
-    ...rbac(release),
-    ...configurations(release, webhookPort),
-  ] as Parameters<typeof manifestText>[0];
-  await cp.kubectlOutput(['apply', '--validate=false', '-f', '-'], { stdin: manifestText(items) });
+  const service = { type: 'ExternalName', externalName: 'localhost', port: webhookPort };
+  // Checked by tests of their own; here it would have the API server write its whole OpenAPI.
+  await helmOutput([...documented(release), '--disable-openapi-validation'], {
+    cluster: cp,
+    values: { webhook: { service } },
+  });
   await cp.kindsChanged();
-  const kubeconfigOf = async (program: keyof typeof ACCOUNTS): Promise<string> =>
-    cp.writeKubeconfig(`${name}-${program}`, await cp.serviceAccountToken(own, ACCOUNTS[program]));
+
+  const flagsOf: Record<string, readonly string[]> = {};
+  const kubeconfigs: Record<string, string> = {};
+  for (const program of PROGRAMS) {
+    const path = `/apis/apps/v1/namespaces/${own}/deployments/${programName(release, program)}`;
+    const { template } = (await cp.request<Deployment>('GET', path)).body.spec;
+    const { serviceAccountName, containers } = template.spec;
+    const [first, ...flags] = containers[0]?.args ?? [];
+    assert.equal(first, program);
+    flagsOf[program] = flags;
+    const token = await cp.serviceAccountToken(own, serviceAccountName);
+    kubeconfigs[program] = cp.writeKubeconfig(programName(release, program), token);
+  }
+  const { webhook = '', poller = '' } = kubeconfigs;
   const installation: Installation = {
     namespace: own,
     probeIn: scope,
     configurations: true,
     conversion: true,
-    serviceName: ACCOUNTS.webhook,
-    kubeconfigs: { webhook: await kubeconfigOf('webhook'), poller: await kubeconfigOf('poller') },
+    serviceName: programName(release, 'webhook'),
+    kubeconfigs: { webhook, poller },
   };
-  const flags = [
-    ...['--scoped-namespace', scope, '--webhook-configurations', name],
-    ...(clusterKinds ? ['--process-cluster-store', 'true', '--process-cluster-generator', 'true'] : []),
-    ...args,
-  ];
-  const options = { webhookArgs: [...flags, '--inject-crds', String(hasCrds)], pollerArgs: flags };
-  const product = new Product({ cluster: cp, options, installation, balancer: undefined, webhookPort });
+  const product = new Product({
+    cluster: cp,
+    options: {
+      launch: (program, ports) => ({
+        command: process.execPath,
+        // The last of several flags of one name counts.
+        args: [...NODE_FLAGS, programFile(program), ...(flagsOf[program] ?? []), ...ports],
+      }),
+    },
+    installation,
+    balancer: undefined,
+    webhookPort,
+  });
   try {
     await Promise.all([product.startWebhook(), product.startPoller()]);
     return product;
