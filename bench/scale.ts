@@ -13,6 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { NODE_FLAGS } from '../runtime/node-flags.ts';
 import { startControlPlane } from '../test/harness/control-plane.ts';
 import { eventually } from '../test/harness/eventually.ts';
 import { httpRequest } from '../test/harness/http.ts';
@@ -55,8 +56,8 @@ const ESO_SWEEP_CPU_S: Readonly<Record<number, number>> = { [ARTICLE]: 3.6 };
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
-interface Probe {
-  readonly heapBytes: number;
+/** Milliseconds. */
+interface Delays {
   readonly max: number;
   readonly p99: number;
 }
@@ -72,10 +73,11 @@ class Measured {
       name: 'poller',
       metricsPort,
       env: {
-        NODE_OPTIONS: `--import=${join(ROOT, 'bench/scale/probe.ts')}`,
+        NODE_OPTIONS: `--import=${join(ROOT, 'bench/scale/probe.mjs')}`,
         SCALE_PROBE: this.#file,
       },
       args: [
+        ...NODE_FLAGS,
         programFile('poller'),
         ...['--kubeconfig', kubeconfig, '--namespace', namespace, '--metrics-port', String(metricsPort)],
         ...['--bind-address', '127.0.0.1', '--allow-loopback', '--log-level', 'warn'],
@@ -87,12 +89,22 @@ class Measured {
     return new Measured(kubeconfig, namespace, await freePort());
   }
 
-  async probe(): Promise<Probe> {
+  /** Delays of the event loop; in turn it ends measuring them and takes it up. */
+  delays(): Promise<Delays> {
+    return this.#ask<Delays>('SIGUSR2');
+  }
+
+  /** Bytes after garbage was collected. */
+  async heap(): Promise<number> {
+    return (await this.#ask<{ readonly heapBytes: number }>('SIGHUP')).heapBytes;
+  }
+
+  async #ask<T>(signal: NodeJS.Signals): Promise<T> {
     const lines = (): string[] => readFileSync(this.#file, 'utf8').split('\n').slice(0, -1);
     const before = lines().length;
-    this.program.process.signal('SIGUSR2');
+    this.program.process.signal(signal);
     await eventually(() => lines().length > before, { what: 'the probe' });
-    return JSON.parse(lines().at(-1) ?? '') as Probe;
+    return JSON.parse(lines().at(-1) ?? '') as T;
   }
 
   residentMiB(field: 'VmRSS' | 'VmHWM'): number {
@@ -247,7 +259,7 @@ async function measure(count: number, programHeap: number): Promise<Figures> {
     await eventually(done, { timeout: 1_800_000, interval: 500, what: 'all objects fresh' });
     line('cold start until all are fresh', (performance.now() - begun) / 1000, 's');
     line('CPU until all are fresh', program.process.cpuMs() / 1000, 's');
-    const cold = await poller.probe();
+    const cold = await poller.delays();
     line('event loop, longest delay of the cold start', cold.max, 'ms');
     line('event loop, p99 of the cold start', cold.p99, 'ms');
 
@@ -262,10 +274,13 @@ async function measure(count: number, programHeap: number): Promise<Figures> {
     const rssMiB = poller.residentMiB('VmRSS');
     line('RSS', rssMiB, 'MiB', ESO_RSS_MIB[count]);
     line('RSS, most ever', poller.residentMiB('VmHWM'), 'MiB');
-    const warm = await poller.probe();
+    await poller.delays();
+    await sleep(WINDOW_S * 1000);
+    const warm = await poller.delays();
     line('event loop, longest delay while refreshing', warm.max, 'ms');
     line('event loop, p99 while refreshing', warm.p99, 'ms');
-    const { heapBytes } = await poller.probe();
+    await poller.heap();
+    const heapBytes = await poller.heap();
     line('heap an object', (heapBytes - programHeap) / (count - FEW), 'B', await naiveHeap(ground, count));
     return { count, rssMiB, heapBytes };
   } finally {
@@ -282,8 +297,8 @@ async function heapOfTheProgram(): Promise<number> {
     await poller.program.start();
     const calls = (): Promise<number> => poller.program.metric('externalsecret_provider_api_calls_count');
     await eventually(async () => (await calls()) > 10 * FEW, { timeout: 300_000, what: 'some refreshes' });
-    await poller.probe();
-    return (await poller.probe()).heapBytes;
+    await poller.heap();
+    return await poller.heap();
   } finally {
     await poller.program.stop();
     await ground.stop();
