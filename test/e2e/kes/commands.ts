@@ -1,8 +1,11 @@
 /** `esa explain`, `refresh` and `who-uses` of ExternalSecrets of KES; called by kes.test.ts. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Explanation } from '../../../cli/explain/explanation.ts';
 import type { Readers } from '../../../cli/usage/readers.ts';
+import { ROOT } from '../../../tools/setup/paths.mjs';
 import type { ControlPlane } from '../../harness/control-plane.ts';
 import { eventually } from '../../harness/eventually.ts';
 import type { OpenBao } from '../../harness/openbao.ts';
@@ -250,6 +253,22 @@ export function describeCommands(place: () => Place): void {
         out,
         /^commands +kes\/synced +spec\.data\[0\]\.key +kubernetes\/data\/cool\/secrets +test +backendType vault +True$/m,
       );
+    });
+
+    test('every command of docs/kes.md does what it says', async () => {
+      const { cp, kes, vault, reports } = place();
+      const [block = ''] =
+        /^```sh\nesa .*?^```$/ms.exec(readFileSync(join(ROOT, 'docs/kes.md'), 'utf8')) ?? [];
+      const lines = block.split('\n').filter((line) => line.startsWith('esa '));
+      assert.ok(lines.length >= 4, block);
+      // It may be there already.
+      const path = '/apis/kubernetes-client.io/v1/namespaces/shop/externalsecrets';
+      await cp.request('POST', path, kes('shop', 'cool-secret', { ...vault, data: [entry('test')] }));
+      await reports('shop', 'cool-secret', /^SUCCESS$/);
+      for (const line of lines) {
+        const { code, out, error } = await esa(line.split(' ').slice(1));
+        assert.equal(code, 0, `${line}\n${error}${out}`);
+      }
     });
 
     test('whoever may not read them is told so, and hears the rest', async () => {
