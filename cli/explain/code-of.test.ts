@@ -2,13 +2,20 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { EsaError } from '../../api/errors.ts';
+import { readKesEnvironment } from '../../api/kubernetes-client/environment.ts';
+import { kesOf } from '../../api/kubernetes-client/part.ts';
+import { oneLine } from '../../api/kubernetes-client/status.ts';
+import { kesToHub } from '../../api/kubernetes-client/to-hub.ts';
 import { SecretValue } from '../../api/secret-value.ts';
 import { responseError } from '../../kube/errors.ts';
 import { statusError } from '../../providers/answers.ts';
 import { toAwsError } from '../../providers/aws/errors.ts';
+import type { RemoteObject } from '../../providers/contract.ts';
 import { toProviderError } from '../../providers/http-errors.ts';
 import { errorOfAnswer } from '../../providers/vault/errors.ts';
 import { type Stage, SyncError } from '../../sync/errors.ts';
+import { admitKes, readKesCredentials } from '../../sync/kes/services.ts';
+import { kesValues } from '../../sync/kes/values.ts';
 import { checkKeys, convertKeys } from '../../sync/keys.ts';
 import { PolicyDenied } from '../../sync/policy-gate.ts';
 import { targetObstacle } from '../../sync/target-obstacle.ts';
@@ -145,6 +152,35 @@ describe('the code of a message', () => {
   test('of a template', () => {
     const text = 'template: key:1:3: executing "key" at <.a>: map has no entry for key "a"';
     holds(new EsaError('TEMPLATE_EXEC', text), 'apply');
+  });
+
+  test('of KES', async () => {
+    /** As it stands in status.status, behind `ERROR, `. */
+    const stands = (error: EsaError): void => {
+      const { reason, code } = new SyncError('fetch', error);
+      assert.equal(codeOf(oneLine(reason)), code, reason);
+    };
+    const value = { get: () => SecretValue.fromText('{}') } as unknown as RemoteObject;
+    const entry = { name: 'a', key: 'k', property: 'p', binary: false, json: false };
+    stands(thrownBy(() => kesValues({ kind: 'value', ...entry }, value)));
+    const environment = readKesEnvironment(
+      { ENFORCE_NAMESPACE_ANNOTATIONS: 'true' },
+      { serviceAccount: { namespace: 's', name: 's' }, vaultAudience: undefined },
+    );
+    const services = { environment, credentials: readKesCredentials({}), annotations: async () => ({}) };
+    for (const backendType of ['vault', 'secretsManager', 'azureKeyVault', 'gcpSecretsManager'] as const) {
+      const object = { metadata: { name: 'n', namespace: 's' }, spec: { backendType, keyVaultName: 'kv' } };
+      const { externalSecret } = kesToHub(object, environment);
+      const part = kesOf(externalSecret);
+      assert.ok(part?.lacking !== undefined, backendType);
+      stands(new EsaError('CONFIGURATION', part.lacking));
+      const whole = { ...part, lacking: undefined };
+      const admitting = admitKes(externalSecret, whole, services, new AbortController().signal);
+      await assert.rejects(admitting, (error: EsaError) => {
+        assert.equal(codeOf((error as SyncError).reason), 'POLICY_DENIED');
+        return true;
+      });
+    }
   });
 
   test("of text that is nobody's", () => {

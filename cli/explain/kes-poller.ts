@@ -40,8 +40,7 @@ export async function kesPollerOf(cluster: Cluster, systemNamespace: string): Pr
       return unknown(`there is no Deployment of the poller in namespace ${systemNamespace}`);
     const container: Container | undefined = deployment.spec.template.spec?.containers?.[0];
     const { args = [], envFrom = [] } = container ?? {};
-    if (!['', 'true'].includes(flag(args, 'kes') ?? (args.includes('--kes') ? '' : 'false')))
-      return { state: 'off', environment: KES_ASSUMED, unseen: [] };
+    if (!args.includes('--kes')) return { state: 'off', environment: KES_ASSUMED, unseen: [] };
     return await environmentOf(cluster, systemNamespace, deployment, args, envFrom);
   } catch (error) {
     if (error instanceof EsaError) return unknown(error.message);

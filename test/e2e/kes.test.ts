@@ -10,6 +10,7 @@ import { always, eventually } from '../harness/eventually.ts';
 import { type OpenBao, startOpenBao } from '../harness/openbao.ts';
 import { type Product, startProduct } from '../harness/product.ts';
 import { readTables } from '../rules/tables.ts';
+import { describeCommands, describeRefresh, type Place } from './kes/commands.ts';
 import { Cluster, type Manifest, valuesOf } from './support/cluster.ts';
 import { testRuleTables } from './support/rule-tables.ts';
 import { applySeedNamespaces, assertApplies, SEED_FILES } from './support/seeds.ts';
@@ -85,6 +86,9 @@ const reports = (where: string, name: string, status: RegExp): Promise<KesStatus
   );
 const cool = (name: string): object => ({ name, key: COOL, property: 'test' });
 const writeCool = (test: string): Promise<unknown> => administer(openBao, 'POST', COOL, { data: { test } });
+
+/** For the suites of other files. */
+const place = (): Place => ({ cp, cluster, openBao, kes, patch, reports, vault: VAULT, account: ACCOUNT });
 
 before(async () => {
   [openBao, aws, cp] = await Promise.all([startOpenBao({ audit: true }), startAws(), startControlPlane()]);
@@ -468,6 +472,8 @@ describe('permissions of the namespace', () => {
   });
 });
 
+describeCommands(place);
+
 test('the Secret is there when the create returns', async () => {
   // As long as the machine lets admission have its time.
   await eventually(
@@ -530,6 +536,11 @@ describe('polling disabled', { concurrency: false }, () => {
   test('S74 the annotation force-sync brings a rotated value in without an edit of the spec', async () => {
     await patch('once', 'b', { metadata: { annotations: { 'external-secrets.io/force-sync': '1' } } });
     await cluster.holds('once', 'b', { test: 'later' }, 20_000);
+  });
+
+  describeRefresh(place, 'once', {
+    stopPoller: () => product.poller.stop(),
+    startPoller: () => product.startPoller(),
   });
 });
 
