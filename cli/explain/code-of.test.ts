@@ -11,6 +11,7 @@ import { errorOfAnswer } from '../../providers/vault/errors.ts';
 import { type Stage, SyncError } from '../../sync/errors.ts';
 import { checkKeys, convertKeys } from '../../sync/keys.ts';
 import { PolicyDenied } from '../../sync/policy-gate.ts';
+import { notServed } from '../../sync/scope.ts';
 import { targetObstacle } from '../../sync/target-obstacle.ts';
 import { decodeValue, refuseNullBytes } from '../../sync/values.ts';
 import { codeOf } from './code-of.ts';
@@ -129,6 +130,15 @@ describe('the code of a message', () => {
       const obstacle = targetObstacle(owner, 'Secret a/b', false);
       assert.ok(obstacle !== undefined);
       holds(obstacle);
+    }
+  });
+
+  test('of kinds that are not served', () => {
+    const none = { namespace: 'shop', clusterStores: false, clusterGenerators: false };
+    for (const kind of ['ClusterSecretStore', 'ClusterGenerator'] as const) {
+      const error = notServed(none, kind, 'shared');
+      assert.ok(error !== undefined);
+      holds(error);
     }
   });
 
