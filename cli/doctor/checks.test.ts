@@ -12,6 +12,7 @@ import type { ClusterState } from './state.ts';
 import { CASES } from './testing/cases.ts';
 import {
   authority,
+  configurations,
   deployment,
   externalSecret,
   listed,
@@ -56,6 +57,38 @@ describe('checks', () => {
         [],
       );
     });
+
+  test('an installation for one namespace has to choose that one, and need not judge kinds that it does not serve', () => {
+    const inNamespaces = (...values: string[]): Partial<ClusterState> => ({
+      deployments: seenAs([
+        deployment('webhook', { args: ['--scoped-namespace=shop'] }),
+        deployment('poller', { replicas: 1, args: ['--scoped-namespace=shop'] }),
+      ]),
+      configurations: seenAs(
+        configurations.map(({ webhooks = [], ...one }) => ({
+          ...one,
+          webhooks: webhooks.map(({ rules = [], ...hook }) => ({
+            ...hook,
+            rules: rules.map((rule) => ({
+              ...rule,
+              resources: rule.resources.filter((resource) => resource !== 'clustersecretstores'),
+            })),
+            namespaceSelector: {
+              matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'In', values }],
+            },
+          })),
+        })),
+      ),
+    });
+    const edited = (parts: Partial<ClusterState>): readonly string[] =>
+      examine(parts)
+        .filter(({ id }) => id === 'webhook-configuration-edited')
+        .map(({ what }) => what);
+    assert.deepEqual(edited(inNamespaces('shop')), []);
+    const chosen = 'namespaces are chosen by kubernetes.io/metadata.name (In elsewhere)';
+    assert.ok(edited(inNamespaces('elsewhere')).every((what) => what.includes(chosen)));
+    assert.ok(edited(inNamespaces('elsewhere')).length > 5);
+  });
 
   test('what is not seen is named, and is no finding', () => {
     const why = 'no right';

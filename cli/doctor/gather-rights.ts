@@ -1,7 +1,7 @@
 /** Asks the API server what the accounts of the programs may do (SubjectAccessReviews, which change nothing). */
 import type { Cluster } from '../cluster/access.ts';
 import { expectedRules, type Feature, type ProgramName, type Right, rightsOf } from './expected-rights.ts';
-import { flag, injectsCrds } from './install.ts';
+import { flag, injectsCrds, isServed } from './install.ts';
 import { seen } from './seen.ts';
 import type { Definition, Install, Seen } from './state.ts';
 
@@ -14,14 +14,13 @@ function featuresOf(install: Install, definitions: Seen<readonly Definition[]>):
   const has = (name: string): boolean =>
     definitions.ok && definitions.value.some(({ metadata }) => metadata.name === name);
   const scoped = install.scope !== undefined;
-  const on = (name: string): boolean => (flag(args, name) ?? String(!scoped)) === 'true';
   const features = new Set<Feature>();
   if (known ? args.includes('--kes') : has('externalsecrets.kubernetes-client.io')) features.add('kes');
-  if (on('cluster-external-secrets') && has('clusterexternalsecrets.external-secrets.io'))
+  if (isServed(install, 'cluster-external-secrets') && has('clusterexternalsecrets.external-secrets.io'))
     features.add('cluster-external-secrets');
-  if (on('process-cluster-store')) features.add('cluster-stores');
-  if (on('process-cluster-store') && !scoped) features.add('cluster-stores-reported');
-  if (on('process-cluster-generator')) features.add('cluster-generators');
+  if (isServed(install, 'process-cluster-store')) features.add('cluster-stores');
+  if (isServed(install, 'process-cluster-store') && !scoped) features.add('cluster-stores-reported');
+  if (isServed(install, 'process-cluster-generator')) features.add('cluster-generators');
   if (injectsCrds(install)) features.add('crds');
   if (scoped) features.add('scoped');
   if (flag(args, 'shards') === 'true') features.add('shards');
@@ -60,7 +59,7 @@ async function allowed(
 }
 
 /** Kinds that have no namespace. */
-const CLUSTER_WIDE: ReadonlySet<string> = new Set([
+export const CLUSTER_WIDE: ReadonlySet<string> = new Set([
   'clustersecretstores',
   'clustersecretstores/status',
   'clusterexternalsecrets',
@@ -90,10 +89,13 @@ async function missing(
   const worker = async (): Promise<void> => {
     for (let next = rights.shift(); next !== undefined; next = rights.shift()) {
       const { own, ...right } = next;
-      const scope = CLUSTER_WIDE.has(right.resource) ? undefined : install.scope;
-      // Of namespaces the one is enough.
-      const named =
-        right.resource === 'namespaces' && install.scope !== undefined ? { name: install.scope } : {};
+      // Of namespaces the one is enough; a request for it counts as one inside of it, so that a Role may allow it.
+      const isNamespace = right.resource === 'namespaces';
+      const scope =
+        CLUSTER_WIDE.has(right.resource) && !(isNamespace && right.verb === 'get')
+          ? undefined
+          : install.scope;
+      const named = isNamespace && install.scope !== undefined ? { name: install.scope } : {};
       if (!(await allowed(cluster, account, { ...right, ...named }, own ? install.namespace : scope)))
         lacking.push(right);
     }

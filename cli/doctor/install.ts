@@ -32,6 +32,15 @@ export function flag(args: readonly string[] | undefined, name: string): string 
 export const injectsCrds = ({ webhook }: Pick<Install, 'webhook'>): boolean =>
   flag(webhook.args, 'inject-crds') !== 'false';
 
+/** Whether a part that a flag switches is in use: all are where the whole cluster is served, and none is elsewhere. */
+export function isServed(
+  { webhook, poller, scope }: Pick<Install, 'webhook' | 'poller' | 'scope'>,
+  name: 'process-cluster-store' | 'process-cluster-generator' | 'cluster-external-secrets',
+): boolean {
+  const args = [...(webhook.args ?? []), ...(poller.args ?? [])];
+  return (flag(args, name) ?? String(scope === undefined)) === 'true';
+}
+
 const isOurs = ({ metadata, webhooks = [] }: Configuration): boolean =>
   metadata.name === DEFAULT_CONFIGURATION ||
   metadata.labels?.['app.kubernetes.io/part-of'] === PART_OF ||

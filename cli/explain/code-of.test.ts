@@ -18,6 +18,7 @@ import { admitKes, readKesCredentials } from '../../sync/kes/services.ts';
 import { kesValues } from '../../sync/kes/values.ts';
 import { checkKeys, convertKeys } from '../../sync/keys.ts';
 import { PolicyDenied } from '../../sync/policy-gate.ts';
+import { notServed } from '../../sync/scope.ts';
 import { targetObstacle } from '../../sync/target-obstacle.ts';
 import { decodeValue, refuseNullBytes } from '../../sync/values.ts';
 import { codeOf } from './code-of.ts';
@@ -136,6 +137,15 @@ describe('the code of a message', () => {
       const obstacle = targetObstacle(owner, 'Secret a/b', false);
       assert.ok(obstacle !== undefined);
       holds(obstacle);
+    }
+  });
+
+  test('of kinds that are not served', () => {
+    const none = { namespace: 'shop', clusterStores: false, clusterGenerators: false };
+    for (const kind of ['ClusterSecretStore', 'ClusterGenerator'] as const) {
+      const error = notServed(none, kind, 'shared');
+      assert.ok(error !== undefined);
+      holds(error);
     }
   });
 

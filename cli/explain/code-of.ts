@@ -17,6 +17,7 @@ const PATTERNS: readonly (readonly [ErrorCode, RegExp])[] = [
   ['TARGET_IMMUTABLE', /target is immutable/],
   ['TARGET_UNMANAGED', /exists and belongs to nobody/],
   ['TARGET_OWNED', /target is owned by another ExternalSecret|failed to take ownership of target secret/],
+  ['KIND_NOT_SERVED', /: no Cluster(SecretStore|Generator)s are served here/],
   ['STORE_NOT_FOUND', /could not get (Cluster)?SecretStore "/],
   ['STORE_NOT_ALLOWED', /using cluster store "[^"]*" is not allowed/],
   ['STORE_OTHER_CLASS', /belongs to controller class "/],

@@ -1,4 +1,4 @@
-/** What the chart renders; no cluster is needed for it. */
+/** What the chart renders; no cluster is needed for it. chart-rights.test.ts is about roles. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,96 +7,8 @@ import { parseAllDocuments } from 'yaml';
 import { readValues, renderValuesSchema } from '../../deploy/chart-values.ts';
 import { readChartValues, renderCrds } from '../../deploy/generate.ts';
 import { runCommand } from '../harness/command.ts';
-import { CHART, helm, helmOutput } from '../harness/helm.ts';
-
-const RELEASE = 'external-secrets';
-const NAMESPACE = 'external-secrets-system';
-const VALUE_FILES = readdirSync(join(CHART, 'ci'));
-
-interface Rule {
-  readonly apiGroups: readonly string[];
-  readonly resources: readonly string[];
-  readonly resourceNames?: readonly string[];
-  readonly verbs: readonly string[];
-}
-interface Container {
-  readonly image: string;
-  readonly args: readonly string[];
-  readonly env?: readonly { readonly name: string; readonly value?: string }[];
-  readonly ports: readonly { readonly containerPort: number }[];
-  readonly securityContext?: Readonly<Record<string, unknown>>;
-  readonly livenessProbe?: { readonly httpGet: object };
-}
-interface PodSpec {
-  readonly serviceAccountName: string;
-  readonly containers: readonly [Container];
-  readonly hostNetwork?: boolean;
-  readonly topologySpreadConstraints?: readonly { readonly labelSelector?: object }[];
-}
-interface Rendered {
-  readonly kind: string;
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace?: string;
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly annotations?: Readonly<Record<string, string>>;
-  };
-  readonly rules?: readonly Rule[];
-  readonly webhooks?: readonly {
-    readonly name: string;
-    readonly clientConfig: { readonly service: object; readonly caBundle?: string };
-    readonly namespaceSelector?: { readonly matchExpressions: readonly object[] };
-  }[];
-  readonly spec?: {
-    readonly conversion?: {
-      readonly strategy: string;
-      readonly webhook?: { readonly clientConfig: { readonly service: Readonly<Record<string, unknown>> } };
-    };
-    readonly replicas?: number;
-    readonly strategy?: object;
-    readonly template?: { readonly spec: PodSpec };
-    readonly [key: string]: unknown;
-  };
-}
-
-interface Options {
-  readonly release?: string;
-  readonly namespace?: string;
-  readonly values?: object;
-  readonly file?: string;
-}
-
-async function render({
-  release = RELEASE,
-  namespace = NAMESPACE,
-  values = {},
-  file,
-}: Options = {}): Promise<Rendered[]> {
-  const files = file === undefined ? [] : ['--values', join(CHART, 'ci', file)];
-  const text = await helmOutput(['template', release, CHART, '--namespace', namespace, ...files], { values });
-  return parseAllDocuments(text)
-    .map((document) => document.toJS({ maxAliasCount: -1 }) as Rendered | null)
-    .filter((manifest) => manifest !== null);
-}
-
-/** Without CRDs, which take most of the time. */
-const renderRest = (options: Options = {}): Promise<Rendered[]> =>
-  render({ ...options, values: { installCRDs: false, ...options.values } });
-
-function podOf(manifests: readonly Rendered[], program: string): PodSpec {
-  const found = manifests.find(
-    ({ kind, metadata }) =>
-      kind === 'Deployment' && metadata.labels?.['app.kubernetes.io/component'] === program,
-  );
-  assert.ok(found?.spec?.template, program);
-  return found.spec.template.spec;
-}
-
-async function refusal(values: object): Promise<string> {
-  const { code, stderr } = await helm(['template', RELEASE, CHART, '--namespace', NAMESPACE], { values });
-  assert.notEqual(code, 0);
-  return stderr;
-}
+import { CHART, helmOutput } from '../harness/helm.ts';
+import { podOf, RELEASE, type Rendered, refusal, render, renderRest, VALUE_FILES } from './support/chart.ts';
 
 const byName = (a: Rendered, b: Rendered): number => (a.metadata.name < b.metadata.name ? -1 : 1);
 
@@ -249,87 +161,6 @@ describe('a values file for the chart of External Secrets Operator', () => {
     );
     assert.ok(manifests.some(({ metadata }) => metadata.name === `${RELEASE}-more`));
   });
-});
-
-describe('least privilege', () => {
-  const clusterRules = (manifests: readonly Rendered[]): readonly Rule[] =>
-    manifests
-      .filter(
-        ({ kind, metadata }) =>
-          kind === 'ClusterRole' && metadata.labels?.['app.kubernetes.io/component'] !== undefined,
-      )
-      .flatMap(({ rules = [] }) => rules);
-
-  test('with scopedRBAC no ClusterRole is about Secrets, and all else stays in the namespace', async () => {
-    const manifests = await renderRest({ file: 'scoped-values.yaml' });
-    const resources = new Set(clusterRules(manifests).flatMap((rule) => rule.resources));
-    assert.deepEqual(
-      [...resources].toSorted((a, b) => (a < b ? -1 : 1)),
-      [
-        'clustersecretpolicies',
-        'mutatingwebhookconfigurations',
-        'namespaces',
-        'subjectaccessreviews',
-        'validatingwebhookconfigurations',
-      ],
-    );
-    const scoped = manifests.filter(
-      ({ kind, metadata }) => kind === 'Role' && metadata.namespace === 'team-a',
-    );
-    assert.equal(scoped.length, 2);
-    for (const program of ['webhook', 'poller'])
-      assert.ok(podOf(manifests, program).containers[0].args.includes('--scoped-namespace=team-a'));
-    const hooks = manifests.flatMap(({ webhooks = [] }) => webhooks);
-    assert.ok(hooks.length > 0);
-    for (const { namespaceSelector, name } of hooks) {
-      assert.deepEqual(
-        namespaceSelector?.matchExpressions[0],
-        { key: 'kubernetes.io/metadata.name', operator: 'In', values: ['team-a'] },
-        name,
-      );
-    }
-    assert.match(await refusal({ scopedRBAC: true }), /needs scopedNamespace/);
-  });
-
-  test('rights on kinds that are not used are not there, nor are their hooks', async () => {
-    const manifests = await renderRest({ file: 'namespaced-store-values.yaml' });
-    const resources = clusterRules(manifests).flatMap((rule) => rule.resources);
-    for (const unwanted of [/^cluster(secretstores|externalsecrets|generators)/, /serviceaccounts\/token/])
-      assert.ok(!resources.some((one) => unwanted.test(one)), String(unwanted));
-    assert.ok(!clusterRules(manifests).some(({ apiGroups }) => apiGroups.includes('kubernetes-client.io')));
-    const hooks = manifests.flatMap(({ webhooks = [] }) => webhooks.map(({ name }) => name));
-    assert.ok(hooks.length > 4);
-    assert.ok(
-      !hooks.some((name) =>
-        /clustersecretstore|clusterexternalsecret|clustergenerator|kubernetes-client/.test(name),
-      ),
-    );
-  });
-
-  test('nobody may read all Secrets of the cluster but the two programs', async () => {
-    for (const { kind, metadata, rules = [] } of await renderRest({ file: 'everything-values.yaml' })) {
-      if (!kind.endsWith('Role')) continue;
-      const reads = rules.some(
-        ({ resources, resourceNames }) => resources.includes('secrets') && !resourceNames,
-      );
-      const isProgram = metadata.labels?.['app.kubernetes.io/component'] !== undefined;
-      assert.ok(!reads || isProgram, metadata.name);
-    }
-  });
-});
-
-test('two releases have no object of the cluster in common', async () => {
-  const values = { crds: { conversion: { enabled: false } } };
-  const names = async (release: string): Promise<string[]> =>
-    (await renderRest({ release, namespace: release, values }))
-      .filter(({ metadata }) => metadata.namespace === undefined)
-      .map(({ kind, metadata }) => `${kind}/${metadata.name}`);
-  const [one, two] = await Promise.all([names('team-a'), names('team-b')]);
-  assert.ok(one.length > 5);
-  assert.deepEqual(
-    one.filter((name) => two.includes(name)),
-    [],
-  );
 });
 
 test('every Pod fits PodSecurity restricted, and a new one is ready before an old one goes', async () => {

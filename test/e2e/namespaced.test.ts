@@ -6,12 +6,14 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { ANNOTATION_REQUIRE_SYNC } from '../../api/external-secrets/names.ts';
+import type { FindingId } from '../../cli/doctor/catalogue.ts';
 import { type ControlPlane, startControlPlane } from '../harness/control-plane.ts';
 import { always, eventually } from '../harness/eventually.ts';
 import { httpRequest } from '../harness/http.ts';
 import { type OpenBao, startOpenBao } from '../harness/openbao.ts';
 import type { Product } from '../harness/product.ts';
 import { Cluster, type Manifest } from './support/cluster.ts';
+import { examine } from './support/doctor.ts';
 import { type NamespacedRelease, programName, startRelease } from './support/namespaced-release.ts';
 import {
   clusterSecretStore,
@@ -226,6 +228,21 @@ for (const release of [FIRST, SECOND]) {
       )
       .flatMap(({ objectRef }) => objectRef?.resource ?? []);
     assert.deepEqual([...new Set(outside)].toSorted(), OF_THE_CLUSTER[release.name]);
+  });
+}
+
+for (const { name, own } of [FIRST, SECOND]) {
+  test(`esa doctor finds nothing wrong with ${name}`, async () => {
+    // There are no Pods, and objects of other tests fail as they are meant to.
+    const others = new Set<FindingId>(['program-not-ready', 'objects-not-ready']);
+    await eventually(async () => {
+      const { findings } = await examine(cp.kubeconfig, ['-n', own]);
+      assert.deepEqual(
+        findings.filter(({ id }) => !others.has(id)),
+        [],
+      );
+      return true;
+    }, PATIENCE);
   });
 }
 

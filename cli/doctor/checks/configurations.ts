@@ -9,11 +9,12 @@ import {
   VALIDATING_HOOKS,
 } from '../expected-hooks.ts';
 import { type CheckResult, count, type Finding, few, finding } from '../finding.ts';
-import { MUTATING_PREFIX } from '../install.ts';
+import { isServed, MUTATING_PREFIX } from '../install.ts';
 import type { ClusterState, Configuration, Definition, Hook, Install } from '../state.ts';
 
 const NAMESPACE_NAME = 'kubernetes.io/metadata.name';
 const SUSPEND = 'external-secrets-admission.io/suspend';
+const CLUSTER_STORES = 'clustersecretstores.external-secrets.io';
 /** Those of External Secrets Operator 2.9, by name. */
 const ESO_NAMES: ReadonlySet<string> = new Set(['externalsecret-validate', 'secretstore-validate']);
 
@@ -28,7 +29,7 @@ function selectorProblem({ namespaceSelector = {} }: Hook, install: Install): st
   if (labels.length > 0) return `namespaces without the label ${labels.join(', ')} are left out`;
   for (const { key, operator, values = [] } of matchExpressions) {
     if (key === SUSPEND && operator === 'DoesNotExist') continue;
-    if (key === NAMESPACE_NAME && operator === 'In' && install.scope !== undefined) continue;
+    if (key === NAMESPACE_NAME && operator === 'In' && values.includes(install.scope ?? '')) continue;
     if (key === NAMESPACE_NAME && operator === 'NotIn') {
       const others = values.filter((value) => value !== 'kube-system' && value !== install.namespace);
       if (others.length === 0) continue;
@@ -63,7 +64,8 @@ function hookProblems(live: Hook, expected: ExpectedHook, install: Install): rea
         (one) =>
           !covered.has(one) &&
           !covered.has(one.replace(/^\w+/, '*')) &&
-          !resource.endsWith('kubernetes-client.io'),
+          !resource.endsWith('kubernetes-client.io') &&
+          (resource !== CLUSTER_STORES || isServed(install, 'process-cluster-store')),
       ),
   );
   if (lacking.length > 0) problems.push(`${few(lacking)} is not covered`);
