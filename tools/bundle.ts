@@ -4,6 +4,7 @@
  * whatever chunk starts it.
  */
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { isBuiltin } from 'node:module';
 import { join, resolve } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
 import { ROOT } from './setup/paths.mjs';
@@ -36,6 +37,22 @@ const withoutAxios: Plugin = {
       /node-vault/.test(importer) ? { path: 'axios', namespace: 'unused' } : undefined,
     );
     bundler.onLoad({ filter: /./, namespace: 'unused' }, () => ({ contents: 'module.exports = {};' }));
+  },
+};
+
+/**
+ * For an `import` of a module of its own, Node reads each of its exports, and those of `node:http` include what makes
+ * it load its own fetch, those of `node:crypto` all of WebCrypto; `require` gives the module as it is.
+ */
+const builtinsRequired: Plugin = {
+  name: 'builtins-required',
+  setup(bundler) {
+    bundler.onResolve({ filter: /./ }, ({ path, kind }) =>
+      kind === 'import-statement' && isBuiltin(path) ? { path, namespace: 'builtin' } : undefined,
+    );
+    bundler.onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(path)});`,
+    }));
   },
 };
 
@@ -73,7 +90,7 @@ export async function bundle(directory: string): Promise<Metafile> {
     minifySyntax: true,
     legalComments: 'linked',
     banner: { js: BANNER },
-    plugins: [workersBeside, withoutAxios],
+    plugins: [workersBeside, withoutAxios, builtinsRequired],
     logLevel: 'error',
     metafile: true,
   });
