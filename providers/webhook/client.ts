@@ -3,12 +3,13 @@
  * writes it, and nothing that was rendered.
  */
 import { parseGoDuration } from '../../api/duration.ts';
-import { oneLine, statusError } from '../answers.ts';
+import { statusError } from '../answers.ts';
 import { readCa } from '../block-references.ts';
 import { ProviderError, type ProviderPorts, type StoreContext } from '../contract.ts';
 import { type HttpResponse, type HttpTarget, httpRequest } from '../http.ts';
 import { resolveReference } from '../references.ts';
 import { serverUrl } from '../server-url.ts';
+import { oneLine } from '../service-words.ts';
 import { withinTime } from '../time-limit.ts';
 import type { WebhookConfig } from './config.ts';
 import {
