@@ -268,8 +268,6 @@ export const isConflict = (thrown: unknown): boolean => hasStatus(thrown, 409, '
 export const isAlreadyExists = (thrown: unknown): boolean => hasStatus(thrown, 409, 'AlreadyExists');
 /** Any 403: rights, quota, a terminating namespace, an admission refusal. */
 export const isForbidden = (thrown: unknown): boolean => hasStatus(thrown, 403);
-export const isQuotaExceeded = (thrown: unknown): boolean =>
-  thrown instanceof KubeError && thrown.refusal === 'QuotaExceeded';
 export const isNamespaceTerminating = (thrown: unknown): boolean =>
   thrown instanceof KubeError && thrown.refusal === 'NamespaceTerminating';
 /** The schema or a rule of the API server refuses the object. */
