@@ -18,6 +18,12 @@ const json = JSON as unknown as {
 
 export const isRawNumber = (value: unknown): value is RawNumber => json.isRawJSON(value);
 
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** True for what JSON writes in braces: no list, no null, and no number that keeps its digits. */
+export const isJsonObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value);
+
 /** Every number becomes a RawNumber: for values of secrets, whose literals are the data. */
 export function parseKeepingNumbers(text: string): unknown {
   return json.parse(text, (_key, value, { source }) =>

@@ -3,7 +3,8 @@ import { Command, Option } from 'commander';
 import { type ClusterOptions, clusterOptions, withCluster } from './cluster/access.ts';
 import { Progress, painter } from './cluster/words.ts';
 import { gather } from './doctor/gather.ts';
-import { allFindings, countOf, formatJson, formatText, runChecks } from './doctor/report.ts';
+import { allFindings, formatJson, formatText, runChecks } from './doctor/report.ts';
+import { countOf } from './findings.ts';
 import { EXIT, type ExitCode, type Terminal } from './terminal.ts';
 
 interface DoctorOptions extends ClusterOptions {

@@ -53,7 +53,8 @@ export const ownFindings = (judged: readonly Judged[]): readonly Finding[] =>
 /** `1 file`, `2 files`. */
 export const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
-export const countOf = (findings: readonly Finding[], severity: Severity): number =>
+/** Of findings of any command. */
+export const countOf = (findings: readonly Pick<Finding, 'severity'>[], severity: Severity): number =>
   findings.filter((finding) => finding.severity === severity).length;
 
 /** By file in the order in which they were read, then by place. */

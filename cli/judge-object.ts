@@ -13,13 +13,14 @@ import { EsaError } from '../api/errors.ts';
 import { GROUP, HUB_VERSION, SERVED_VERSIONS, type ServedVersion } from '../api/external-secrets/names.ts';
 import type { ExternalSecret, SecretStore } from '../api/external-secrets/v1/index.ts';
 import { GENERATOR_GROUP, GENERATOR_REF_KINDS, generatorResource } from '../api/generators/names.ts';
+import { isJsonObject } from '../api/json.ts';
 import { type ClusterSecretPolicy, POLICY_GROUP, POLICY_KIND } from '../api/policy/cluster-secret-policy.ts';
 import { type FieldPath, formatFieldPath } from '../api/problem.ts';
 import { checkGenerator } from '../policy/check-generator.ts';
 import { checkClusterExternalSecret, checkExternalSecret, checkStore } from '../policy/check-object.ts';
 import { validateClusterPolicy } from '../policy/validate-cluster-policy.ts';
 import { providerSchemas } from '../providers/registry.ts';
-import { isRecord, type ManifestObject } from './manifest.ts';
+import type { ManifestObject } from './manifest.ts';
 
 /** Something to say about a field; the rule that it is about, where it has a name. */
 export interface Remark {
@@ -116,7 +117,7 @@ export class ObjectJudge {
     if (typeof apiVersion !== 'string' || typeof kind !== 'string') return undefined;
     const [group = '', version = ''] = apiVersion.split('/');
     if (!OUR_GROUPS.includes(group)) return undefined;
-    const metadata = isRecord(object['metadata']) ? object['metadata'] : {};
+    const metadata = isJsonObject(object['metadata']) ? object['metadata'] : {};
     const name = typeof metadata['name'] === 'string' ? ` ${metadata['name']}` : '';
     const common = { manifest, label: `${kind}${name}` };
     const served = this.#kinds.get(`${group}/${kind}`);
@@ -147,7 +148,7 @@ export class ObjectJudge {
     ];
     // Rules only make sense of what has the right shape; what is misspelt counts as left out.
     if (invalid.length > 0) return { ...SILENT, problems: all(invalid) };
-    const metadata = isRecord(given) ? given : {};
+    const metadata = isJsonObject(given) ? given : {};
     const namespace = scope === 'Namespaced' ? { namespace: metadata['namespace'] || this.#namespace } : {};
     const complete = { ...(shape.value as object), metadata: { ...metadata, ...namespace } };
     const { problems, warnings, sound } = validated(group, version, kind, complete);

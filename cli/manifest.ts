@@ -1,5 +1,6 @@
 /** Kubernetes objects from the text of a file, read as Kubernetes reads YAML, and where in it their fields stand. */
 import { type Document, isMap, isNode, isPair, LineCounter, type Node, parseAllDocuments } from 'yaml';
+import { isJsonObject } from '../api/json.ts';
 import type { FieldPath } from '../api/problem.ts';
 import { GoError } from '../template/function.ts';
 import { checkCharacters, decodeYaml, YAML_SYNTAX, YamlMap, type YamlValue } from '../template/go-yaml.ts';
@@ -96,7 +97,7 @@ export function readManifest(file: string, text: string): Manifest {
     }
     if (object === null) continue;
     const add = (one: unknown, within: FieldPath): void => {
-      if (!isRecord(one)) {
+      if (!isJsonObject(one)) {
         fault(place(within), NO_OBJECT);
         return;
       }
@@ -109,7 +110,7 @@ export function readManifest(file: string, text: string): Manifest {
         within,
       });
     };
-    if (isRecord(object) && object['kind'] === 'List' && Array.isArray(object['items'])) {
+    if (isJsonObject(object) && object['kind'] === 'List' && Array.isArray(object['items'])) {
       for (const [index, item] of object['items'].entries()) add(item, ['items', index]);
     } else {
       add(object, []);
@@ -127,9 +128,6 @@ const HELM_WORDS =
   /\{\{[^\n}]*(?:\.(?:Values|Release|Chart|Capabilities|Files)\b|\b(?:include|define|tpl)\s+")/;
 /** Braces where a value begins: a flow mapping, with a mapping as its key. */
 const UNQUOTED_BRACES = /(?:^|[:-][ \t])[ \t]*\{\{/m;
-
-export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** As JSON.parse would give it. */
 function plain(value: YamlValue): unknown {

@@ -1,7 +1,8 @@
 /** Labels of namespaces, from objects in files and from the command line. */
 import { isDeepStrictEqual } from 'node:util';
 import { InvalidArgumentError } from 'commander';
-import { isRecord, type ManifestObject } from './manifest.ts';
+import { isJsonObject } from '../api/json.ts';
+import type { ManifestObject } from './manifest.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 export type LabelsByNamespace = ReadonlyMap<string, Labels>;
@@ -32,7 +33,7 @@ export class NamespaceLabels {
     const found = new Map<string, Labels | undefined>();
     for (const { object } of objects) {
       const { apiVersion, kind, metadata } = object;
-      if (apiVersion !== 'v1' || kind !== 'Namespace' || !isRecord(metadata)) continue;
+      if (apiVersion !== 'v1' || kind !== 'Namespace' || !isJsonObject(metadata)) continue;
       const { name } = metadata;
       if (typeof name !== 'string') continue;
       const labels = textsOf(metadata['labels']);
@@ -57,7 +58,7 @@ export class NamespaceLabels {
 
 const textsOf = (value: unknown): Labels =>
   Object.fromEntries(
-    Object.entries(isRecord(value) ? value : {}).filter(
+    Object.entries(isJsonObject(value) ? value : {}).filter(
       (entry): entry is [string, string] => typeof entry[1] === 'string',
     ),
   );

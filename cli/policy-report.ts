@@ -1,11 +1,11 @@
 /** What policies say about each object of some files, object by object. */
+import { isJsonObject } from '../api/json.ts';
 import { POLICY_KIND } from '../api/policy/cluster-secret-policy.ts';
 import type { Verdict } from '../policy/policy-subject.ts';
 import type { PolicyDefault } from '../sync/policies.ts';
 import { type Finding, findingOn, ownFindings } from './findings.ts';
 import type { Judged } from './judge-object.ts';
 import { PolicyJudge, policiesOf, remarkOf, SEVERITY_OF } from './judge-policies.ts';
-import { isRecord } from './manifest.ts';
 import { directoryOf, readManifestSet, StoreIndex } from './manifest-set.ts';
 import { type LabelsByNamespace, NamespaceLabels } from './namespaces.ts';
 import type { Input } from './read-inputs.ts';
@@ -87,7 +87,7 @@ async function reportOn(judged: Judged, name: string, judge: PolicyJudge): Promi
 /** Also of an object that is not sound. */
 function nameOf({ manifest, sound }: Judged, kind: string, namespace: string): string {
   const metadata = manifest.object['metadata'];
-  const given: Readonly<Record<string, unknown>> = isRecord(metadata) ? metadata : {};
+  const given: Readonly<Record<string, unknown>> = isJsonObject(metadata) ? metadata : {};
   const text = (field: string): string | undefined =>
     typeof given[field] === 'string' ? given[field] : undefined;
   const where = sound?.hub.metadata.namespace ?? text('namespace') ?? namespace;

@@ -1,9 +1,10 @@
 /** Tests of policies: a file that says what policies have to say about manifests. */
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { isJsonObject } from '../api/json.ts';
 import { parseWith } from '../providers/schema-problems.ts';
 import { type Finding, findingOn } from './findings.ts';
-import { isRecord, type ManifestObject, readManifest } from './manifest.ts';
+import { type ManifestObject, readManifest } from './manifest.ts';
 import {
   type ObjectReport,
   OUTCOMES,
@@ -80,7 +81,7 @@ export async function runSuite(
   const { file } = manifest.place([]);
   const parsed = parseWith(suiteSchema, manifest.object);
   const metadata = manifest.object['metadata'];
-  const name = isRecord(metadata) && typeof metadata['name'] === 'string' ? metadata['name'] : '';
+  const name = isJsonObject(metadata) && typeof metadata['name'] === 'string' ? metadata['name'] : '';
   if (!parsed.ok) {
     const faults = parsed.problems.map((problem) =>
       findingOn({ manifest, label: `${SUITE_KIND} ${name}` }, 'error', problem),

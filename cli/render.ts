@@ -5,6 +5,7 @@ import { systemClock } from '../api/clock.ts';
 import { EsaError } from '../api/errors.ts';
 import { GROUP } from '../api/external-secrets/names.ts';
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import { isJsonObject } from '../api/json.ts';
 import { collector, type FieldPath, formatProblem, type Problem } from '../api/problem.ts';
 import type { SecretValue } from '../api/secret-value.ts';
 import type { SecretObject } from '../kube/objects.ts';
@@ -15,7 +16,7 @@ import { creationPolicyOf, plan } from '../sync/plan.ts';
 import { NO_POLICIES } from '../sync/policies.ts';
 import { newSecret } from '../sync/secret-patch.ts';
 import type { TemplateReader } from '../sync/template-sources.ts';
-import { isRecord, type Manifest, type ManifestObject, type Place, readManifest } from './manifest.ts';
+import { type Manifest, type ManifestObject, type Place, readManifest } from './manifest.ts';
 import { OUTPUT_FORMATS, type OutputFormat, printObjects } from './print-object.ts';
 import { isTemplateObject, templateObjects } from './template-objects.ts';
 import { EXIT, type ExitCode, type Terminal, UsageError } from './terminal.ts';
@@ -132,7 +133,7 @@ async function render(options: RenderOptions, terminal: Terminal): Promise<ExitC
 
 /** `ExternalSecret app`, for messages. */
 function describe({ object: { kind, metadata } }: ManifestObject): string {
-  const name = isRecord(metadata) && typeof metadata['name'] === 'string' ? ` ${metadata['name']}` : '';
+  const name = isJsonObject(metadata) && typeof metadata['name'] === 'string' ? ` ${metadata['name']}` : '';
   return `${typeof kind === 'string' ? kind : 'an object without kind'}${name}`;
 }
 
@@ -147,7 +148,7 @@ function check(
   { object }: ManifestObject,
   namespace: string,
 ): { readonly hub: ExternalSecret; readonly problems: readonly Problem[] } {
-  const metadata = isRecord(object['metadata']) ? object['metadata'] : {};
+  const metadata = isJsonObject(object['metadata']) ? object['metadata'] : {};
   const { hub, problems } = checkExternalSecret({
     ...object,
     metadata: { ...metadata, namespace: metadata['namespace'] ?? namespace },
@@ -163,7 +164,7 @@ function metadataProblems(metadata: Readonly<Record<string, unknown>>): Problem[
     report('schema-required', ['name'], message);
   }
   for (const field of ['labels', 'annotations']) {
-    for (const [key, value] of Object.entries(isRecord(metadata[field]) ? metadata[field] : {})) {
+    for (const [key, value] of Object.entries(isJsonObject(metadata[field]) ? metadata[field] : {})) {
       if (typeof value === 'string') continue;
       const message = 'the value has to be a string; put it in quotes';
       report('schema-type', [field, key], message);

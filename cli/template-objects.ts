@@ -1,6 +1,7 @@
 /** ConfigMaps and Secrets of files, for templateFrom. */
+import { isJsonObject } from '../api/json.ts';
 import type { TemplateReader } from '../sync/template-sources.ts';
-import { isRecord, type ManifestObject } from './manifest.ts';
+import type { ManifestObject } from './manifest.ts';
 
 type Kind = 'ConfigMap' | 'Secret';
 
@@ -9,7 +10,7 @@ export const isTemplateObject = ({ object }: ManifestObject): boolean =>
   object['apiVersion'] === 'v1' && (object['kind'] === 'ConfigMap' || object['kind'] === 'Secret');
 
 const textMembers = (value: unknown): [string, string][] =>
-  Object.entries(isRecord(value) ? value : {}).filter(
+  Object.entries(isJsonObject(value) ? value : {}).filter(
     (entry): entry is [string, string] => typeof entry[1] === 'string',
   );
 
@@ -25,12 +26,12 @@ export function templateObjects(manifests: readonly ManifestObject[]): TemplateR
     name: string,
   ): Readonly<Record<string, unknown>> | undefined => {
     const named = objects.filter(
-      ({ kind: one, metadata }) => one === kind && isRecord(metadata) && metadata['name'] === name,
+      ({ kind: one, metadata }) => one === kind && isJsonObject(metadata) && metadata['name'] === name,
     );
     const inNamespace =
       (wanted: string | undefined) =>
       (object: Readonly<Record<string, unknown>>): boolean =>
-        isRecord(object['metadata']) && (object['metadata']['namespace'] ?? undefined) === wanted;
+        isJsonObject(object['metadata']) && (object['metadata']['namespace'] ?? undefined) === wanted;
     return named.findLast(inNamespace(namespace)) ?? named.findLast(inNamespace(undefined));
   };
   return {

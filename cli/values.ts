@@ -1,8 +1,7 @@
 /** `--values`: what the provider would have given, as JSON. */
-import { parseKeepingNumbers } from '../api/json.ts';
+import { isJsonObject, parseKeepingNumbers } from '../api/json.ts';
 import { SecretValue } from '../api/secret-value.ts';
 import { marshalGo } from '../providers/go-json.ts';
-import { isRecord } from './manifest.ts';
 import { UsageError } from './terminal.ts';
 
 /**
@@ -18,7 +17,7 @@ export function parseValues(text: string): ReadonlyMap<string, SecretValue> {
   } catch {
     throw new UsageError('--values is no JSON; give an object like {"password":"s3cr3t"}, or @FILE with one');
   }
-  if (!isRecord(parsed)) throw new UsageError('--values has to be a JSON object, one member a key');
+  if (!isJsonObject(parsed)) throw new UsageError('--values has to be a JSON object, one member a key');
   return new Map(
     Object.entries(parsed).map(([key, value]) => [
       key,

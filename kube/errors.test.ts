@@ -11,7 +11,6 @@ import {
   isInvalid,
   isNamespaceTerminating,
   isNotFound,
-  isQuotaExceeded,
   KubeError,
   responseError,
   toKubeError,
@@ -100,7 +99,7 @@ describe('answers to requests that carried a Secret', () => {
       { kind: 'secrets' },
     );
     assert.match(error.message, /403 Forbidden: User "system.*" cannot create resource "secrets" .* "shop"$/);
-    assert.ok(isForbidden(error) && !isQuotaExceeded(error) && !isNamespaceTerminating(error));
+    assert.ok(isForbidden(error) && error.refusal === undefined && !isNamespaceTerminating(error));
   });
 
   test('quota and a terminating namespace are told apart from rights', () => {
@@ -109,7 +108,7 @@ describe('answers to requests that carried a Secret', () => {
       'Forbidden',
       'secrets "db" is forbidden: exceeded quota: q, requested: secrets=1, used: secrets=1, limited: secrets=1',
     );
-    assert.ok(isQuotaExceeded(quota) && isForbidden(quota));
+    assert.ok(quota.refusal === 'QuotaExceeded' && isForbidden(quota));
     assert.match(quota.message, /exceeded quota: q, requested: secrets=1/);
     const terminating = respond(
       403,
@@ -117,7 +116,7 @@ describe('answers to requests that carried a Secret', () => {
       'secrets "db" is forbidden: unable to create new content in namespace shop because it is being terminated',
       { causes: [{ reason: 'NamespaceTerminating', message: 'x', field: 'metadata.namespace' }] },
     );
-    assert.ok(isNamespaceTerminating(terminating) && !isQuotaExceeded(terminating));
+    assert.ok(isNamespaceTerminating(terminating));
   });
 });
 

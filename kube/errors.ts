@@ -4,7 +4,7 @@
  * that carried data of a Secret only recognised sentences of it are kept.
  */
 import { EsaError } from '../api/errors.ts';
-import { parseObject } from '../api/json.ts';
+import { isJsonObject, parseObject } from '../api/json.ts';
 
 /** One entry of Status.details.causes, without its message. */
 export interface StatusCause {
@@ -101,23 +101,21 @@ const SAFE_SENTENCES: readonly RegExp[] = [
   /^(namespaces "[-a-z0-9.]+" not found)$/,
 ];
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const text = (value: unknown): string | undefined =>
   typeof value === 'string' && value !== '' ? value : undefined;
 
 function parseStatus(body: string): Record<string, unknown> | undefined {
   try {
     const value = parseObject(body);
-    return isRecord(value) && value['kind'] === 'Status' ? value : undefined;
+    return isJsonObject(value) && value['kind'] === 'Status' ? value : undefined;
   } catch {
     return undefined;
   }
 }
 
 function readDetails(status: Record<string, unknown> | undefined): StatusDetails {
-  const details = isRecord(status?.['details']) ? status['details'] : {};
-  const causes = Array.isArray(details['causes']) ? details['causes'].filter(isRecord) : [];
+  const details = isJsonObject(status?.['details']) ? status['details'] : {};
+  const causes = Array.isArray(details['causes']) ? details['causes'].filter(isJsonObject) : [];
   return {
     group: text(details['group']),
     kind: text(details['kind']),
@@ -145,7 +143,7 @@ function readRetryAfter(
     // A date is by the clock of another machine.
     if (!Number.isNaN(at)) return Math.min(Math.max(0, at - Date.now()), LONGEST_RETRY_AFTER_MS);
   }
-  const seconds = isRecord(status?.['details']) ? status['details']['retryAfterSeconds'] : undefined;
+  const seconds = isJsonObject(status?.['details']) ? status['details']['retryAfterSeconds'] : undefined;
   return typeof seconds === 'number' && seconds > 0 ? seconds * 1000 : undefined;
 }
 
@@ -270,8 +268,6 @@ export const isConflict = (thrown: unknown): boolean => hasStatus(thrown, 409, '
 export const isAlreadyExists = (thrown: unknown): boolean => hasStatus(thrown, 409, 'AlreadyExists');
 /** Any 403: rights, quota, a terminating namespace, an admission refusal. */
 export const isForbidden = (thrown: unknown): boolean => hasStatus(thrown, 403);
-export const isQuotaExceeded = (thrown: unknown): boolean =>
-  thrown instanceof KubeError && thrown.refusal === 'QuotaExceeded';
 export const isNamespaceTerminating = (thrown: unknown): boolean =>
   thrown instanceof KubeError && thrown.refusal === 'NamespaceTerminating';
 /** The schema or a rule of the API server refuses the object. */

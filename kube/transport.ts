@@ -8,6 +8,7 @@ import type { Readable } from 'node:stream';
 import { Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent } from 'undici';
 import { type Clock, systemClock } from '../api/clock.ts';
 import { EsaError } from '../api/errors.ts';
+import { timeLimit } from '../api/time-limit.ts';
 import type { ClusterConfig } from './config.ts';
 import { Credentials, type Material, type TlsMaterial } from './credentials.ts';
 import { isConnectionLost, KubeError, responseError, toKubeError } from './errors.ts';
@@ -70,7 +71,7 @@ export class Transport {
 
   /** Sends and reads the whole answer. @throws KubeError; the caller's own EsaError if its signal holds one */
   async send(request: HttpRequest): Promise<HttpAnswer> {
-    const deadline = startDeadline(request.timeoutMs, request.signal);
+    const deadline = timeLimit(request.timeoutMs, request.signal, TIMED_OUT);
     try {
       try {
         return await this.#attempt(request, deadline.signal);
@@ -82,7 +83,7 @@ export class Transport {
     } catch (error) {
       throw whyStopped(error, request);
     } finally {
-      deadline.clear();
+      deadline.end();
     }
   }
 
@@ -91,15 +92,15 @@ export class Transport {
    * there; from then on only `request.signal` ends it, and the caller has to look after silence.
    */
   async open(request: HttpRequest): Promise<Readable> {
-    const deadline = startDeadline(request.timeoutMs, request.signal);
+    const deadline = timeLimit(request.timeoutMs, request.signal, TIMED_OUT);
     try {
       const response = await this.#dispatch(request, deadline.signal, true);
       if (response.statusCode >= 300) return await this.#fail(request, response);
       deadline.disarm();
-      response.body.once('close', () => deadline.clear());
+      response.body.once('close', () => deadline.end());
       return response.body;
     } catch (error) {
-      deadline.clear();
+      deadline.end();
       throw whyStopped(error, request);
     }
   }
@@ -200,30 +201,6 @@ const hasProxyEnvironment = (): boolean =>
 function oneValue(headers: IncomingHttpHeaders, name: string): string | undefined {
   const value = headers[name];
   return Array.isArray(value) ? value[0] : value;
-}
-
-interface Deadline {
-  readonly signal: AbortSignal;
-  /** No more deadline, the caller's signal still counts. */
-  disarm(): void;
-  clear(): void;
-}
-
-// Not AbortSignal.any + AbortSignal.timeout: those cost several times as much on a hot path.
-function startDeadline(timeoutMs: number, outer: AbortSignal | undefined): Deadline {
-  const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(TIMED_OUT), timeoutMs);
-  const onAbort = (): void => controller.abort(outer?.reason);
-  if (outer?.aborted) onAbort();
-  else outer?.addEventListener('abort', onAbort, { once: true });
-  return {
-    signal: controller.signal,
-    disarm: () => clearTimeout(timer),
-    clear: () => {
-      clearTimeout(timer);
-      outer?.removeEventListener('abort', onAbort);
-    },
-  };
 }
 
 function whyStopped(error: unknown, request: HttpRequest): EsaError {

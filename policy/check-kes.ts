@@ -3,6 +3,7 @@
  * poller, since KES itself stored objects without asking anybody.
  */
 import type { ExternalSecret } from '../api/external-secrets/v1/index.ts';
+import { isJsonObject } from '../api/json.ts';
 import type { KesEnvironment } from '../api/kubernetes-client/environment.ts';
 import { kesOf } from '../api/kubernetes-client/part.ts';
 import { type KesObject, kesSecretType, kesToHub } from '../api/kubernetes-client/to-hub.ts';
@@ -31,9 +32,6 @@ const SECRET_KEY = /^[-._a-zA-Z0-9]{1,253}$/;
 /** What Azure takes; it becomes the name of the host that is talked to. */
 const KEY_VAULT_NAME = /^[a-zA-Z][a-zA-Z0-9-]{1,22}[a-zA-Z0-9]$/;
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /**
  * @param object as it is on the wire
  * @returns the object in the form of the hub; with problems it is one that nothing is read for
@@ -41,7 +39,7 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 export function checkKes(object: unknown, environment: KesEnvironment): Checked<ExternalSecret> {
   const written = object as KesObject;
   const { report, problems } = collector();
-  if (!isRecord(written.spec)) {
+  if (!isJsonObject(written.spec)) {
     report('kes-spec', ['spec'], 'the spec is missing; say what to fetch, and from which backendType');
     return refused(written, problems, environment);
   }

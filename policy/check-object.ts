@@ -3,7 +3,6 @@
  * schema, then rules, with the field paths of that version. Pure; both hooks call the same function.
  */
 import { convertObject } from '../api/external-secrets/convert.ts';
-import type { JsonObject } from '../api/external-secrets/lenses.ts';
 import {
   GROUP,
   HUB_VERSION,
@@ -20,6 +19,8 @@ import {
   type SecretStore,
   storeConditions,
 } from '../api/external-secrets/v1/index.ts';
+import type { JsonObject } from '../api/json.ts';
+import { isJsonObject } from '../api/json.ts';
 import { below, collector, type Problem } from '../api/problem.ts';
 import type { RuleId } from '../api/rules.ts';
 import { annotationProblems } from '../providers/registry.ts';
@@ -47,11 +48,9 @@ export interface Checked<T> {
 
 const isVersion = (text: string): text is ServedVersion =>
   (SERVED_VERSIONS as readonly string[]).includes(text);
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function versionOf(object: unknown): ServedVersion {
-  const apiVersion = isRecord(object) ? object['apiVersion'] : undefined;
+  const apiVersion = isJsonObject(object) ? object['apiVersion'] : undefined;
   const version = typeof apiVersion === 'string' ? (apiVersion.split('/')[1] ?? '') : '';
   return isVersion(version) ? version : HUB_VERSION;
 }
@@ -74,7 +73,7 @@ function specMissing(rule: RuleId, remedy: string): readonly Problem[] {
 
 export function checkExternalSecret(object: unknown): Checked<ExternalSecret> {
   const hub = convertObject(object as JsonObject, HUB) as unknown as ExternalSecret;
-  if (!isRecord(hub.spec))
+  if (!isJsonObject(hub.spec))
     return { hub, problems: specMissing('es-spec', 'say what to fetch'), warnings: [] };
   const version = versionOf(object);
   const parsed = parseWith(externalSecretSpec, hub.spec);
@@ -95,7 +94,7 @@ export function checkExternalSecret(object: unknown): Checked<ExternalSecret> {
 /** Both versions of a ClusterExternalSecret are the same, so paths need no translation. */
 export function checkClusterExternalSecret(object: unknown): Checked<ClusterExternalSecret> {
   const hub = object as ClusterExternalSecret;
-  if (!isRecord(hub.spec))
+  if (!isJsonObject(hub.spec))
     return { hub, problems: specMissing('ces-spec', 'say what to make, and where'), warnings: [] };
   const parsed = parseWith(clusterExternalSecretSpec, hub.spec);
   if (!parsed.ok) {
@@ -111,7 +110,7 @@ export function checkClusterExternalSecret(object: unknown): Checked<ClusterExte
 
 export function checkStore(object: unknown, kind: StoreKind): Checked<SecretStore> {
   const hub = convertObject(object as JsonObject, HUB) as unknown as SecretStore;
-  if (!isRecord(hub.spec))
+  if (!isJsonObject(hub.spec))
     return { hub, problems: specMissing('store-spec', 'name a provider'), warnings: [] };
   const version = versionOf(object);
   // What the rules walk through; the rest they judge themselves, in words of their own.

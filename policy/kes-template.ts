@@ -1,12 +1,11 @@
 /** Rules on spec.template of an ExternalSecret of KES, which is merged into the Secret. */
+import { isJsonObject } from '../api/json.ts';
 import type { FieldPath, Report } from '../api/problem.ts';
 import { checkLodash, isLodash } from '../template/lodash/lodash.ts';
 import { labelKeyError, labelValueError } from './label-syntax.ts';
 
 type Template = Readonly<Record<string, unknown>> | undefined;
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const isScalar = (value: unknown): boolean => value === null || typeof value !== 'object';
 
 /** What is merged into a Secret; of the metadata see METADATA. */
@@ -23,7 +22,7 @@ const MAPS: readonly (readonly [path: readonly string[], of: 'scalar' | 'text'])
 ];
 
 const at = (template: Template, path: readonly string[]): unknown =>
-  path.reduce<unknown>((value, name) => (isRecord(value) ? value[name] : undefined), template);
+  path.reduce<unknown>((value, name) => (isJsonObject(value) ? value[name] : undefined), template);
 
 export function validateKesTemplate(template: Template, report: Report): void {
   if (template === undefined) return;
@@ -31,7 +30,7 @@ export function validateKesTemplate(template: Template, report: Report): void {
     const value = template[name];
     const right =
       value === undefined ||
-      (name === 'metadata' ? isRecord(value) : typeof value === (name === 'type' ? 'string' : 'boolean'));
+      (name === 'metadata' ? isJsonObject(value) : typeof value === (name === 'type' ? 'string' : 'boolean'));
     if (!right) report('kes-template-shape', ['template', name], `must be ${SHAPES[name]}`);
   }
   const finalizers = at(template, ['metadata', 'finalizers']);
@@ -47,7 +46,7 @@ const SHAPES = { type: 'a text', immutable: 'true or false', metadata: 'an objec
 
 function validateMap(map: unknown, of: 'scalar' | 'text', path: FieldPath, report: Report): void {
   if (map === undefined || map === null) return;
-  if (!isRecord(map)) {
+  if (!isJsonObject(map)) {
     report('kes-template-shape', path, 'must be an object whose members are texts');
     return;
   }
@@ -97,7 +96,7 @@ export function templateWarnings(template: Template, report: Report): void {
   const metadata = at(template, ['metadata']);
   const ignored: FieldPath[] = [
     ...Object.keys(template).flatMap((name) => (FIELDS.includes(name) ? [] : [['template', name]])),
-    ...Object.keys(isRecord(metadata) ? metadata : {}).flatMap((name) =>
+    ...Object.keys(isJsonObject(metadata) ? metadata : {}).flatMap((name) =>
       METADATA.includes(name) ? [] : [['template', 'metadata', name]],
     ),
   ];
@@ -108,7 +107,7 @@ export function templateWarnings(template: Template, report: Report): void {
     ['metadata', 'annotations'],
   ]) {
     const map = at(template, path);
-    for (const [key, value] of Object.entries(isRecord(map) ? map : {})) {
+    for (const [key, value] of Object.entries(isJsonObject(map) ? map : {})) {
       if (typeof value === 'string' || !isScalar(value)) continue;
       report(
         'kes-template-scalar',

@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { systemClock } from '../api/clock.ts';
 import { parseGoDuration } from '../api/duration.ts';
 import { EsaError } from '../api/errors.ts';
+import { aborted } from '../kube/backoff.ts';
 import { KubeClient } from '../kube/client.ts';
 import { loadClusterConfig } from '../kube/config.ts';
 import { LeaderElector } from '../kube/lease.ts';
@@ -252,12 +253,7 @@ await runProgram(
     const shared = membership === undefined ? undefined : poller?.run(stop);
     // What it failed with is thrown below.
     shared?.catch(() => failed.abort());
-    await new Promise<void>((resolve) => {
-      for (const signal of [stop, failed.signal]) {
-        if (signal.aborted) resolve();
-        else signal.addEventListener('abort', () => resolve(), { once: true });
-      }
-    });
+    await Promise.race([aborted(stop), aborted(failed.signal)]);
     ended = true;
     // Others follow when nothing is under way here any more.
     await shared;

@@ -1,5 +1,5 @@
 /** The life of the poller: in which order its parts begin, who leads, and how all of it ends. */
-import { pause } from '../kube/backoff.ts';
+import { aborted, pause } from '../kube/backoff.ts';
 import type { Loop } from '../runtime/health.ts';
 import type { Log } from '../runtime/log.ts';
 import type { Connections, StoreState } from '../sync/connections.ts';
@@ -182,9 +182,3 @@ async function loadKeys(keys: MarkerKeys, log: Log, stop: AbortSignal): Promise<
     }
   }
 }
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });

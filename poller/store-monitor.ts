@@ -180,10 +180,6 @@ export class StoreMonitor {
     }
   }
 
-  isDependency(dependency: StoreDependency): boolean {
-    return this.#dependencies.has(dependencyKey(dependency));
-  }
-
   /** What stores read from the cluster. */
   *dependencies(): Iterable<StoreDependency> {
     for (const key of this.#dependencies.keys()) yield dependencyOf(key);

@@ -1,17 +1,36 @@
-/** What answers of HTTP servers mean that have no protocol of their own for errors. */
+/** What the status of an answer means, whichever server it is of. */
 import { ProviderError, type ProviderErrorCode } from './contract.ts';
 import type { HttpResponse } from './http.ts';
+import { oneLine } from './service-words.ts';
 
-/** Control characters and line ends become blanks: a message is one line, whatever a key or a server says. */
-export const oneLine = (text: string): string => text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ');
-
-/** Milliseconds of a Retry-After header (seconds or a date); undefined for none, or none in the future. */
-function retryAfter({ headers }: Pick<HttpResponse, 'headers'>, now: number): number | undefined {
-  const header = headers['retry-after'];
+/**
+ * Milliseconds of a Retry-After header; undefined for none, or none in the future.
+ * @param now wall-clock time in milliseconds; without it a date is not read, only seconds are
+ */
+export function retryAfterOf(
+  headers: Readonly<Record<string, unknown>> | undefined,
+  now = Number.NaN,
+): number | undefined {
+  const header = headers?.['retry-after'];
   if (typeof header !== 'string') return undefined;
   const isDate = /^[A-Z][a-z]{2}, .* GMT$/.test(header);
-  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : isDate ? Date.parse(header) - now : Number.NaN;
-  return Number.isFinite(ms) && ms > 0 ? ms : undefined;
+  const ms = /^\d{1,6}$/.test(header)
+    ? Number(header) * 1000
+    : isDate
+      ? Date.parse(header) - now
+      : Number.NaN;
+  return ms > 0 ? ms : undefined;
+}
+
+/** An error about a request; the message is one line: service, request, cause. */
+export function serviceError(
+  label: string,
+  code: ProviderErrorCode,
+  cause: string,
+  retryAfterMs?: number,
+): ProviderError {
+  const text = oneLine(`${label}: ${cause}`);
+  return new ProviderError(code, text, retryAfterMs === undefined ? {} : { retryAfterMs });
 }
 
 function classify(status: number): readonly [ProviderErrorCode, string] {
@@ -29,7 +48,7 @@ function classify(status: number): readonly [ProviderErrorCode, string] {
 }
 
 /**
- * The error of an answer whose status is no success.
+ * The error of an answer whose status is no success, where the server has no protocol of its own for errors.
  * @param label how it begins: server and purpose
  * @param now wall-clock time in milliseconds, for dates in Retry-After
  * @param words what the server says beside the status, if that can be repeated
@@ -42,7 +61,36 @@ export function statusError(
 ): ProviderError {
   const [code, text] = classify(answer.status);
   const mayAsk = answer.status === 429 || answer.status === 503;
-  const retryAfterMs = mayAsk ? retryAfter(answer, now) : undefined;
-  const message = oneLine(`${label}: ${text}${words === undefined ? '' : `: ${words}`}`);
-  return new ProviderError(code, message, retryAfterMs === undefined ? {} : { retryAfterMs });
+  const cause = words === undefined ? text : `${text}: ${words}`;
+  return serviceError(label, code, cause, mayAsk ? retryAfterOf(answer.headers, now) : undefined);
+}
+
+/**
+ * The error that a status means with every service; undefined for those that the service has to explain.
+ * @param words of the service, sanitised; may be empty
+ */
+export function commonError(label: string, answer: HttpResponse, words: string): ProviderError | undefined {
+  const { status } = answer;
+  const said = words === '' ? '' : `: ${words}`;
+  if (status >= 300 && status < 400) {
+    const cause = `redirected (status ${status}); redirects are not followed with credentials`;
+    return serviceError(label, 'PROVIDER_INVALID_RESPONSE', cause);
+  }
+  if (status === 429) {
+    return serviceError(
+      label,
+      'PROVIDER_THROTTLED',
+      `too many requests${said}`,
+      retryAfterOf(answer.headers),
+    );
+  }
+  if (status === 408)
+    return serviceError(label, 'PROVIDER_TIMEOUT', `the service gave up waiting (408)${said}`);
+  if (status === 503) {
+    const cause = `the service cannot serve now (503)${said}`;
+    return serviceError(label, 'PROVIDER_UNREACHABLE', cause, retryAfterOf(answer.headers));
+  }
+  if (status >= 500)
+    return serviceError(label, 'PROVIDER_UNREACHABLE', `the service failed (${status})${said}`);
+  return undefined;
 }

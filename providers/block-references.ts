@@ -87,23 +87,28 @@ export const referenceIdentity = (references: readonly BlockReference[], store: 
   ]);
 
 /**
- * What the key of a Secret or ConfigMap holds that a reference names.
+ * What the key of a Secret holds that a reference names, and words for where that is.
  * @throws EsaError REFERENCE_FORBIDDEN, REFERENCE_NOT_FOUND, KUBE_API; ProviderError PROVIDER_INVALID_CONFIG
  */
-export async function readReference(
+export async function readKey(
   { path, reference, options }: BlockReference,
   store: StoreContext,
   ports: ProviderPorts,
   signal: AbortSignal,
-): Promise<SecretValue> {
+): Promise<{ readonly value: SecretValue; readonly where: string }> {
   const { namespace, name } = resolveReference(store, reference, path, options);
   const { key } = reference;
   if (key === undefined || key === '') {
     const text = `${store.kind} ${store.name}: ${formatFieldPath([...path, 'key'])}: name the key`;
     throw new ProviderError('PROVIDER_INVALID_CONFIG', text);
   }
-  return (await ports.secretKey({ namespace, name, key }, signal)).value;
+  const { value } = await ports.secretKey({ namespace, name, key }, signal);
+  return { value, where: `key ${key} of Secret ${namespace}/${name}` };
 }
+
+/** The same without the words. @throws as readKey */
+export const readReference = async (...asked: Parameters<typeof readKey>): Promise<SecretValue> =>
+  (await readKey(...asked)).value;
 
 /**
  * PEM of the CAs to trust; undefined for those of the system.

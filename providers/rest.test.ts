@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { SecretValue } from '../api/secret-value.ts';
 import { startListening } from '../test/harness/fake-server.ts';
 import { closeOutbound, configureOutbound } from './http.ts';
-import { bearerRequest, commonError, jsonObjectOf, textsOf } from './rest.ts';
+import { bearerRequest, jsonObjectOf, textsOf } from './rest.ts';
 import { TokenSession } from './token-session.ts';
 
 describe('a request with the token of a session', () => {
@@ -68,31 +68,6 @@ describe('a request with the token of a session', () => {
     assert.equal(await ask(), 401);
     assert.deepEqual(asked, ['Bearer t1']);
   });
-});
-
-test('what a status means everywhere', () => {
-  const answer = (status: number, headers = {}) => ({ status, headers, body: Buffer.from('') });
-  for (const [status, code] of [
-    [302, 'PROVIDER_INVALID_RESPONSE'],
-    [408, 'PROVIDER_TIMEOUT'],
-    [429, 'PROVIDER_THROTTLED'],
-    [500, 'PROVIDER_UNREACHABLE'],
-    [503, 'PROVIDER_UNREACHABLE'],
-    [504, 'PROVIDER_UNREACHABLE'],
-  ] as const) {
-    const error = commonError('Cloud: read', answer(status), 'its words');
-    assert.equal(error?.code, code);
-    assert.match(error?.message ?? '', /^Cloud: read: /);
-  }
-  for (const status of [400, 401, 403, 404, 409])
-    assert.equal(commonError('Cloud: read', answer(status), ''), undefined);
-  for (const [after, ms] of [
-    ['3', 3_000],
-    ['soon', undefined],
-    ['99999999', undefined],
-  ] as const) {
-    assert.equal(commonError('x', answer(429, { 'retry-after': after }), '')?.retryAfterMs, ms);
-  }
 });
 
 test('what is read from JSON is an object, or nothing', () => {

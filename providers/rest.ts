@@ -1,7 +1,7 @@
-/** REST with bearer tokens, as the services of clouds speak it: requests, answers in JSON, and what a status means. */
-import { ProviderError, type ProviderErrorCode, type ProviderPorts } from './contract.ts';
+/** REST with bearer tokens, as the services of clouds speak it: requests, and answers in JSON. */
+import { isJsonObject, type JsonObject } from '../api/json.ts';
+import type { ProviderPorts } from './contract.ts';
 import { type HttpRequest, type HttpResponse, type HttpTarget, httpRequest } from './http.ts';
-import { oneLine } from './service-words.ts';
 import type { TokenLogin, TokenSession } from './token-session.ts';
 
 /** A server and the session that opens it. */
@@ -32,17 +32,6 @@ export async function bearerRequest(
   return send(await session.token(login, signal));
 }
 
-/** Milliseconds of a Retry-After header in seconds; undefined where there is none. */
-function retryAfterOf({ headers }: Pick<HttpResponse, 'headers'>): number | undefined {
-  const { 'retry-after': after } = headers;
-  return typeof after === 'string' && /^\d{1,6}$/.test(after) ? Number(after) * 1_000 : undefined;
-}
-
-export type JsonObject = Readonly<Record<string, unknown>>;
-
-export const isJsonObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** The JSON object in a text; undefined if it is anything else. */
 export function jsonObjectOf(text: string): JsonObject | undefined {
   try {
@@ -60,39 +49,3 @@ export const textsOf = (value: unknown): Readonly<Record<string, string>> =>
         Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
       )
     : {};
-
-/** An error about a request; the message is one line: service, request, cause. */
-export function serviceError(
-  label: string,
-  code: ProviderErrorCode,
-  cause: string,
-  retryAfterMs?: number,
-): ProviderError {
-  const text = oneLine(`${label}: ${cause}`);
-  return new ProviderError(code, text, retryAfterMs === undefined ? {} : { retryAfterMs });
-}
-
-/**
- * The error that a status means with every service; undefined for those that the service has to explain.
- * @param words of the service, sanitised; may be empty
- */
-export function commonError(label: string, answer: HttpResponse, words: string): ProviderError | undefined {
-  const { status } = answer;
-  const said = words === '' ? '' : `: ${words}`;
-  if (status >= 300 && status < 400) {
-    const cause = `redirected (status ${status}); redirects are not followed with credentials`;
-    return serviceError(label, 'PROVIDER_INVALID_RESPONSE', cause);
-  }
-  if (status === 429) {
-    return serviceError(label, 'PROVIDER_THROTTLED', `too many requests${said}`, retryAfterOf(answer));
-  }
-  if (status === 408)
-    return serviceError(label, 'PROVIDER_TIMEOUT', `the service gave up waiting (408)${said}`);
-  if (status === 503) {
-    const cause = `the service cannot serve now (503)${said}`;
-    return serviceError(label, 'PROVIDER_UNREACHABLE', cause, retryAfterOf(answer));
-  }
-  if (status >= 500)
-    return serviceError(label, 'PROVIDER_UNREACHABLE', `the service failed (${status})${said}`);
-  return undefined;
-}

@@ -1,6 +1,7 @@
 /** From a plan to values: resolves stores and generators, reads each remote object once, and merges in order. */
 import { type ErrorCode, EsaError, toEsaError } from '../api/errors.ts';
 import type { SecretValue } from '../api/secret-value.ts';
+import { timeLimit } from '../api/time-limit.ts';
 import type { Verdict } from '../policy/policy-subject.ts';
 import {
   type Connection,
@@ -8,7 +9,7 @@ import {
   ProviderError,
   type RemoteObject,
 } from '../providers/contract.ts';
-import { orAbort, timeLimit } from './abort.ts';
+import { orAbort } from './abort.ts';
 import type { Source } from './audit.ts';
 import type { BatchReads, RunRead } from './batch-reads.ts';
 import { SyncError } from './errors.ts';

@@ -4,10 +4,10 @@ import { generatorResource } from '../api/generators/names.ts';
 import type { ObjectMeta } from '../api/meta.ts';
 import { formatProblem } from '../api/problem.ts';
 import type { SecretValue } from '../api/secret-value.ts';
+import { timeLimit } from '../api/time-limit.ts';
 import type { ProviderPorts, ServerGuard, StoreContext } from '../providers/contract.ts';
 import type { GeneratorUse, Lease } from '../providers/generators/contract.ts';
 import { type GeneratorChoice, generatorClass, generatorOf } from '../providers/generators/registry.ts';
-import { timeLimit } from './abort.ts';
 import type { GeneratorReference } from './plan.ts';
 
 /** An object of any kind of generator. */

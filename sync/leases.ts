@@ -5,8 +5,8 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../api/clock.ts';
 import type { ExternalSecret, LeaseRecord } from '../api/external-secrets/v1/index.ts';
+import { timeLimit } from '../api/time-limit.ts';
 import type { Lease } from '../providers/generators/contract.ts';
-import { timeLimit } from './abort.ts';
 import { type GeneratorReader, type ResolvedGenerator, resolveGenerator, useOf } from './generators.ts';
 import type { GeneratorReference } from './plan.ts';
 import type { PolicyGate } from './policies.ts';

@@ -19,15 +19,14 @@ import {
   int,
   integer,
   T,
+  typeNameOf,
   typeOf,
 } from './value.ts';
-
-const nameOf = (value: GoValue): string => typeOf(value)?.name ?? '<nil>';
 
 /** A position in something of length `length`; the length itself is let through, as Go does. */
 function position(index: GoValue, length: number): number {
   if (index === null) throw new GoError('cannot index slice/array with nil');
-  if (!(index instanceof GoInt)) throw new GoError(`cannot index slice/array with type ${nameOf(index)}`);
+  if (!(index instanceof GoInt)) throw new GoError(`cannot index slice/array with type ${typeNameOf(index)}`);
   const value = BigInt.asIntN(64, index.value);
   if (value < 0n || value > BigInt(length)) {
     throw new GoError('index out of range: [redacted]', `index out of range: ${value}`);
@@ -72,11 +71,11 @@ function element(item: GoValue, key: GoValue): Reference {
   }
   if (item instanceof GoMap) {
     if (key === null) throw new GoError('value is nil; should be of type string');
-    if (typeof key !== 'string') throw new GoError(`value has type ${nameOf(key)}; should be string`);
+    if (typeof key !== 'string') throw new GoError(`value has type ${typeNameOf(key)}; should be string`);
     const elem = item.type.elem ?? T.any;
     return inPlace(item.entries.get(key) ?? zeroOf(elem), elem);
   }
-  throw new GoError(`can't index item of type ${nameOf(indirect(item))}`);
+  throw new GoError(`can't index item of type ${typeNameOf(indirect(item))}`);
 }
 
 /** `index x 1 "b"` is `x[1]["b"]`. */
@@ -98,7 +97,7 @@ function slice([reference = null, ...indexes]: readonly Reference[]): GoValue {
   if (indexes.length > 3) throw new GoError(`too many slice indexes: ${indexes.length}`);
   if (typeof item === 'string' && indexes.length === 3) throw new GoError('cannot 3-index slice a string');
   if (typeof item !== 'string' && !(item instanceof GoSlice)) {
-    throw new GoError(`can't slice item of type ${nameOf(indirect(item))}`);
+    throw new GoError(`can't slice item of type ${typeNameOf(indirect(item))}`);
   }
   const length = typeof item === 'string' ? item.length : item.items.length;
   const at = indexes.map((one) => position(one instanceof Boxed ? one.value : one, length));
@@ -124,7 +123,7 @@ function len([reference = null]: readonly Reference[]): GoValue {
       reference instanceof Boxed ? 'len of nil pointer' : 'reflect: call of reflect.Value.Type on zero Value',
     );
   }
-  throw new GoError(`len of type ${nameOf(indirect(item))}`);
+  throw new GoError(`len of type ${typeNameOf(indirect(item))}`);
 }
 
 type BasicKind = 'bool' | 'complex' | 'int' | 'float' | 'string' | 'uint';
@@ -141,7 +140,7 @@ const isNil = (value: GoValue): boolean =>
   value === null || ((value instanceof GoMap || value instanceof GoSlice) && value.isNil);
 
 const incompatible = (a: GoValue, b: GoValue): GoError =>
-  new GoError(`incompatible types for comparison: ${nameOf(a)} and ${nameOf(b)}`);
+  new GoError(`incompatible types for comparison: ${typeNameOf(a)} and ${typeNameOf(b)}`);
 
 /** Structs are equal if their texts are, pointers if they are the same. */
 const sameObject = (a: GoValue, b: GoValue): boolean =>
@@ -156,15 +155,15 @@ const sameObject = (a: GoValue, b: GoValue): boolean =>
 function composites(a: GoValue, b: GoValue, budget: Budget): boolean {
   if (a !== null && b !== null && a !== b && typeOf(a)?.kind !== typeOf(b)?.kind) {
     throw new GoError(
-      `non-comparable types ${nameOf(a)}, ${nameOf(b)}`,
-      sprintf('non-comparable types %s: %s, %s: %v', [a, nameOf(a), nameOf(b), b], budget),
+      `non-comparable types ${typeNameOf(a)}, ${typeNameOf(b)}`,
+      sprintf('non-comparable types %s: %s, %s: %v', [a, typeNameOf(a), typeNameOf(b), b], budget),
     );
   }
   if (isNil(a) || isNil(b)) return isNil(a) === isNil(b);
   if (b instanceof GoMap || b instanceof GoSlice) {
     throw new GoError(
-      `non-comparable type ${nameOf(b)}`,
-      sprintf('non-comparable type %s: %s', [b, nameOf(b)], budget),
+      `non-comparable type ${typeNameOf(b)}`,
+      sprintf('non-comparable type %s: %s', [b, typeNameOf(b)], budget),
     );
   }
   return sameObject(a, b);
@@ -296,7 +295,7 @@ function escapeQuery(text: string, budget: Budget): string {
 function callFunction([name = '', callee = null]: readonly Reference[]): Reference {
   const value = unbox(callee);
   if (value === null) throw new GoError('call of nil');
-  const type = nameOf(value);
+  const type = typeNameOf(value);
   throw new GoError(
     `non-function [redacted] of type ${type}`,
     `non-function ${typeof name === 'string' ? name : ''} of type ${type}`,

@@ -60,8 +60,6 @@ export const isUpper = category(/\p{Lu}/u);
 /** Title-case letters: the digraphs and the Greek letters with iota. */
 export const isTitle = category(/\p{Lt}/u);
 export const isPunct = category(/\p{P}/u);
-export const isSymbol = category(/\p{S}/u);
-export const isControl = category(/\p{Cc}/u);
 
 /** Unicode moved U+0295 out of the lower-case letters after 15.0. */
 export const isLower = (rune: number): boolean => rune === LATIN_PHARYNGEAL_FRICATIVE || isLowerNow(rune);

@@ -255,3 +255,6 @@ export function typeOf(value: GoValue): GoType | undefined {
   if (typeof value === 'boolean') return T.bool;
   return value.type;
 }
+
+/** The name of its type, as fmt's %T prints it. */
+export const typeNameOf = (value: GoValue): string => typeOf(value)?.name ?? '<nil>';

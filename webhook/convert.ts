@@ -1,13 +1,10 @@
 /** The converting hook: apiextensions.k8s.io/v1 ConversionReview; total, no I/O. */
 import { EsaError } from '../api/errors.ts';
 import { convertObject } from '../api/external-secrets/convert.ts';
-import type { JsonObject } from '../api/external-secrets/lenses.ts';
-import { MAX_NESTING, nestsDeeper } from '../api/json.ts';
+import type { JsonObject } from '../api/json.ts';
+import { isJsonObject, MAX_NESTING, nestsDeeper } from '../api/json.ts';
 
 const REVIEW_VERSION = 'apiextensions.k8s.io/v1';
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
  * One answer for all objects, as the API server wants it: an object that cannot be converted fails the review. All
@@ -16,10 +13,10 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
  */
 export function convertReview(body: unknown): unknown {
   const request =
-    isRecord(body) && body['kind'] === 'ConversionReview' && body['apiVersion'] === REVIEW_VERSION
+    isJsonObject(body) && body['kind'] === 'ConversionReview' && body['apiVersion'] === REVIEW_VERSION
       ? body['request']
       : undefined;
-  if (!isRecord(request) || typeof request['uid'] !== 'string')
+  if (!isJsonObject(request) || typeof request['uid'] !== 'string')
     throw new EsaError(
       'INVALID_OBJECT',
       `want a ConversionReview of ${REVIEW_VERSION} whose request has a uid`,
@@ -32,7 +29,7 @@ export function convertReview(body: unknown): unknown {
 }
 
 function convertAll({ objects, desiredAPIVersion }: Readonly<Record<string, unknown>>): object {
-  if (typeof desiredAPIVersion !== 'string' || !Array.isArray(objects) || !objects.every(isRecord))
+  if (typeof desiredAPIVersion !== 'string' || !Array.isArray(objects) || !objects.every(isJsonObject))
     return failed('the request has no desiredAPIVersion, or no list of objects');
   if (nestsDeeper(objects)) return failed(`an object nests deeper than ${MAX_NESTING} levels`);
   try {

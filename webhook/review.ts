@@ -1,15 +1,12 @@
 /** Reads an AdmissionReview of admission.k8s.io/v1: after this, every field has the type that it is declared with. */
 import { EsaError } from '../api/errors.ts';
-import { MAX_NESTING, nestsDeeper } from '../api/json.ts';
+import { isJsonObject, MAX_NESTING, nestsDeeper } from '../api/json.ts';
 import type { AdmissionRequest } from './admission.ts';
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const isText = (value: unknown): boolean => typeof value === 'string';
 const isTextOrAbsent = (value: unknown): boolean => value === undefined || value === null || isText(value);
 const isTextMap = (value: unknown): boolean =>
-  value === undefined || value === null || (isRecord(value) && Object.values(value).every(isText));
+  value === undefined || value === null || (isJsonObject(value) && Object.values(value).every(isText));
 
 const OPERATIONS: readonly unknown[] = ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'];
 const METADATA_TEXTS = ['name', 'namespace', 'generateName', 'deletionTimestamp'] as const;
@@ -17,13 +14,13 @@ const METADATA_TEXTS = ['name', 'namespace', 'generateName', 'deletionTimestamp'
 /** True if `object` is null, or of this kind and version with metadata of the right types. */
 function isObjectOf(kind: Readonly<Record<string, unknown>>, object: unknown): boolean {
   if (object === undefined || object === null) return true;
-  if (!isRecord(object) || object['kind'] !== kind['kind']) return false;
+  if (!isJsonObject(object) || object['kind'] !== kind['kind']) return false;
   const { group, version } = kind;
   if (object['apiVersion'] !== (group === '' ? version : `${String(group)}/${String(version)}`)) return false;
   const { metadata } = object;
   return (
     metadata === undefined ||
-    (isRecord(metadata) &&
+    (isJsonObject(metadata) &&
       METADATA_TEXTS.every((name) => isTextOrAbsent(metadata[name])) &&
       isTextMap(metadata['annotations']) &&
       isTextMap(metadata['labels']))
@@ -32,12 +29,12 @@ function isObjectOf(kind: Readonly<Record<string, unknown>>, object: unknown): b
 
 const isUser = (user: unknown): boolean =>
   user === undefined ||
-  (isRecord(user) &&
+  (isJsonObject(user) &&
     isTextOrAbsent(user['username']) &&
     isTextOrAbsent(user['uid']) &&
     isTextsOrAbsent(user['groups']) &&
     (user['extra'] === undefined ||
-      (isRecord(user['extra']) && Object.values(user['extra']).every(isTextsOrAbsent))));
+      (isJsonObject(user['extra']) && Object.values(user['extra']).every(isTextsOrAbsent))));
 
 const isTextsOrAbsent = (value: unknown): boolean =>
   value === undefined || value === null || (Array.isArray(value) && value.every(isText));
@@ -45,7 +42,7 @@ const isTextsOrAbsent = (value: unknown): boolean =>
 /** The first thing about a request that no API server sends; undefined if there is none. */
 function oddityOf(request: Readonly<Record<string, unknown>>): string | undefined {
   const { kind } = request;
-  if (!isRecord(kind) || ![kind['group'], kind['version'], kind['kind']].every(isText))
+  if (!isJsonObject(kind) || ![kind['group'], kind['version'], kind['kind']].every(isText))
     return 'request.kind is not complete';
   if (!OPERATIONS.includes(request['operation'])) return 'request.operation is not known';
   if (!isTextOrAbsent(request['name']) || !isTextOrAbsent(request['namespace']))
@@ -65,11 +62,15 @@ export type Review = { readonly uid: string } & (
 
 /** @throws EsaError INVALID_OBJECT if the body is no admission.k8s.io/v1 AdmissionReview whose request has a uid */
 export function readReview(body: unknown): Review {
-  if (!isRecord(body) || body['kind'] !== 'AdmissionReview' || body['apiVersion'] !== 'admission.k8s.io/v1') {
+  if (
+    !isJsonObject(body) ||
+    body['kind'] !== 'AdmissionReview' ||
+    body['apiVersion'] !== 'admission.k8s.io/v1'
+  ) {
     throw new EsaError('INVALID_OBJECT', 'want an AdmissionReview of admission.k8s.io/v1');
   }
   const { request } = body;
-  if (!isRecord(request) || typeof request['uid'] !== 'string')
+  if (!isJsonObject(request) || typeof request['uid'] !== 'string')
     throw new EsaError('INVALID_OBJECT', 'the AdmissionReview has no request with a uid');
   const { uid } = request;
   const oddity = oddityOf(request);

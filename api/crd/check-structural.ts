@@ -5,6 +5,7 @@
  */
 
 import { compileGoRegexp, type GoRegexp } from '../go-regexp.ts';
+import { isJsonObject, type JsonObject } from '../json.ts';
 import type { FieldPath } from '../problem.ts';
 import type { StructuralSchema } from './structural.ts';
 
@@ -16,7 +17,7 @@ export interface SchemaProblem {
 }
 
 export interface StructuralVerdict {
-  /** Fields that the schema does not have. A client may ask to have them dropped; kubectl does not. */
+  /** JsonObject that the schema does not have. A client may ask to have them dropped; kubectl does not. */
   readonly unknown: readonly SchemaProblem[];
   /** Everything else that the API server refuses. */
   readonly invalid: readonly SchemaProblem[];
@@ -35,11 +36,6 @@ export function checkStructural(
   return { unknown: walk.unknown, invalid: walk.invalid, value: stored };
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 class Walk {
   readonly unknown: SchemaProblem[] = [];
   readonly invalid: SchemaProblem[] = [];
@@ -52,7 +48,7 @@ class Walk {
     if (typeof value === 'string') this.#checkText(schema, value, path);
     else if (typeof value === 'number') this.#checkNumber(schema, value, path);
     else if (Array.isArray(value)) return this.#list(schema, value, path);
-    else if (isFields(value)) return this.#fields(schema, value, path);
+    else if (isJsonObject(value)) return this.#fields(schema, value, path);
     return value;
   }
 
@@ -109,7 +105,7 @@ class Walk {
       : value.map((item, index) => this.visit(items, item, [...path, index]));
   }
 
-  #fields(schema: StructuralSchema, value: Fields, path: FieldPath): unknown {
+  #fields(schema: StructuralSchema, value: JsonObject, path: FieldPath): unknown {
     const { properties = {}, additionalProperties: others } = schema;
     const kept: [string, unknown][] = [];
     for (const [name, member] of Object.entries(value)) {

@@ -14,8 +14,8 @@
  * - Without the annotation (a manifest applied by replacing the object) the object is what it shows.
  */
 import { EsaError } from '../errors.ts';
-import { parseObject } from '../json.ts';
-import { isObject, type JsonObject, type Shown } from './lenses.ts';
+import { isJsonObject, type JsonObject, parseObject } from '../json.ts';
+import type { Shown } from './lenses.ts';
 import { ANNOTATION_CONVERSION, GROUP, HUB_VERSION, SERVED_VERSIONS, type ServedVersion } from './names.ts';
 import { type ConvertibleKind, LENSES } from './versions.ts';
 
@@ -69,8 +69,8 @@ function readVersion(apiVersion: unknown): ServedVersion {
 
 function readAnnotations(object: JsonObject): JsonObject {
   const metadata = object['metadata'];
-  if (!isObject(metadata)) return {};
-  return isObject(metadata['annotations']) ? metadata['annotations'] : {};
+  if (!isJsonObject(metadata)) return {};
+  return isJsonObject(metadata['annotations']) ? metadata['annotations'] : {};
 }
 
 /** The parked facts; undefined if there are none, or none that this program wrote. */
@@ -100,6 +100,6 @@ function withFacts(metadata: unknown, annotations: JsonObject, facts: unknown): 
   if (facts === undefined && !(ANNOTATION_CONVERSION in annotations)) return {};
   const { [ANNOTATION_CONVERSION]: _stale, ...others } = annotations;
   const next = facts === undefined ? others : { ...others, [ANNOTATION_CONVERSION]: JSON.stringify(facts) };
-  const { annotations: _replaced, ...rest } = isObject(metadata) ? metadata : {};
+  const { annotations: _replaced, ...rest } = isJsonObject(metadata) ? metadata : {};
   return { metadata: Object.keys(next).length === 0 ? rest : { ...rest, annotations: next } };
 }

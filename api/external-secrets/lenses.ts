@@ -5,11 +5,8 @@
  * say. `up` does the reverse: it puts those facts back where what they belonged to is still shown as it was.
  * Whatever has an unexpected type is shown as it is, in both directions; nothing here throws.
  */
-import { isRawNumber } from '../json.ts';
+import { isJsonObject, type JsonObject } from '../json.ts';
 import type { FieldPath } from '../problem.ts';
-
-/** A plain JSON object. */
-export type JsonObject = { readonly [name: string]: unknown };
 
 export interface Shown {
   /** undefined: the field is absent. */
@@ -32,9 +29,6 @@ export interface ElementLens {
   up(shown: unknown): unknown;
   path(hub: FieldPath): FieldPath | undefined;
 }
-
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value);
 
 /** Names of fields that the older version lacks, with the default that needs no words (undefined: none). */
 export type HiddenFields = Readonly<Record<string, string | undefined>>;
@@ -72,7 +66,7 @@ interface ObjectOptions {
 export function object({ hidden = {}, members = {}, revive = false }: ObjectOptions): Lens {
   return {
     down(hub) {
-      if (!isObject(hub)) return { value: hub };
+      if (!isJsonObject(hub)) return { value: hub };
       const split = hide(hub, hidden);
       const value: Record<string, unknown> = { ...split.value };
       const facts: Record<string, unknown> = { ...split.hidden };
@@ -84,9 +78,9 @@ export function object({ hidden = {}, members = {}, revive = false }: ObjectOpti
       return isEmpty(facts) ? { value } : { value, facts };
     },
     up(shown, facts) {
-      const known = isObject(facts) ? facts : {};
+      const known = isJsonObject(facts) ? facts : {};
       const visible = shown === undefined && revive && !isEmpty(known) ? {} : shown;
-      if (!isObject(visible)) return visible;
+      if (!isJsonObject(visible)) return visible;
       const value: Record<string, unknown> = { ...visible };
       for (const name of Object.keys(hidden)) {
         if (!(name in value)) assign(value, name, known[name]);
@@ -191,7 +185,7 @@ function restoreShown(
 /** JSON with sorted names, to compare by. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_name, member: unknown) =>
-    isObject(member)
+    isJsonObject(member)
       ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
       : member,
   );

@@ -3,11 +3,11 @@
  * convert.ts and paths.ts follow from this.
  */
 import { parseGoDuration } from '../duration.ts';
+import { isJsonObject } from '../json.ts';
 import {
   type ElementLens,
   hide,
   isEmpty,
-  isObject,
   type Lens,
   list,
   object,
@@ -31,9 +31,9 @@ const DATA_HIDDEN = { sourceRef: undefined };
 
 const dataElement: ElementLens = {
   down(hub) {
-    if (!isObject(hub)) return { value: hub, lost: false };
+    if (!isJsonObject(hub)) return { value: hub, lost: false };
     const { value, hidden } = hide(hub, DATA_HIDDEN);
-    if (!isObject(value['remoteRef'])) return { value, lost: !isEmpty(hidden) };
+    if (!isJsonObject(value['remoteRef'])) return { value, lost: !isEmpty(hidden) };
     const reference = hide(value['remoteRef'], REMOTE_REF_HIDDEN);
     return {
       value: { ...value, remoteRef: reference.value },
@@ -52,13 +52,13 @@ const dataElement: ElementLens = {
 /** v1alpha1 has the reference itself where v1 has an object with `extract`; it has nothing for the others. */
 const dataFromElement: ElementLens = {
   down(hub) {
-    if (!isObject(hub)) return { value: hub, lost: false };
+    if (!isJsonObject(hub)) return { value: hub, lost: false };
     const { extract, ...others } = hub;
-    if (!isObject(extract)) return 'hidden';
+    if (!isJsonObject(extract)) return 'hidden';
     const { value, hidden } = hide(extract, REMOTE_REF_HIDDEN);
     return { value, lost: !isEmpty(others) || !isEmpty(hidden) };
   },
-  up: (shown) => (isObject(shown) ? { extract: shown } : shown),
+  up: (shown) => (isJsonObject(shown) ? { extract: shown } : shown),
   path(hub) {
     const [name, ...rest] = hub;
     if (name === undefined) return hub;
@@ -70,11 +70,11 @@ const TEMPLATE_ITEM_HIDDEN = { templateAs: 'Values' };
 const TEMPLATE_FROM_HIDDEN = { target: 'Data', literal: undefined, valuesDecodingStrategy: undefined };
 
 function withoutTemplateAs(templateRef: unknown): { value: unknown; lost: boolean } {
-  if (!isObject(templateRef) || !Array.isArray(templateRef['items']))
+  if (!isJsonObject(templateRef) || !Array.isArray(templateRef['items']))
     return { value: templateRef, lost: false };
   let lost = false;
   const items = templateRef['items'].map((item: unknown) => {
-    if (!isObject(item)) return item;
+    if (!isJsonObject(item)) return item;
     const { value, hidden } = hide(item, TEMPLATE_ITEM_HIDDEN);
     lost ||= !isEmpty(hidden);
     return value;
@@ -84,7 +84,7 @@ function withoutTemplateAs(templateRef: unknown): { value: unknown; lost: boolea
 
 const templateFromElement: ElementLens = {
   down(hub) {
-    if (!isObject(hub)) return { value: hub, lost: false };
+    if (!isJsonObject(hub)) return { value: hub, lost: false };
     if (hub['configMap'] === undefined && hub['secret'] === undefined) return 'hidden';
     const { value, hidden } = hide(hub, TEMPLATE_FROM_HIDDEN);
     const shown: Record<string, unknown> = { ...value };

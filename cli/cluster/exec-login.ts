@@ -5,6 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import { EsaError } from '../../api/errors.ts';
+import { isJsonObject } from '../../api/json.ts';
 import type { ExecPlugin, Login } from '../../kube/config.ts';
 
 /** Nobody's answer is larger. */
@@ -48,8 +49,6 @@ function answerOf(plugin: ExecPlugin): Promise<string> {
   });
 }
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null;
 const textOf = (value: unknown): string | undefined =>
   typeof value === 'string' && value !== '' ? value : undefined;
 
@@ -60,10 +59,12 @@ function parse(plugin: ExecPlugin, answer: string): Login {
   } catch {
     throw failed(plugin, 'printed something that is not JSON');
   }
-  const { apiVersion, status } = isRecord(value) ? value : {};
+  const { apiVersion, status } = isJsonObject(value) ? value : {};
   if (apiVersion !== plugin.apiVersion)
     throw failed(plugin, `speaks another version than ${plugin.apiVersion}, which the kubeconfig asks for`);
-  const { token, clientCertificateData, clientKeyData, expirationTimestamp } = isRecord(status) ? status : {};
+  const { token, clientCertificateData, clientKeyData, expirationTimestamp } = isJsonObject(status)
+    ? status
+    : {};
   const cert = textOf(clientCertificateData);
   const key = textOf(clientKeyData);
   if (textOf(token) === undefined && (cert === undefined || key === undefined))

@@ -3,9 +3,10 @@ import { type Document, isMap, isSeq } from 'yaml';
 import { EsaError } from '../../api/errors.ts';
 import { convertObject } from '../../api/external-secrets/convert.ts';
 import { GROUP, HUB_VERSION, OUR_GROUP } from '../../api/external-secrets/names.ts';
+import { isJsonObject } from '../../api/json.ts';
 import { type Finding, findingOn } from '../findings.ts';
 import { ObjectJudge } from '../judge-object.ts';
-import { isRecord, type Manifest, type ManifestObject, readManifest } from '../manifest.ts';
+import { type Manifest, type ManifestObject, readManifest } from '../manifest.ts';
 import type { Input } from '../read-inputs.ts';
 import type { KesEnvironment } from './kes-environment.ts';
 import { convertKesObject, KES_GROUP } from './kes-object.ts';
@@ -99,7 +100,7 @@ const groupOf = ({ object }: ManifestObject): string => String(object['apiVersio
 const isOurs = (one: ManifestObject): boolean => [GROUP, KES_GROUP].includes(groupOf(one));
 
 function labelOf({ object: { kind, metadata } }: ManifestObject): string {
-  const name = isRecord(metadata) && typeof metadata['name'] === 'string' ? ` ${metadata['name']}` : '';
+  const name = isJsonObject(metadata) && typeof metadata['name'] === 'string' ? ` ${metadata['name']}` : '';
   return `${String(kind)}${name}`;
 }
 
@@ -171,9 +172,9 @@ function convertEso({ object }: ManifestObject): Result {
 
 /** In v1alpha1 a template without an engine is one for v1. */
 function usesOldEngine({ spec }: Fields): boolean {
-  const target = isRecord(spec) ? spec['target'] : undefined;
-  const template = isRecord(target) ? target['template'] : undefined;
-  return isRecord(template) && template['engineVersion'] === 'v1';
+  const target = isJsonObject(spec) ? spec['target'] : undefined;
+  const template = isJsonObject(target) ? target['template'] : undefined;
+  return isJsonObject(template) && template['engineVersion'] === 'v1';
 }
 
 /** v1beta1 has the fields of v1; v1alpha1 there was none. */
@@ -185,10 +186,10 @@ function clusterExternalSecret(object: Fields, version: string): Fields {
 
 /** Metadata as people write it: without what an export from a cluster adds. */
 function clean(metadata: unknown): unknown {
-  if (!isRecord(metadata)) return metadata;
+  if (!isJsonObject(metadata)) return metadata;
   const kept = Object.entries(metadata).filter(([name]) => !SERVER_METADATA.includes(name));
   const { annotations, ...rest } = Object.fromEntries(kept);
-  if (!isRecord(annotations)) return Object.fromEntries(kept);
+  if (!isJsonObject(annotations)) return Object.fromEntries(kept);
   const own = Object.fromEntries(Object.entries(annotations).filter(([name]) => name !== LAST_APPLIED));
   if (Object.keys(own).length === 0) return rest;
   return Object.keys(own).length === Object.keys(annotations).length
@@ -198,8 +199,8 @@ function clean(metadata: unknown): unknown {
 
 function namespaceRemarks({ object }: ManifestObject): Remarks['said'] {
   const remarks = new Remarks();
-  const metadata = isRecord(object['metadata']) ? object['metadata'] : {};
-  const annotations = isRecord(metadata['annotations']) ? metadata['annotations'] : {};
+  const metadata = isJsonObject(object['metadata']) ? object['metadata'] : {};
+  const annotations = isJsonObject(metadata['annotations']) ? metadata['annotations'] : {};
   for (const name of PERMISSIONS)
     if (name in annotations)
       remarks.notKept(

@@ -1,5 +1,6 @@
 /** What kubernetes-external-secrets (KES) knew from its environment: variables, its ServiceAccount, mounted Secrets. */
-import { isRecord, type ManifestObject } from '../manifest.ts';
+import { isJsonObject } from '../../api/json.ts';
+import type { ManifestObject } from '../manifest.ts';
 
 /** An object, wherever it comes from. */
 type Read = Pick<ManifestObject, 'object'>;
@@ -43,9 +44,9 @@ interface Mount {
   readonly items: ReadonlyMap<string, string> | undefined;
 }
 
-const record = (value: unknown): Readonly<Record<string, unknown>> => (isRecord(value) ? value : {});
+const record = (value: unknown): Readonly<Record<string, unknown>> => (isJsonObject(value) ? value : {});
 const list = (value: unknown): readonly Readonly<Record<string, unknown>>[] =>
-  Array.isArray(value) ? value.filter(isRecord) : [];
+  Array.isArray(value) ? value.filter(isJsonObject) : [];
 const text = (value: unknown): string | undefined =>
   typeof value === 'string'
     ? value

@@ -5,8 +5,8 @@
 
 import { GROUP } from '../../api/external-secrets/names.ts';
 import { quoteMeta } from '../../api/go-regexp.ts';
+import { isJsonObject } from '../../api/json.ts';
 import type { FieldPath } from '../../api/problem.ts';
-import { isRecord } from '../manifest.ts';
 import type { KesEnvironment } from './kes-environment.ts';
 import { type BackendSpec, type StoreObject, storeFor } from './kes-store.ts';
 import { convertTemplate } from './kes-template.ts';
@@ -63,8 +63,8 @@ class Conversion {
   constructor(object: Fields, environment: KesEnvironment) {
     this.#object = object;
     this.#environment = environment;
-    this.#at = isRecord(object['spec']) ? 'spec' : 'secretDescriptor';
-    this.#spec = isRecord(object[this.#at]) ? (object[this.#at] as Fields) : {};
+    this.#at = isJsonObject(object['spec']) ? 'spec' : 'secretDescriptor';
+    this.#spec = isJsonObject(object[this.#at]) ? (object[this.#at] as Fields) : {};
     this.#backend = text(this.#spec['backendType']) ?? '';
   }
 
@@ -90,7 +90,10 @@ class Conversion {
       if (!SPEC_FIELDS.has(name))
         this.#remarks.notKept([this.#at, name], 'is no field of kubernetes-external-secrets');
     const dataField = spec['data'] === undefined && spec['properties'] !== undefined ? 'properties' : 'data';
-    const items = list(spec[dataField]).map((item, index) => ({ item: isRecord(item) ? item : {}, index }));
+    const items = list(spec[dataField]).map((item, index) => ({
+      item: isJsonObject(item) ? item : {},
+      index,
+    }));
     const named = items.filter(({ item }) => text(item['path']) === undefined);
     const paths = items.filter(({ item }) => text(item['path']) !== undefined);
     // The first thing that is read decides which store is that of the object.
@@ -109,7 +112,7 @@ class Conversion {
       dataFrom.push(entry);
     }
     for (const [index, item] of list(spec['dataFromWithOptions']).entries()) {
-      const fields = isRecord(item) ? item : {};
+      const fields = isJsonObject(item) ? item : {};
       const entry = this.#extract(text(fields['key']), fields, main, [
         this.#at,
         'dataFromWithOptions',
@@ -146,10 +149,10 @@ class Conversion {
   }
 
   #target(keys: ReadonlySet<string>): Fields {
-    const metadata = isRecord(this.#object['metadata']) ? this.#object['metadata'] : {};
+    const metadata = isJsonObject(this.#object['metadata']) ? this.#object['metadata'] : {};
     const has = (field: string): boolean => {
       const map = metadata[field];
-      return isRecord(map) && Object.keys(map).some((key) => key !== LAST_APPLIED);
+      return isJsonObject(map) && Object.keys(map).some((key) => key !== LAST_APPLIED);
     };
     const { template, immutable } = convertTemplate(
       this.#spec['template'],
@@ -166,7 +169,7 @@ class Conversion {
     return (
       text(named[0]?.item['key']) ??
       text(list(this.#spec['dataFrom'])[0]) ??
-      (isRecord(options) ? text(options['key']) : undefined)
+      (isJsonObject(options) ? text(options['key']) : undefined)
     );
   }
 

@@ -1,8 +1,8 @@
 /** spec.template of kubernetes-external-secrets (KES) as target.template: its texts as Go templates, next to what is fetched. */
 import { isUtf8 } from 'node:buffer';
+import { isJsonObject } from '../../api/json.ts';
 import type { FieldPath } from '../../api/problem.ts';
 import { isLodash } from '../../template/lodash/lodash.ts';
-import { isRecord } from '../manifest.ts';
 import { goText, lodashBase64ToGo, lodashToGo } from './lodash-to-go.ts';
 import type { Remarks } from './remarks.ts';
 
@@ -11,7 +11,7 @@ export interface TemplateParts {
   readonly immutable: boolean | undefined;
 }
 
-const record = (value: unknown): Readonly<Record<string, unknown>> => (isRecord(value) ? value : {});
+const record = (value: unknown): Readonly<Record<string, unknown>> => (isJsonObject(value) ? value : {});
 
 /** As Kubernetes reads a field of text that YAML made something else of. */
 const textOf = (value: unknown): string | undefined =>

@@ -1,9 +1,10 @@
 /** Changes objects where they stand in a YAML file, so that comments, order and spelling of all else stay. */
 import { isDeepStrictEqual } from 'node:util';
 import { type Document, isMap, isScalar, isSeq, Pair, Scalar, visit, YAMLMap, YAMLSeq } from 'yaml';
+import { isJsonObject } from '../../api/json.ts';
 import type { FieldPath } from '../../api/problem.ts';
 import { resolvePlain } from '../../template/go-yaml-resolve.ts';
-import { isRecord, type WrittenObject } from '../manifest.ts';
+import type { WrittenObject } from '../manifest.ts';
 
 /** Makes the object in its document say what `after` says. */
 export function rewriteObject({ object, document, within }: WrittenObject, after: object): void {
@@ -37,7 +38,7 @@ function reconcile(node: YAMLMap, before: Members, after: Members): void {
     const old = before[name];
     if (Object.hasOwn(before, name) && isDeepStrictEqual(old, value)) continue;
     const there: unknown = node.get(name, true);
-    if (isMap(there) && isRecord(old) && isRecord(value)) reconcile(there, old, value);
+    if (isMap(there) && isJsonObject(old) && isJsonObject(value)) reconcile(there, old, value);
     else if (isSeq(there) && Array.isArray(old) && Array.isArray(value) && old.length === value.length)
       reconcileItems(there, old, value);
     else if (isScalar(there) && typeof value === 'string') replaceText(there, value);
@@ -50,7 +51,7 @@ function reconcileItems(node: YAMLSeq, before: readonly unknown[], after: readon
     const old = before[index];
     const there: unknown = node.get(index, true);
     if (isDeepStrictEqual(old, value)) continue;
-    if (isMap(there) && isRecord(old) && isRecord(value)) reconcile(there, old, value);
+    if (isMap(there) && isJsonObject(old) && isJsonObject(value)) reconcile(there, old, value);
     else node.set(index, nodeOf(value));
   }
 }
@@ -81,7 +82,7 @@ export function nodeOf(value: unknown): unknown {
     list.items = value.map(nodeOf);
     return list;
   }
-  if (isRecord(value)) {
+  if (isJsonObject(value)) {
     const map = new YAMLMap();
     map.items = Object.entries(value).map(([name, member]) => new Pair(scalarOf(name), nodeOf(member)));
     return map;

@@ -48,9 +48,6 @@ export function finding(id: FindingId, { where, what, commands = [], ...other }:
   };
 }
 
-/** `1 store`, `2 stores`. */
-export const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;
-
 /** The first few of a list, and how many more there are. */
 export function few(names: readonly string[], most = 3): string {
   const rest = names.length - most;

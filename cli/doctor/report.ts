@@ -1,5 +1,6 @@
 /** How findings are printed. */
 import type { Painter } from '../cluster/words.ts';
+import { countOf, plural } from '../findings.ts';
 import type { Severity } from './catalogue.ts';
 import { checkCertificates } from './checks/certificates.ts';
 import { checkCluster } from './checks/cluster.ts';
@@ -10,7 +11,7 @@ import { checkOthers } from './checks/others.ts';
 import { checkLeases, checkPrograms, checkRights } from './checks/programs.ts';
 import { checkReach } from './checks/reach.ts';
 import { checkStores } from './checks/stores.ts';
-import { type CheckResult, count, type Finding } from './finding.ts';
+import type { CheckResult, Finding } from './finding.ts';
 import type { ClusterState } from './state.ts';
 
 /** What the rest stands on comes first. */
@@ -36,13 +37,10 @@ const COLOURS = { error: 'red', warning: 'yellow', note: 'cyan' } as const;
 export const allFindings = (results: readonly CheckResult[]): readonly Finding[] =>
   results.flatMap(({ findings }) => findings).toSorted((a, b) => RANK[a.severity] - RANK[b.severity]);
 
-export const countOf = (findings: readonly Finding[], severity: Severity): number =>
-  findings.filter((one) => one.severity === severity).length;
-
 function lineOf({ name, seen, findings, unseen }: CheckResult, paint: Painter): string {
   const worst = (['error', 'warning', 'note'] as const).find((severity) => countOf(findings, severity) > 0);
   const verdict =
-    worst === undefined ? (seen === '' ? 'not seen' : 'ok') : count(countOf(findings, worst), worst);
+    worst === undefined ? (seen === '' ? 'not seen' : 'ok') : plural(countOf(findings, worst), worst);
   const colour = worst === undefined ? (seen === '' ? 'dim' : 'green') : COLOURS[worst];
   const line = `${paint(colour, verdict.padEnd(11))} ${name}${seen === '' ? '' : paint('dim', ` (${seen})`)}\n`;
   return line + unseen.map((why) => `${' '.repeat(12)}${paint('dim', `not seen: ${why}`)}\n`).join('');
@@ -75,8 +73,8 @@ export function formatText(state: ClusterState, results: readonly CheckResult[],
     ...results.map((result) => lineOf(result, paint)),
     '\n',
     ...findings.map((one) => `${formatFinding(one, paint)}\n`),
-    `${count(countOf(findings, 'error'), 'error')}, ${count(countOf(findings, 'warning'), 'warning')}, ${count(countOf(findings, 'note'), 'note')}`,
-    unseen === 0 ? '\n' : `; ${count(unseen, 'thing')} could not be seen\n`,
+    `${plural(countOf(findings, 'error'), 'error')}, ${plural(countOf(findings, 'warning'), 'warning')}, ${plural(countOf(findings, 'note'), 'note')}`,
+    unseen === 0 ? '\n' : `; ${plural(unseen, 'thing')} could not be seen\n`,
   ].join('');
 }
 

@@ -1,28 +1,20 @@
 /** The login that all uses of a block in this process share. */
-import { LRUCache } from 'lru-cache';
 import type { ProviderPorts, StoreContext } from '../contract.ts';
+import { Sessions } from '../sessions.ts';
 import type { AwsConfig } from './config.ts';
 import { fingerprintOf, readSource } from './credentials.ts';
 import { endpointOverride } from './environment.ts';
-import { digest, loginIdentity } from './identity.ts';
+import { loginIdentity } from './identity.ts';
 import { awsLogin } from './login.ts';
 import type { AwsAccess } from './requests.ts';
 import { AwsSession } from './session.ts';
 
 /** Credentials of the whole process, by identity and by what they are made from. */
-const sessions = new LRUCache<string, AwsSession>({ max: 4096 });
+const sessions = new Sessions((clock) => new AwsSession(clock));
 
 /** Drops every login of the process; credentials at AWS live until they expire. */
 export function forgetAwsSessions(): void {
   sessions.clear();
-}
-
-function sessionFor(key: string, ports: ProviderPorts): AwsSession {
-  const existing = sessions.get(key);
-  if (existing !== undefined) return existing;
-  const created = new AwsSession(ports.clock);
-  sessions.set(key, created);
-  return created;
 }
 
 /**
@@ -44,6 +36,6 @@ export async function awsAccess(
     fingerprintOf(source),
     store.guard?.id,
   ];
-  const session = sessionFor(digest(parts), ports);
+  const session = sessions.for(parts, ports.clock);
   return { session, login: awsLogin(config, store, source, ports), pace: ports.pace };
 }

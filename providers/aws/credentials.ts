@@ -1,12 +1,12 @@
 /** What the credentials of a store are made of, read through the ports. Logging in is login.ts. */
-import { formatFieldPath } from '../../api/problem.ts';
 import { SecretValue } from '../../api/secret-value.ts';
+import { type BlockReference, readKey } from '../block-references.ts';
 import { ProviderError, type ProviderPorts, type StoreContext } from '../contract.ts';
 import { resolveReference } from '../references.ts';
 import { type AwsConfig, resolveAwsAuth } from './config.ts';
 import { type AmbientCredentials, ambientCredentials } from './environment.ts';
 import type { AwsCredentials } from './reach.ts';
-import { type BlockReference, referencesOf } from './validate.ts';
+import { referencesOf } from './validate.ts';
 
 /** Where the first credentials come from, before any role is assumed. */
 export type CredentialSource =
@@ -31,20 +31,17 @@ const DEFAULT_AUDIENCE = 'sts.amazonaws.com';
 const invalid = (what: string): ProviderError => new ProviderError('PROVIDER_INVALID_CONFIG', what);
 
 /** White space around it is dropped: files end in newlines. */
-async function readKey(
-  { path, reference }: BlockReference,
+async function readTrimmed(
+  reference: BlockReference,
   store: StoreContext,
   ports: ProviderPorts,
   signal: AbortSignal,
 ): Promise<SecretValue> {
-  const { namespace, name } = resolveReference(store, reference, path);
-  const key = reference.key ?? '';
-  if (key === '') throw invalid(`${store.kind} ${store.name}: ${formatFieldPath(path)}.key: name the key`);
-  const { value } = await ports.secretKey({ namespace, name, key }, signal);
+  const { value, where } = await readKey(reference, store, ports, signal);
   const text = value.revealText().trim();
   if (/^[\x21-\x7e]+$/.test(text)) return SecretValue.fromText(text);
   const fault = text === '' ? 'is empty' : 'holds characters that no AWS credential has';
-  throw invalid(`key ${key} of Secret ${namespace}/${name} ${fault}`);
+  throw invalid(`${where} ${fault}`);
 }
 
 async function readStatic(
@@ -56,7 +53,7 @@ async function readStatic(
   const references = new Map(referencesOf(config).map((one) => [one.path.at(-1), one]));
   const read = async (field: string): Promise<SecretValue | undefined> => {
     const reference = references.get(field);
-    return reference === undefined ? undefined : readKey(reference, store, ports, signal);
+    return reference === undefined ? undefined : readTrimmed(reference, store, ports, signal);
   };
   const [accessKeyId, secretAccessKey, sessionToken] = await Promise.all([
     read('accessKeyIDSecretRef'),

@@ -2,8 +2,10 @@
  * What goes wrong at AWS, as errors of the closed union. The service's error code decides, not the HTTP
  * status: AWS answers 400 to nearly everything, and stand-ins for it answer otherwise.
  */
+import { retryAfterOf, serviceError } from '../answers.ts';
 import { ProviderError, type ProviderErrorCode } from '../contract.ts';
 import { cancelled } from '../http-errors.ts';
+import { oneLine } from '../service-words.ts';
 
 /** What was asked, for messages: `AWS Secrets Manager us-west-2: read prod/database`. */
 export interface Asked {
@@ -13,9 +15,6 @@ export interface Asked {
 }
 
 const MAX_TEXT = 300;
-
-/** Control characters and line ends become blanks: a message is one line, whatever a key or a service says. */
-const oneLine = (text: string): string => text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ');
 
 /** How messages about this request begin. */
 export const labelOf = ({ service, region, what }: Asked): string =>
@@ -28,11 +27,7 @@ export function awsError(
   cause: string,
   retryAfterMs?: number,
 ): ProviderError {
-  return new ProviderError(
-    code,
-    `${labelOf(asked)}: ${oneLine(cause)}`,
-    retryAfterMs === undefined ? {} : { retryAfterMs },
-  );
+  return serviceError(labelOf(asked), code, cause, retryAfterMs);
 }
 
 /**
@@ -158,14 +153,6 @@ interface SdkFailure {
 const isFailure = (thrown: unknown): thrown is SdkFailure =>
   thrown instanceof Error && typeof thrown.name === 'string';
 
-/** Milliseconds of a Retry-After header in seconds; undefined for none. */
-function retryAfter(failure: SdkFailure): number | undefined {
-  const header = failure.$response?.headers?.['retry-after'];
-  return header !== undefined && /^\d{1,6}$/.test(header) && Number(header) > 0
-    ? Number(header) * 1000
-    : undefined;
-}
-
 /** What a status means where the code says nothing that is known. */
 function byStatus({ name, message, $metadata }: SdkFailure): [ProviderErrorCode, string] {
   const status = $metadata?.httpStatusCode;
@@ -215,5 +202,5 @@ export function toAwsError(asked: Asked, thrown: unknown, signal: AbortSignal): 
   const [kind, text] =
     meaning === undefined ? byStatus(thrown) : [meaning[0], meaning[1](wordsOf(thrown.message))];
   const mayAsk = kind === 'PROVIDER_THROTTLED' || kind === 'PROVIDER_UNREACHABLE';
-  return awsError(asked, kind, text, mayAsk ? retryAfter(thrown) : undefined);
+  return awsError(asked, kind, text, mayAsk ? retryAfterOf(thrown.$response?.headers) : undefined);
 }

@@ -1,16 +1,13 @@
 /** Which credentials a block stands for. */
-import { createHash } from 'node:crypto';
 import type { StoreContext } from '../contract.ts';
 import { namespaceOf } from '../references.ts';
+import { digest } from '../sessions.ts';
 import { type AwsConfig, resolveAwsAuth } from './config.ts';
 import { ambientCredentials } from './environment.ts';
 import { referencesOf } from './validate.ts';
 
-export const digest = (value: unknown): string =>
-  createHash('sha256').update(JSON.stringify(value)).digest('base64url');
-
 /** The references of the block with the namespaces they have for this use; the caller's where none is named. */
-export const followed = (config: AwsConfig, store: StoreContext) =>
+const followed = (config: AwsConfig, store: StoreContext) =>
   referencesOf(config).map((one) => ({ ...one, namespace: namespaceOf(store, one.reference) }));
 
 /** True if credentials come from STS, and not from where the store or the program keeps them. */

@@ -1,7 +1,7 @@
 /** The provider aws: Secrets Manager and the Parameter Store of Systems Manager. */
+import { allFollowable, dependenciesOf } from '../block-references.ts';
 import {
   type Connection,
-  type NamedDependency,
   type Provider,
   ProviderError,
   type ProviderPorts,
@@ -10,11 +10,12 @@ import {
 import { type AwsConfig, awsConfigSchema } from './config.ts';
 import { awsAnnotations, serviceOf } from './endpoints.ts';
 import { validateAwsFind } from './find.ts';
-import { followed, loginIdentity, tagsCaller, usesSts } from './identity.ts';
+import { loginIdentity, tagsCaller, usesSts } from './identity.ts';
 import { parameterName } from './parameter-name.ts';
 import { endpointOf } from './reach.ts';
 import {
   canonicalAwsKey,
+  referencesOf,
   secretIdOf,
   validateAwsBlock,
   validateAwsRef,
@@ -93,15 +94,10 @@ export const awsProvider: Provider<AwsConfig> = {
 
   role: ({ role }) => role,
 
-  dependencies(config, store) {
-    return followed(config, store).flatMap(
-      ({ kind, path, namespace, reference: { name, key } }): NamedDependency[] =>
-        namespace === undefined || name === undefined ? [] : [{ kind, namespace, name, path, key }],
-    );
-  },
+  dependencies: (config, store) => dependenciesOf(referencesOf(config), store),
 
   canValidate: (config, store) =>
-    followed(config, store).every(({ namespace }) => namespace !== undefined) &&
+    allFollowable(referencesOf(config), store) &&
     !(tagsCaller(config) && store.kind === 'ClusterSecretStore' && store.callerNamespace === undefined),
   connect,
 };

@@ -1,19 +1,12 @@
 /** Rules on an aws block that its schema cannot say, without I/O. */
 import { collector, type FieldPath, type Problem, type Report } from '../../api/problem.ts';
+import type { BlockReference } from '../block-references.ts';
 import type { FindRequest, RemoteRef, StoreContext } from '../contract.ts';
-import type { StoreReference } from '../references.ts';
 import { type AwsConfig, resolveAwsAuth, validateAwsConfig } from './config.ts';
 import { parameterProblem } from './parameter-name.ts';
 import { KNOWN_REGIONS } from './regions.ts';
 
 type StoreScope = Pick<StoreContext, 'kind' | 'namespace'>;
-
-/** A reference that a connection follows. */
-export interface BlockReference {
-  readonly kind: 'Secret' | 'ServiceAccount';
-  readonly path: FieldPath;
-  readonly reference: StoreReference & { readonly key?: string | undefined };
-}
 
 /** The references that the credentials of the block come from. */
 export function referencesOf(config: AwsConfig): BlockReference[] {

@@ -1,5 +1,7 @@
 /** Reading secrets, certificates and keys of a vault over its REST API; the list of secrets for a find only. */
+import { isJsonObject, type JsonObject } from '../../api/json.ts';
 import { SecretValue } from '../../api/secret-value.ts';
+import { serviceError } from '../answers.ts';
 import {
   type Connection,
   type FindRequest,
@@ -9,15 +11,7 @@ import {
   type RemoteRef,
 } from '../contract.ts';
 import type { HttpResponse } from '../http.ts';
-import {
-  type BearerApi,
-  bearerRequest,
-  isJsonObject,
-  type JsonObject,
-  jsonObjectOf,
-  serviceError,
-  textsOf,
-} from '../rest.ts';
+import { type BearerApi, bearerRequest, jsonObjectOf, textsOf } from '../rest.ts';
 import type { AzurekvConfig } from './config.ts';
 import { type Asked, errorOfAnswer, labelOf } from './errors.ts';
 import { findSecrets, type ListedSecret } from './find.ts';

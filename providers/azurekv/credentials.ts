@@ -1,13 +1,13 @@
 /** Where the credentials of an azurekv block come from, and what is read from the cluster for them. */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { formatFieldPath } from '../../api/problem.ts';
 import { SecretValue } from '../../api/secret-value.ts';
+import { type BlockReference, readKey } from '../block-references.ts';
 import { ProviderError, type ProviderPorts, type StoreContext } from '../contract.ts';
 import { resolveReference } from '../references.ts';
 import type { AzurekvConfig } from './config.ts';
 import { ambientCredentials, ownTenant } from './environment.ts';
 import type { ClientCredential } from './msal.ts';
-import { type BlockReference, referencesOf, TENANT } from './validate.ts';
+import { referencesOf, TENANT } from './validate.ts';
 
 /** Where the first credentials come from. */
 export type CredentialSource =
@@ -59,13 +59,7 @@ function readerOf(
   );
   return async (field) => {
     const found = references.get(field);
-    if (found === undefined) return undefined;
-    const { namespace, name } = resolveReference(store, found.reference, found.path);
-    const key = found.reference.key ?? '';
-    if (key === '')
-      throw invalid(`${store.kind} ${store.name}: ${formatFieldPath(found.path)}.key: name the key`);
-    const { value } = await ports.secretKey({ namespace, name, key }, signal);
-    return { value, where: `key ${key} of Secret ${namespace}/${name}` };
+    return found === undefined ? undefined : readKey(found, store, ports, signal);
   };
 }
 

@@ -1,7 +1,9 @@
 /** What goes wrong at Azure, as errors of the closed union. */
+import { isJsonObject, type JsonObject } from '../../api/json.ts';
+import { commonError, serviceError } from '../answers.ts';
 import type { ProviderError, ProviderErrorCode } from '../contract.ts';
 import type { HttpResponse } from '../http.ts';
-import { commonError, isJsonObject, type JsonObject, jsonObjectOf, serviceError } from '../rest.ts';
+import { jsonObjectOf } from '../rest.ts';
 import { oneLine, serviceWords } from '../service-words.ts';
 import { type AzurekvConfig, cloudOf } from './config.ts';
 

@@ -5,10 +5,11 @@
  */
 import type { INetworkModule, NetworkRequestOptions, NodeAuthOptions } from '@azure/msal-node';
 import { SecretValue } from '../../api/secret-value.ts';
+import { serviceError } from '../answers.ts';
 import type { ProviderPorts, ServerGuard } from '../contract.ts';
 import { type HttpTarget, httpRequest } from '../http.ts';
 import { cancelled } from '../http-errors.ts';
-import { jsonObjectOf, serviceError } from '../rest.ts';
+import { jsonObjectOf } from '../rest.ts';
 import type { AccessToken } from '../token-session.ts';
 import { authorityOrigin } from './environment.ts';
 import { errorOfLogin } from './errors.ts';

@@ -1,8 +1,9 @@
 /** What is read from a vault: values, and what is known about them. */
+import { isJsonObject, type JsonObject } from '../../api/json.ts';
 import { SecretValue } from '../../api/secret-value.ts';
 import { ProviderError, type RemoteObject } from '../contract.ts';
 import { JsonText } from '../property.ts';
-import { isJsonObject, type JsonObject, jsonObjectOf, textsOf } from '../rest.ts';
+import { jsonObjectOf, textsOf } from '../rest.ts';
 import type { ObjectKey } from './keys.ts';
 
 const missing = (what: string, property: string, name: string): never => {

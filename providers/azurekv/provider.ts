@@ -1,15 +1,14 @@
 /** The provider azurekv: Azure Key Vault. */
-import { createHash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
+import { allFollowable, dependenciesOf } from '../block-references.ts';
 import {
   type Connection,
-  type NamedDependency,
   type Provider,
   ProviderError,
   type ProviderPorts,
   type StoreContext,
 } from '../contract.ts';
 import { namespaceOf } from '../references.ts';
+import { Sessions } from '../sessions.ts';
 import { TokenSession } from '../token-session.ts';
 import { type AzurekvConfig, azurekvConfigSchema, cloudOf } from './config.ts';
 import { AzureConnection } from './connection.ts';
@@ -28,22 +27,11 @@ import {
 } from './validate.ts';
 
 /** Tokens of the whole process, by identity and by what they are made from. */
-const sessions = new LRUCache<string, TokenSession>({ max: 4096 });
+const sessions = new Sessions((clock) => new TokenSession(clock));
 
 /** Drops every token of the process; at Azure they live until they expire. */
 export function forgetAzureSessions(): void {
   sessions.clear();
-}
-
-const digest = (value: unknown): string =>
-  createHash('sha256').update(JSON.stringify(value)).digest('base64url');
-
-function sessionFor(key: string, ports: ProviderPorts): TokenSession {
-  const existing = sessions.get(key);
-  if (existing !== undefined) return existing;
-  const created = new TokenSession(ports.clock);
-  sessions.set(key, created);
-  return created;
 }
 
 /** The references of the block with the namespaces they have for this use; the caller's where none is named. */
@@ -93,13 +81,8 @@ async function connect(
     );
   }
   const source = await readSource(config, store, ports, signal);
-  const key = digest([
-    loginIdentity(config, store),
-    tokenServers(config),
-    fingerprintOf(source),
-    store.guard?.id,
-  ]);
-  const session = sessionFor(key, ports);
+  const identity = [loginIdentity(config, store), tokenServers(config)];
+  const session = sessions.for([...identity, fingerprintOf(source), store.guard?.id], ports.clock);
   const label = labelOf({ host: url.host, what: 'get an access token' });
   const login = azureLogin(config, label, store, source, ports);
   await session.token(login, signal);
@@ -135,13 +118,8 @@ export const azurekvProvider: Provider<AzurekvConfig> = {
     return [...(url === undefined ? [] : [url.origin]), ...tokenServers(config)].map((one) => new URL(one));
   },
 
-  dependencies(config, store) {
-    return followed(config, store).flatMap(
-      ({ kind, path, namespace, reference: { name, key } }): NamedDependency[] =>
-        namespace === undefined || name === undefined ? [] : [{ kind, namespace, name, path, key }],
-    );
-  },
+  dependencies: (config, store) => dependenciesOf(referencesOf(config), store),
 
-  canValidate: (config, store) => followed(config, store).every(({ namespace }) => namespace !== undefined),
+  canValidate: (config, store) => allFollowable(referencesOf(config), store),
   connect,
 };

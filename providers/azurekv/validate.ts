@@ -1,19 +1,13 @@
 /** Rules on an azurekv block that its schema cannot say, without I/O. */
-import { collector, type FieldPath, type Problem, type Report } from '../../api/problem.ts';
+import { collector, type Problem, type Report } from '../../api/problem.ts';
 import { isLoopbackAddress, literalAddress, refusalOf } from '../addresses.ts';
+import type { BlockReference } from '../block-references.ts';
 import type { FindRequest, RemoteRef, StoreContext } from '../contract.ts';
-import { checkReference, type StoreReference } from '../references.ts';
+import { checkReference } from '../references.ts';
 import { type AzurekvConfig, cloudOf, usesOwnIdentity } from './config.ts';
 import { parseKey } from './keys.ts';
 
 type StoreScope = Pick<StoreContext, 'kind' | 'namespace'>;
-
-/** A reference that a connection follows. */
-export interface BlockReference {
-  readonly kind: 'Secret' | 'ServiceAccount';
-  readonly path: FieldPath;
-  readonly reference: StoreReference & { readonly key?: string | undefined };
-}
 
 const SECRET_FIELDS = ['clientId', 'tenantId', 'clientSecret', 'clientCertificate'] as const;
 

@@ -1,9 +1,10 @@
 /** The wire to an express server. */
-import { oneLine, statusError } from '../answers.ts';
+import { withinTime } from '../../api/time-limit.ts';
+import { statusError } from '../answers.ts';
 import { ProviderError, type ProviderPorts } from '../contract.ts';
 import { type HttpTarget, httpRequest } from '../http.ts';
 import { basePath } from '../server-url.ts';
-import { withinTime } from '../time-limit.ts';
+import { oneLine } from '../service-words.ts';
 
 /** The whole of a request may take so long. */
 const TIMEOUT_MS = 5_000;

@@ -1,5 +1,7 @@
 /** Reading secrets of Google Cloud Secret Manager over its REST API (v1): access and get; list for a find only. */
+import { isJsonObject, type JsonObject } from '../../api/json.ts';
 import { SecretValue } from '../../api/secret-value.ts';
+import { serviceError } from '../answers.ts';
 import {
   type Connection,
   type FindRequest,
@@ -10,15 +12,7 @@ import {
 } from '../contract.ts';
 import type { HttpResponse } from '../http.ts';
 import { JsonText } from '../property.ts';
-import {
-  type BearerApi,
-  bearerRequest,
-  isJsonObject,
-  type JsonObject,
-  jsonObjectOf,
-  serviceError,
-  textsOf,
-} from '../rest.ts';
+import { type BearerApi, bearerRequest, jsonObjectOf, textsOf } from '../rest.ts';
 import { type GcpsmConfig, projectOf } from './config.ts';
 import { type Asked, errorOfAnswer, isLockedVersion, labelOf } from './errors.ts';
 import { findSecrets, type ListedSecret } from './find.ts';

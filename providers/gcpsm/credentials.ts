@@ -1,14 +1,15 @@
 /** Where the credentials of a gcpsm block come from, and what is read from the cluster for them. */
-import { formatFieldPath } from '../../api/problem.ts';
+import { isJsonObject, type JsonObject } from '../../api/json.ts';
 import { SecretValue } from '../../api/secret-value.ts';
+import { type BlockReference, readKey } from '../block-references.ts';
 import { ProviderError, type ProviderPorts, type StoreContext } from '../contract.ts';
 import { resolveReference } from '../references.ts';
-import { isJsonObject, type JsonObject, jsonObjectOf } from '../rest.ts';
+import { jsonObjectOf } from '../rest.ts';
 import { type GcpAuth, type GcpsmConfig, resolveGcpAuth } from './config.ts';
 import { ambientCredentials, readCredentialsFile } from './environment.ts';
 import type { AwsKeys } from './exchange.ts';
 import type { ServiceAccountKey } from './google-auth.ts';
-import { type BlockReference, referencesOf, SERVICE_ACCOUNT } from './validate.ts';
+import { referencesOf, SERVICE_ACCOUNT } from './validate.ts';
 
 /** Where the first credentials come from. */
 export type CredentialSource =
@@ -63,16 +64,13 @@ function parseKey(text: SecretValue, where: string): ServiceAccountKey {
 }
 
 async function readStatic(
-  { path, reference }: BlockReference,
+  reference: BlockReference,
   store: StoreContext,
   ports: ProviderPorts,
   signal: AbortSignal,
 ): Promise<CredentialSource> {
-  const { namespace, name } = resolveReference(store, reference, path);
-  const key = reference.key ?? '';
-  if (key === '') throw invalid(`${store.kind} ${store.name}: ${formatFieldPath(path)}.key: name the key`);
-  const { value } = await ports.secretKey({ namespace, name, key }, signal);
-  return { method: 'key', key: parseKey(value, `key ${key} of Secret ${namespace}/${name}`), text: value };
+  const { value, where } = await readKey(reference, store, ports, signal);
+  return { method: 'key', key: parseKey(value, where), text: value };
 }
 
 /** The service account to impersonate: the store's own word, else the annotation's. */

@@ -1,7 +1,9 @@
 /** What goes wrong at Google Cloud, as errors of the closed union. */
+import { isJsonObject, type JsonObject } from '../../api/json.ts';
+import { commonError, serviceError } from '../answers.ts';
 import type { ProviderError, ProviderErrorCode } from '../contract.ts';
 import type { HttpResponse } from '../http.ts';
-import { commonError, isJsonObject, type JsonObject, jsonObjectOf, serviceError } from '../rest.ts';
+import { jsonObjectOf } from '../rest.ts';
 import { oneLine, serviceWords } from '../service-words.ts';
 
 /** What was asked, for messages: `GCP Secret Manager my-project: read database`. */

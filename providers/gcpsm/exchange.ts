@@ -3,10 +3,12 @@
  * token of a service account. Own requests: Google's library sends these past every transport that it is given.
  */
 import type { Clock } from '../../api/clock.ts';
+import type { JsonObject } from '../../api/json.ts';
 import { SecretValue } from '../../api/secret-value.ts';
+import { serviceError } from '../answers.ts';
 import type { ProviderPorts, ServerGuard } from '../contract.ts';
 import { httpRequest } from '../http.ts';
-import { type JsonObject, jsonObjectOf, serviceError } from '../rest.ts';
+import { jsonObjectOf } from '../rest.ts';
 import type { AccessToken } from '../token-session.ts';
 import { originOf } from './environment.ts';
 import { errorOfLogin } from './errors.ts';

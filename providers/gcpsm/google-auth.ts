@@ -5,9 +5,9 @@
  */
 import type { AuthClient } from 'google-auth-library';
 import { SecretValue } from '../../api/secret-value.ts';
+import { serviceError } from '../answers.ts';
 import { httpRequest } from '../http.ts';
 import { cancelled } from '../http-errors.ts';
-import { serviceError } from '../rest.ts';
 import type { AccessToken } from '../token-session.ts';
 import { originOf } from './environment.ts';
 import { errorOfLogin } from './errors.ts';

@@ -1,8 +1,9 @@
 /** From what a store brings to an access token for Secret Manager. */
 import { SecretValue } from '../../api/secret-value.ts';
+import { serviceError } from '../answers.ts';
 import type { ProviderPorts, StoreContext } from '../contract.ts';
 import { httpRequest } from '../http.ts';
-import { jsonObjectOf, serviceError } from '../rest.ts';
+import { jsonObjectOf } from '../rest.ts';
 import type { AccessToken, TokenLogin } from '../token-session.ts';
 import { type GcpsmConfig, projectOf } from './config.ts';
 import type { CredentialSource } from './credentials.ts';

@@ -1,15 +1,14 @@
 /** The provider gcpsm: Google Cloud Secret Manager. */
-import { createHash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
+import { allFollowable, dependenciesOf } from '../block-references.ts';
 import {
   type Connection,
-  type NamedDependency,
   type Provider,
   ProviderError,
   type ProviderPorts,
   type StoreContext,
 } from '../contract.ts';
 import { namespaceOf } from '../references.ts';
+import { Sessions } from '../sessions.ts';
 import { TokenSession } from '../token-session.ts';
 import { type GcpsmConfig, gcpsmConfigSchema, resolveGcpAuth } from './config.ts';
 import { GcpConnection } from './connection.ts';
@@ -22,22 +21,11 @@ import { canonicalName, parentOf, serverOf } from './names.ts';
 import { referencesOf, validateGcpBlock, validateGcpFind, validateGcpRef } from './validate.ts';
 
 /** Tokens of the whole process, by identity and by what they are made from. */
-const sessions = new LRUCache<string, TokenSession>({ max: 4096 });
+const sessions = new Sessions((clock) => new TokenSession(clock));
 
 /** Drops every token of the process; at Google they live until they expire. */
 export function forgetGcpSessions(): void {
   sessions.clear();
-}
-
-const digest = (value: unknown): string =>
-  createHash('sha256').update(JSON.stringify(value)).digest('base64url');
-
-function sessionFor(key: string, ports: ProviderPorts): TokenSession {
-  const existing = sessions.get(key);
-  if (existing !== undefined) return existing;
-  const created = new TokenSession(ports.clock);
-  sessions.set(key, created);
-  return created;
 }
 
 /** The references of the block with the namespaces they have for this use; the caller's where none is named. */
@@ -101,13 +89,8 @@ async function connect(
     );
   }
   const source = await readSource(config, store, ports, signal);
-  const key = digest([
-    loginIdentity(config, store),
-    tokenServers(config),
-    fingerprintOf(source),
-    store.guard?.id,
-  ]);
-  const session = sessionFor(key, ports);
+  const identity = [loginIdentity(config, store), tokenServers(config)];
+  const session = sessions.for([...identity, fingerprintOf(source), store.guard?.id], ports.clock);
   const login = gcpLogin(config, store, source, ports);
   await session.token(login, signal);
   const target = { origin: serverOf(config), guard: store.guard };
@@ -136,13 +119,8 @@ export const gcpsmProvider: Provider<GcpsmConfig> = {
 
   role: (config) => config.auth?.workloadIdentityFederation?.gcpServiceAccountEmail,
 
-  dependencies(config, store) {
-    return followed(config, store).flatMap(
-      ({ kind, path, namespace, reference: { name, key } }): NamedDependency[] =>
-        namespace === undefined || name === undefined ? [] : [{ kind, namespace, name, path, key }],
-    );
-  },
+  dependencies: (config, store) => dependenciesOf(referencesOf(config), store),
 
-  canValidate: (config, store) => followed(config, store).every(({ namespace }) => namespace !== undefined),
+  canValidate: (config, store) => allFollowable(referencesOf(config), store),
   connect,
 };

@@ -1,17 +1,11 @@
 /** Rules on a gcpsm block that its schema cannot say, without I/O. */
-import { collector, type FieldPath, type Problem, type Report } from '../../api/problem.ts';
+import { collector, type Problem, type Report } from '../../api/problem.ts';
+import type { BlockReference } from '../block-references.ts';
 import type { FindRequest, RemoteRef, StoreContext } from '../contract.ts';
-import { checkReference, type StoreReference } from '../references.ts';
+import { checkReference } from '../references.ts';
 import { type GcpsmConfig, projectOf, resolveGcpAuth } from './config.ts';
 
 type StoreScope = Pick<StoreContext, 'kind' | 'namespace'>;
-
-/** A reference that a connection follows. */
-export interface BlockReference {
-  readonly kind: 'Secret' | 'ServiceAccount';
-  readonly path: FieldPath;
-  readonly reference: StoreReference & { readonly key?: string | undefined };
-}
 
 /** The references that the credentials of the block come from. */
 export function referencesOf(config: GcpsmConfig): BlockReference[] {

@@ -10,9 +10,10 @@ import {
 import { collector, type Problem } from '../../api/problem.ts';
 import { SecretValue } from '../../api/secret-value.ts';
 import { isLoopbackAddress, literalAddress, refusalOf } from '../addresses.ts';
+import { commonError, serviceError } from '../answers.ts';
 import { ProviderError } from '../contract.ts';
 import { type HttpResponse, httpRequest } from '../http.ts';
-import { commonError, jsonObjectOf, serviceError } from '../rest.ts';
+import { jsonObjectOf } from '../rest.ts';
 import { serviceWords } from '../service-words.ts';
 import type { Generator } from './contract.ts';
 import { readSecret } from './references.ts';

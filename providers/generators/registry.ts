@@ -8,6 +8,7 @@ import {
   SECRET_GENERATOR,
 } from '../../api/generators/names.ts';
 import { clusterGeneratorSpec, secretGeneratorSpec } from '../../api/generators/v1alpha1/schemas.ts';
+import { isJsonObject } from '../../api/json.ts';
 import { below, collector, type FieldPath, type Problem } from '../../api/problem.ts';
 import { parseWith } from '../schema-problems.ts';
 import type { Generator } from './contract.ts';
@@ -55,9 +56,6 @@ export type GeneratorChoice =
       readonly problems: readonly Problem[];
     };
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 const refuse = (problems: readonly Problem[]): GeneratorChoice => ({
   ok: false,
   unsupported: false,
@@ -74,13 +72,13 @@ interface Unwrapped {
 /** @returns undefined if the wrapper does not hold what its kind asks for */
 function unwrap(kind: GeneratorRefKind, spec: unknown): Unwrapped | undefined {
   if (kind !== CLUSTER_GENERATOR && kind !== SECRET_GENERATOR) return { kind, spec, path: [] };
-  if (!isRecord(spec)) return undefined;
+  if (!isJsonObject(spec)) return undefined;
   const { kind: inner } = spec;
   if (typeof inner !== 'string' || !isGeneratorKind(inner)) return undefined;
   if (kind === SECRET_GENERATOR) return { kind: inner, spec: spec['spec'], path: ['spec'] };
   const { member } = GENERATORS[inner];
   const { generator } = spec;
-  if (!isRecord(generator) || !isRecord(generator[member])) return undefined;
+  if (!isJsonObject(generator) || !isJsonObject(generator[member])) return undefined;
   return { kind: inner, spec: generator[member], path: ['generator', member] };
 }
 
@@ -118,7 +116,7 @@ export function generatorOf(kind: GeneratorRefKind, spec: unknown): GeneratorCho
 
 /** A ClusterGenerator whose one member is not that of its kind. */
 function mismatch(spec: unknown): readonly Problem[] {
-  const kind = isRecord(spec) && typeof spec['kind'] === 'string' ? spec['kind'] : '';
+  const kind = isJsonObject(spec) && typeof spec['kind'] === 'string' ? spec['kind'] : '';
   const member = isGeneratorKind(kind) ? GENERATORS[kind].member : '';
   const { report, problems } = collector(['generator']);
   report('generator-member', [member], `when kind is ${kind}, ${member} must be set`);
@@ -128,6 +126,6 @@ function mismatch(spec: unknown): readonly Problem[] {
 /** The controller class that an object names, a wrapper through what it holds; '' means any. */
 export function generatorClass(kind: GeneratorRefKind, spec: unknown): string {
   const inner = unwrap(kind, spec)?.spec;
-  const controller = isRecord(inner) ? inner['controller'] : undefined;
+  const controller = isJsonObject(inner) ? inner['controller'] : undefined;
   return typeof controller === 'string' ? controller : '';
 }

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { parseGoDuration } from '../../api/duration.ts';
 import { vaultDynamicSecretSpec } from '../../api/generators/v1alpha1/vault-dynamic-secret.ts';
-import { isRawNumber } from '../../api/json.ts';
+import { isJsonObject } from '../../api/json.ts';
 import { below, collector, type Problem } from '../../api/problem.ts';
 import type { SecretValue } from '../../api/secret-value.ts';
 import { ProviderError } from '../contract.ts';
@@ -42,9 +42,6 @@ const RETRIED: ReadonlySet<string> = new Set([
 
 const methodOf = ({ method }: Spec): Method | undefined =>
   METHODS.find((known) => known === (method?.toUpperCase() || 'GET'));
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value);
 
 function validateSpec(spec: Spec, clusterWide: boolean): Problem[] {
   const { report, problems } = collector();
@@ -122,7 +119,7 @@ async function askAgain(
 function resultOf(body: unknown, { resultType }: Spec): unknown {
   if (resultType === 'Data') return member(body, 'data');
   if (resultType === 'Auth') return member(body, 'auth');
-  if (!isObject(body)) return undefined;
+  if (!isJsonObject(body)) return undefined;
   // ESO's client leaves these out where the server says null.
   return Object.fromEntries(
     Object.entries(body).filter(
@@ -162,7 +159,7 @@ async function generate(
     const lease = leaseIn(answer?.body, login, now);
     const result = resultOf(answer?.body, spec);
     const asked = { server: login.server, what: `${methodOf(spec) ?? 'GET'} ${spec.path}` };
-    if (!isObject(result)) {
+    if (!isJsonObject(result)) {
       if (spec.allowEmptyResponse && (result === undefined || result === null)) return new Map();
       const { resultType } = spec;
       const part = resultType === 'Raw' ? '' : ` (it has no ${resultType.toLowerCase()})`;

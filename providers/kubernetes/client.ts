@@ -1,7 +1,10 @@
 /** The wire to an API server that a store names. */
-import { oneLine, statusError } from '../answers.ts';
+import { isJsonObject } from '../../api/json.ts';
+import { statusError } from '../answers.ts';
 import { ProviderError, type ProviderPorts } from '../contract.ts';
 import { type HttpResponse, type HttpTarget, httpRequest } from '../http.ts';
+import { textsOf } from '../rest.ts';
+import { oneLine } from '../service-words.ts';
 import type { TokenSource } from './credentials.ts';
 
 /** Fields of a Secret, as far as they are read. */
@@ -20,18 +23,6 @@ export interface SecretObject {
 const PAGE = 500;
 const MAX_WORDS = 300;
 const METADATA_ONLY = 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json';
-
-type Fields = Readonly<Record<string, unknown>>;
-
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-const texts = (value: unknown): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(isFields(value) ? value : {}).filter(
-      (one): one is [string, string] => typeof one[1] === 'string',
-    ),
-  );
 
 interface Answer {
   readonly response: HttpResponse;
@@ -65,8 +56,8 @@ export class KubernetesClient {
     if (answer.response.status === 404) throw absent(label, answer.body);
     this.#expect(answer, 200, label);
     const { body } = answer;
-    const metadata = isFields(body) ? body['metadata'] : undefined;
-    if (!isFields(body) || body['kind'] !== 'Secret' || !isFields(metadata)) {
+    const metadata = isJsonObject(body) ? body['metadata'] : undefined;
+    if (!isJsonObject(body) || body['kind'] !== 'Secret' || !isJsonObject(metadata)) {
       throw invalid(label, 'the answer is no Secret; does server.url point at an API server?');
     }
     const { resourceVersion } = metadata;
@@ -74,10 +65,10 @@ export class KubernetesClient {
       metadata: {
         name,
         resourceVersion: typeof resourceVersion === 'string' ? resourceVersion : undefined,
-        labels: texts(metadata['labels']),
-        annotations: texts(metadata['annotations']),
+        labels: textsOf(metadata['labels']),
+        annotations: textsOf(metadata['annotations']),
       },
-      data: texts(body['data']),
+      data: textsOf(body['data']),
     };
   }
 
@@ -99,18 +90,18 @@ export class KubernetesClient {
       const answer = await this.#send('GET', path, label, signal, { accept: METADATA_ONLY });
       this.#expect(answer, 200, label);
       const { body } = answer;
-      const isList = isFields(body) && typeof body['kind'] === 'string' && body['kind'].endsWith('List');
+      const isList = isJsonObject(body) && typeof body['kind'] === 'string' && body['kind'].endsWith('List');
       // A list of nothing may have null for its items.
       const items = isList ? (body['items'] ?? []) : undefined;
-      if (!isFields(body) || !Array.isArray(items)) throw invalid(label, 'the answer is no list');
+      if (!isJsonObject(body) || !Array.isArray(items)) throw invalid(label, 'the answer is no list');
       for (const item of items) {
-        const metadata: unknown = isFields(item) ? item['metadata'] : undefined;
-        const name = isFields(metadata) ? metadata['name'] : undefined;
+        const metadata: unknown = isJsonObject(item) ? item['metadata'] : undefined;
+        const name = isJsonObject(metadata) ? metadata['name'] : undefined;
         if (typeof name !== 'string') throw invalid(label, 'the answer is no list of objects');
         names.push(name);
       }
       count(names.length);
-      const page = isFields(body['metadata']) ? body['metadata']['continue'] : undefined;
+      const page = isJsonObject(body['metadata']) ? body['metadata']['continue'] : undefined;
       next = typeof page === 'string' ? page : '';
     } while (next !== '');
     return names;
@@ -135,8 +126,8 @@ export class KubernetesClient {
       resourceAttributes: { namespace, verb: 'get', group: '', version: 'v1', resource: 'secrets' },
     });
     this.#expect(access, 201, label);
-    const status = isFields(access.body) ? access.body['status'] : undefined;
-    if (isFields(status) && status['allowed'] === true) return;
+    const status = isJsonObject(access.body) ? access.body['status'] : undefined;
+    if (isJsonObject(status) && status['allowed'] === true) return;
     throw new ProviderError('PROVIDER_DENIED', `${label}: client is not allowed to get secrets`);
   }
 
@@ -194,16 +185,19 @@ const invalid = (label: string, text: string): ProviderError =>
 
 /** The message of a metav1.Status, which names users and objects and no data. */
 function wordsOf(body: unknown): string | undefined {
-  if (!isFields(body) || body['kind'] !== 'Status') return undefined;
+  if (!isJsonObject(body) || body['kind'] !== 'Status') return undefined;
   const { message } = body;
   return typeof message === 'string' && message !== '' ? message.slice(0, MAX_WORDS) : undefined;
 }
 
 /** Only the API server itself can say that a Secret is not there; a 404 of whatever else answers is about the path. */
 function absent(label: string, body: unknown): ProviderError {
-  const details = isFields(body) ? body['details'] : undefined;
+  const details = isJsonObject(body) ? body['details'] : undefined;
   const isSecret =
-    isFields(body) && body['reason'] === 'NotFound' && isFields(details) && details['kind'] === 'secrets';
+    isJsonObject(body) &&
+    body['reason'] === 'NotFound' &&
+    isJsonObject(details) &&
+    details['kind'] === 'secrets';
   return isSecret
     ? new ProviderError('PROVIDER_NOT_FOUND', `${label}: no such secret`)
     : new ProviderError(
@@ -214,14 +208,14 @@ function absent(label: string, body: unknown): ProviderError {
 
 /** True if some rule lets Secrets be read, all of the namespace or those it names. */
 function mayGetSecrets(body: unknown): boolean {
-  const status = isFields(body) ? body['status'] : undefined;
-  const rules = isFields(status) ? status['resourceRules'] : undefined;
+  const status = isJsonObject(body) ? body['status'] : undefined;
+  const rules = isJsonObject(status) ? status['resourceRules'] : undefined;
   if (!Array.isArray(rules)) return false;
   const has = (list: unknown, ...wanted: string[]): boolean =>
     Array.isArray(list) && wanted.some((one) => list.includes(one));
   return rules.some(
     (rule) =>
-      isFields(rule) &&
+      isJsonObject(rule) &&
       has(rule['apiGroups'], '', '*') &&
       has(rule['resources'], 'secrets', '*') &&
       has(rule['verbs'], 'get', '*'),

@@ -1,5 +1,6 @@
 /** A kubeconfig out of a Secret. Nothing in it may lead to a file or a program of ours. */
 import { parse } from 'yaml';
+import { isJsonObject, type JsonObject } from '../../api/json.ts';
 import { parseCaBundle } from '../ca-bundle.ts';
 import { serverUrl } from '../server-url.ts';
 import type { Credentials } from './credentials.ts';
@@ -9,20 +10,20 @@ export interface Kubeconfig extends Credentials {
   readonly ca: string | undefined;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 const textOf = (value: unknown): string | undefined =>
   typeof value === 'string' && value !== '' ? value : undefined;
 
-function entry(config: Fields, list: string, member: string, name: string | undefined): Fields | undefined {
+function entry(
+  config: JsonObject,
+  list: string,
+  member: string,
+  name: string | undefined,
+): JsonObject | undefined {
   const entries = config[list];
   if (!Array.isArray(entries)) return undefined;
-  const found: unknown = entries.find((one) => isFields(one) && one['name'] === name);
-  const inner = isFields(found) ? found[member] : undefined;
-  return isFields(inner) ? inner : undefined;
+  const found: unknown = entries.find((one) => isJsonObject(one) && one['name'] === name);
+  const inner = isJsonObject(found) ? found[member] : undefined;
+  return isJsonObject(inner) ? inner : undefined;
 }
 
 /** What a kubeconfig may say to others, and not here: it names files or programs of this Pod, or drops a check. */
@@ -41,7 +42,7 @@ const REFUSED_USER = [
   'as-user-extra',
 ];
 
-const refused = (fields: Fields, names: readonly string[]): string | undefined =>
+const refused = (fields: JsonObject, names: readonly string[]): string | undefined =>
   names.find((name) => fields[name] !== undefined && fields[name] !== false && fields[name] !== '');
 
 const decode = (base64: unknown): string | undefined =>
@@ -55,7 +56,7 @@ export function readKubeconfig(text: string): Kubeconfig | string {
   } catch {
     return 'is no YAML';
   }
-  if (!isFields(config)) return 'is no kubeconfig';
+  if (!isJsonObject(config)) return 'is no kubeconfig';
   const context = entry(config, 'contexts', 'context', textOf(config['current-context']));
   if (context === undefined) return 'has no current-context that is one of its contexts';
   const cluster = entry(config, 'clusters', 'cluster', textOf(context['cluster']));

@@ -1,5 +1,4 @@
 /** The provider kubernetes: Secrets of another namespace or another cluster. */
-import { createHash } from 'node:crypto';
 import { SecretValue } from '../../api/secret-value.ts';
 import {
   allFollowable,
@@ -24,6 +23,7 @@ import { checkNames, nameExpression, readFound } from '../find.ts';
 import type { HttpTarget } from '../http.ts';
 import { cancelled } from '../http-errors.ts';
 import { basePath } from '../server-url.ts';
+import { digest } from '../sessions.ts';
 import { KubernetesClient } from './client.ts';
 import { type KubernetesConfig, kubernetesConfigSchema } from './config.ts';
 import { fixedToken, readAuth, type TokenSource } from './credentials.ts';
@@ -153,10 +153,6 @@ async function reach(
     tokens,
   };
 }
-
-/** What was logged in with: a Secret's content belongs to it, since connections outlive it. */
-const digest = (value: unknown): string =>
-  createHash('sha256').update(JSON.stringify(value)).digest('base64url');
 
 export const kubernetesProvider: Provider<KubernetesConfig> = {
   name: 'kubernetes',

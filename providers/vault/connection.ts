@@ -1,6 +1,6 @@
 /** Reading secrets of a KV engine, and what each of Vault's answers means for that. */
 import type { Clock } from '../../api/clock.ts';
-import { isRawNumber } from '../../api/json.ts';
+import { isJsonObject, isRawNumber } from '../../api/json.ts';
 import { SecretValue } from '../../api/secret-value.ts';
 import {
   type Connection,
@@ -53,9 +53,6 @@ class VaultObject implements RemoteObject {
   }
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value);
-
 /** The version that an answer of a KV v2 engine is of. */
 function versionIn(body: unknown): string | undefined {
   const version = member(member(member(body, 'data'), 'metadata'), 'version');
@@ -74,7 +71,7 @@ function metadataOf(body: unknown): Record<string, string> {
     name,
     member(data, name),
   ]);
-  const all = [...facts, ...Object.entries(isObject(custom) ? custom : {})] as [string, unknown][];
+  const all = [...facts, ...Object.entries(isJsonObject(custom) ? custom : {})] as [string, unknown][];
   const present = all.filter(([, value]) => value !== undefined && value !== null);
   return Object.fromEntries(
     present.map(([name, value]) => [name, typeof value === 'string' ? value : marshalGo(value)]),
@@ -246,9 +243,9 @@ export class VaultConnection implements Connection {
 
   #dataOf(answer: VaultAnswer): Record<string, unknown> | undefined {
     const data = member(answer.body, 'data');
-    if (this.#parts.config.version === 'v1') return isObject(data) ? data : undefined;
+    if (this.#parts.config.version === 'v1') return isJsonObject(data) ? data : undefined;
     const inner = member(data, 'data');
-    return isObject(inner) && isObject(member(data, 'metadata')) ? inner : undefined;
+    return isJsonObject(inner) && isJsonObject(member(data, 'metadata')) ? inner : undefined;
   }
 
   /** What a 404 means. Only two of Vault's kinds say that there is no such secret. */
@@ -262,7 +259,7 @@ export class VaultConnection implements Connection {
     const { config, mounts } = this.#parts;
     const mount = path.mount.join('/');
     const metadata = member(member(answer.body, 'data'), 'metadata');
-    if (isObject(metadata) && config.version === 'v2') {
+    if (isJsonObject(metadata) && config.version === 'v2') {
       mounts.markGood(mount, config.version);
       const gone = metadata['destroyed'] === true ? 'destroyed' : 'deleted';
       const which = version === undefined ? 'its latest version' : `version ${version}`;

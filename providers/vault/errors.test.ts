@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { VaultAnswer } from './answer.ts';
-import { errorOfAnswer, retryAfter, wordsOf } from './errors.ts';
+import { errorOfAnswer, wordsOf } from './errors.ts';
 
 const answer = (status: number, errors?: string[], more: Partial<VaultAnswer> = {}): VaultAnswer => ({
   status,
@@ -104,13 +104,4 @@ describe('the words of the server', () => {
       assert.equal(words, 'token [redacted] is bad');
     });
   }
-});
-
-test('Retry-After: seconds, a date, nonsense', () => {
-  const after = (value: string | undefined) =>
-    retryAfter(answer(429, [], { headers: { 'retry-after': value } }), 1_000);
-  assert.equal(after('7'), 7_000);
-  assert.equal(after('Thu, 01 Jan 1970 00:00:31 GMT'), 30_000);
-  for (const none of [undefined, '0', 'soon', '-3', 'Thu, 01 Jan 1970 00:00:00 GMT'])
-    assert.equal(after(none), undefined);
 });

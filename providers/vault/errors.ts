@@ -1,5 +1,7 @@
 /** What Vault's answers mean, as errors of the closed union. */
-import { ProviderError, type ProviderErrorCode } from '../contract.ts';
+import { retryAfterOf, serviceError } from '../answers.ts';
+import type { ProviderError, ProviderErrorCode } from '../contract.ts';
+import { oneLine } from '../service-words.ts';
 import type { VaultAnswer } from './answer.ts';
 
 /** What was asked, for messages: `Vault https://vault.example.com: read secret/data/app`. */
@@ -14,9 +16,6 @@ const MAX_TEXT = 200;
 // Tokens of Vault and OpenBao, and JWTs: no error of theirs quotes one, but a proxy in between might.
 const LOOKS_SECRET =
   /\b(?:hv[sbr]|[sbr])\.[A-Za-z0-9_-]{20,}|\beyJ[\w-]+\.[\w-]+\.[\w-]*|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}/g;
-
-/** Control characters and line ends become blanks: a message is one line, whatever a key or a server says. */
-const oneLine = (text: string): string => text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ');
 
 /** How messages about this request begin. */
 export const labelOf = (asked: Asked): string => oneLine(`Vault ${asked.server}: ${asked.what}`);
@@ -38,15 +37,6 @@ function redirectTarget(answer: VaultAnswer, server: string): string {
   return `to ${new URL(location, server).host}`;
 }
 
-/** Milliseconds of a Retry-After header (seconds or a date); undefined for none, or none in the future. */
-export function retryAfter(answer: VaultAnswer, now: number): number | undefined {
-  const header = answer.headers['retry-after'];
-  if (typeof header !== 'string') return undefined;
-  const isDate = /^[A-Z][a-z]{2}, .* GMT$/.test(header);
-  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : isDate ? Date.parse(header) - now : Number.NaN;
-  return Number.isFinite(ms) && ms > 0 ? ms : undefined;
-}
-
 /** An error about this request; the message is one line: server, request, cause. */
 export function vaultError(
   asked: Asked,
@@ -54,11 +44,7 @@ export function vaultError(
   cause: string,
   retryAfterMs?: number,
 ): ProviderError {
-  return new ProviderError(
-    code,
-    `${labelOf(asked)}: ${oneLine(cause)}`,
-    retryAfterMs === undefined ? {} : { retryAfterMs },
-  );
+  return serviceError(labelOf(asked), code, cause, retryAfterMs);
 }
 
 function classify(asked: Asked, answer: VaultAnswer, words: string): [ProviderErrorCode, string] {
@@ -107,5 +93,5 @@ export function errorOfAnswer(asked: Asked, answer: VaultAnswer, now: number): P
   const words = wordsOf(answer);
   const [code, cause] = classify(asked, answer, words === undefined ? '' : `: ${words}`);
   const mayAsk = answer.status === 429 || answer.status === 503;
-  return vaultError(asked, code, cause, mayAsk ? retryAfter(answer, now) : undefined);
+  return vaultError(asked, code, cause, mayAsk ? retryAfterOf(answer.headers, now) : undefined);
 }

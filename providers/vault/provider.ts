@@ -1,5 +1,4 @@
 /** The provider vault: HashiCorp Vault and OpenBao, KV engine version 1 and 2. */
-import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import {
   type Connection,
@@ -11,6 +10,7 @@ import {
 } from '../contract.ts';
 import { inParallel } from '../find.ts';
 import { namespaceOf } from '../references.ts';
+import { digest } from '../sessions.ts';
 import { readLogin } from './auth.ts';
 import { roleOf } from './auth-methods.ts';
 import { referencesOf } from './block-references.ts';
@@ -39,9 +39,6 @@ const newSessions = () =>
 
 /** Logged-in state of the whole process, by identity and credential. */
 let sessions = newSessions();
-
-const digest = (value: unknown): string =>
-  createHash('sha256').update(JSON.stringify(value)).digest('base64url');
 
 function sessionFor(key: string, ports: ProviderPorts): VaultSession {
   const existing = sessions.get(key);

@@ -3,13 +3,14 @@
  * writes it, and nothing that was rendered.
  */
 import { parseGoDuration } from '../../api/duration.ts';
-import { oneLine, statusError } from '../answers.ts';
+import { withinTime } from '../../api/time-limit.ts';
+import { statusError } from '../answers.ts';
 import { readCa } from '../block-references.ts';
 import { ProviderError, type ProviderPorts, type StoreContext } from '../contract.ts';
 import { type HttpResponse, type HttpTarget, httpRequest } from '../http.ts';
 import { resolveReference } from '../references.ts';
 import { serverUrl } from '../server-url.ts';
-import { withinTime } from '../time-limit.ts';
+import { oneLine } from '../service-words.ts';
 import type { WebhookConfig } from './config.ts';
 import {
   authorityText,

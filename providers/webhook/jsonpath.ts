@@ -5,7 +5,7 @@
  * with a wildcard, a slice, a union, `..` or a filter gives a list. Nothing is evaluated but comparisons.
  */
 
-import { isRawNumber } from '../../api/json.ts';
+import { isJsonObject, isRawNumber } from '../../api/json.ts';
 
 /** What is wrong with a path, or why it finds nothing; names fields, quotes no value. */
 export class JsonPathError extends Error {
@@ -252,14 +252,10 @@ function compare(operator: (typeof OPERATORS)[number], left: unknown, right: unk
   return operator === '>' ? a > b : a >= b;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value);
-
 /** Members in the order of their names, as a Go map is written; items in theirs. */
 function children(value: unknown): unknown[] {
   if (Array.isArray(value)) return value;
-  return isFields(value)
+  return isJsonObject(value)
     ? Object.keys(value)
         .sort()
         .map((name) => value[name])
@@ -276,7 +272,7 @@ function member(value: unknown, name: string | number): { value: unknown } | und
     return at in value ? { value: value[at] } : undefined;
   }
   const key = String(name);
-  return isFields(value) && Object.hasOwn(value, key) ? { value: value[key] } : undefined;
+  return isJsonObject(value) && Object.hasOwn(value, key) ? { value: value[key] } : undefined;
 }
 
 function select(step: Step, value: unknown, run: Run): unknown[] {

@@ -1,6 +1,7 @@
 /** What spec.template of KES makes of a Secret; pure. Keys are not templates, nor is anything in a list. */
 import type { Clock } from '../../api/clock.ts';
 import { EsaError, toEsaError } from '../../api/errors.ts';
+import { isJsonObject, type JsonObject } from '../../api/json.ts';
 import type { KesSpec } from '../../api/kubernetes-client/v1/external-secret.ts';
 import { formatFieldPath } from '../../api/problem.ts';
 import { SecretValue } from '../../api/secret-value.ts';
@@ -11,10 +12,7 @@ import { renderLodash } from '../../template/lodash/lodash.ts';
 import { checkKeys } from '../keys.ts';
 import type { Rendered } from '../render.ts';
 
-type Members = Readonly<Record<string, unknown>>;
-
-const membersOf = (value: unknown): Members =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Members) : {};
+const membersOf = (value: unknown): JsonObject => (isJsonObject(value) ? value : {});
 
 /**
  * @param values what was fetched; all of it stands in the Secret

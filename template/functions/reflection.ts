@@ -1,12 +1,9 @@
 /** Functions of sprig that ask for types, compare and copy. */
 import { type Call, type FunctionMap, GoError } from '../function.ts';
-import { GoMap, GoObject, GoSlice, type GoValue, T, typeOf } from '../value.ts';
+import { GoMap, GoObject, GoSlice, type GoValue, T, typeNameOf, typeOf } from '../value.ts';
 import { stringAt } from './arguments.ts';
 import { anyAt, descend, fixed } from './declare.ts';
 import { deepEqual } from './equal.ts';
-
-/** As fmt's %T prints it. */
-const nameOf = (value: GoValue): string => typeOf(value)?.name ?? '<nil>';
 
 /** The name of the kind; that of nil is `invalid`. */
 const kindOf = (value: GoValue): string => typeOf(value)?.kind ?? 'invalid';
@@ -36,12 +33,12 @@ const DEEP_COPY = fixed([T.any], T.any, (args, call) => {
 });
 
 export const REFLECTION: FunctionMap = new Map([
-  ['typeOf', fixed([T.any], T.string, (args) => nameOf(anyAt(args, 0)))],
-  ['typeIs', fixed([T.string, T.any], T.bool, (args) => stringAt(args, 0) === nameOf(anyAt(args, 1)))],
+  ['typeOf', fixed([T.any], T.string, (args) => typeNameOf(anyAt(args, 0)))],
+  ['typeIs', fixed([T.string, T.any], T.bool, (args) => stringAt(args, 0) === typeNameOf(anyAt(args, 1)))],
   [
     'typeIsLike',
     fixed([T.string, T.any], T.bool, (args) => {
-      const name = nameOf(anyAt(args, 1));
+      const name = typeNameOf(anyAt(args, 1));
       return stringAt(args, 0) === name || `*${stringAt(args, 0)}` === name;
     }),
   ],

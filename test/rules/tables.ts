@@ -6,6 +6,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { isJsonObject } from '../../api/json.ts';
 
 /** Who judges: without a cluster for the first four, with the answers of one for the others. */
 export type JudgeName = 'object' | 'reference' | 'policy' | 'permission' | 'caller' | 'create';
@@ -70,13 +71,10 @@ export interface Case {
   readonly context: Context;
 }
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 function merged(base: unknown, patch: unknown): unknown {
   if (patch === undefined) return base;
-  if (!isObject(patch)) return patch;
-  const from = isObject(base) ? base : {};
+  if (!isJsonObject(patch)) return patch;
+  const from = isJsonObject(base) ? base : {};
   const keys = new Set([...Object.keys(from), ...Object.keys(patch)]);
   return Object.fromEntries(
     [...keys]

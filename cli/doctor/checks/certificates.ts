@@ -10,8 +10,9 @@ import {
 } from '../../../certs/injection.ts';
 import { notAfter, readCertificate, splitBundle } from '../../../certs/x509.ts';
 import { MARKER_SECRET, readKeys } from '../../../sync/marker-keys.ts';
+import { plural } from '../../findings.ts';
 import { logsOf, restart } from '../commands.ts';
-import { type CheckResult, count, type Finding, finding } from '../finding.ts';
+import { type CheckResult, type Finding, finding } from '../finding.ts';
 import { CA_SECRET } from '../gather.ts';
 import { injectsCrds, MUTATING_PREFIX } from '../install.ts';
 import type { ClusterState } from '../state.ts';
@@ -61,7 +62,7 @@ function trustFindings(state: ClusterState, shared: SharedState): readonly Findi
       const what =
         held === 0
           ? 'It holds no caBundle.'
-          : `Its caBundle (${count(held, 'certificate')}) is not that of Secret ${CA_SECRET}.`;
+          : `Its caBundle (${plural(held, 'certificate')}) is not that of Secret ${CA_SECRET}.`;
       findings.push(finding('ca-bundle', { where, what, commands }));
     }
     if (wrong.some(({ path }) => path.endsWith('/path'))) {
@@ -197,7 +198,7 @@ export function checkCertificates(state: ClusterState): CheckResult {
   const parts = [checkAuthority(state), checkServed(state), checkMarker(state)];
   return {
     name: 'certificates and keys',
-    seen: count(callers(state).length, 'caller'),
+    seen: plural(callers(state).length, 'caller'),
     findings: parts.flatMap(({ findings }) => findings),
     unseen: parts.flatMap(({ unseen }) => unseen),
   };

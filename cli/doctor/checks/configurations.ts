@@ -1,4 +1,5 @@
 /** The webhook configurations: registered, as shipped, once, and nobody else's. */
+import { plural } from '../../findings.ts';
 import { applyManifests } from '../commands.ts';
 import {
   type ExpectedHook,
@@ -8,7 +9,7 @@ import {
   POLICY_HOOK,
   VALIDATING_HOOKS,
 } from '../expected-hooks.ts';
-import { type CheckResult, count, type Finding, few, finding } from '../finding.ts';
+import { type CheckResult, type Finding, few, finding } from '../finding.ts';
 import { isServed, MUTATING_PREFIX } from '../install.ts';
 import type { ClusterState, Configuration, Definition, Hook, Install } from '../state.ts';
 
@@ -85,7 +86,7 @@ function ownFindings(
   const missing = Object.keys(expected).filter((name) => !hooks.has(name) && !isOptional(name));
   const findings: Finding[] = [];
   if (missing.length > 0) {
-    const what = `It lacks ${count(missing.length, 'hook')}: ${few(missing)}.`;
+    const what = `It lacks ${plural(missing.length, 'hook')}: ${few(missing)}.`;
     findings.push(finding('webhook-configuration-missing', { where: place(live), what, commands }));
   }
   for (const [name, wanted] of Object.entries(expected)) {
@@ -197,5 +198,5 @@ export function checkConfigurations({ configurations, definitions, install }: Cl
     ...registered(value, definitions.ok ? definitions.value : [], install),
     ...foreign(value, install),
   ];
-  return { name, seen: count(value.length, 'configuration'), findings, unseen: [] };
+  return { name, seen: plural(value.length, 'configuration'), findings, unseen: [] };
 }

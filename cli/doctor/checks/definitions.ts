@@ -6,8 +6,9 @@ import { buildPolicyCrd } from '../../../api/crd/policy-crd.ts';
 import { GROUP, HUB_VERSION } from '../../../api/external-secrets/names.ts';
 import { KES_GROUP } from '../../../api/kubernetes-client/names.ts';
 import { providerSchemas } from '../../../providers/registry.ts';
+import { plural } from '../../findings.ts';
 import { applyCrds } from '../commands.ts';
-import { type CheckResult, count, type Finding, few, finding } from '../finding.ts';
+import { type CheckResult, type Finding, few, finding } from '../finding.ts';
 import { RELEASE_NAME, RELEASE_NAMESPACE } from '../gather-releases.ts';
 import { injectsCrds } from '../install.ts';
 import type { ClusterState, Definition, Install, Listed, Release, Schema, Seen } from '../state.ts';
@@ -163,7 +164,7 @@ function unprotected(
     findings.push(
       finding('crd-unprotected', {
         where: `Helm release ${namespace}/${name}`,
-        what: `\`helm uninstall ${name} -n ${namespace}\`${ofChart} would delete ${count(doomed.length, 'CRD')}: ${few(doomed.map(({ metadata }) => metadata.name))}.`,
+        what: `\`helm uninstall ${name} -n ${namespace}\`${ofChart} would delete ${plural(doomed.length, 'CRD')}: ${few(doomed.map(({ metadata }) => metadata.name))}.`,
         commands: keepCommands(release, chart?.name === 'external-secrets-admission'),
       }),
     );

@@ -9,8 +9,9 @@ import { parseMarker } from '../../../sync/marker.ts';
 import { targetName } from '../../../sync/plan.ts';
 import { COARSE_REFRESH_MS, readyCondition } from '../../../sync/status.ts';
 import { codeOf } from '../../explain/code-of.ts';
+import { plural } from '../../findings.ts';
 import { logsOf } from '../commands.ts';
-import { type CheckResult, count, type Finding, few, finding } from '../finding.ts';
+import { type CheckResult, type Finding, few, finding } from '../finding.ts';
 import type { ClusterState, MetadataOnly } from '../state.ts';
 
 /** The schema's default. */
@@ -54,7 +55,7 @@ function notReady(items: readonly ExternalSecret[]): readonly Finding[] {
       const [first] = group;
       if (first === undefined) return [];
       const names = few(group.map(({ es }) => nameOf(es)));
-      const where = `${count(group.length, 'ExternalSecret')}: ${names}`;
+      const where = `${plural(group.length, 'ExternalSecret')}: ${names}`;
       const remedy = remedyOf(first.message);
       return [
         finding('objects-not-ready', {
@@ -122,7 +123,7 @@ function late(items: readonly ExternalSecret[], { now, install, stores }: Cluste
     longest = Math.max(longest, overdue);
   }
   const where = (some: readonly ExternalSecret[]): string =>
-    `${count(some.length, 'ExternalSecret')}: ${few(some.map(nameOf))}`;
+    `${plural(some.length, 'ExternalSecret')}: ${few(some.map(nameOf))}`;
   return [
     ...(behind.length === 0
       ? []
@@ -164,7 +165,7 @@ function secretFindings(state: ClusterState, items: readonly ExternalSecret[]): 
   const findings: Finding[] = [];
   const [kept, left] = [pending.filter(wanted), pending.filter((secret) => !wanted(secret))];
   const where = (some: readonly MetadataOnly[]): string =>
-    `${count(some.length, 'Secret')}: ${few(some.map(nameOf))}`;
+    `${plural(some.length, 'Secret')}: ${few(some.map(nameOf))}`;
   if (kept.length > 0) {
     const what = 'Their ExternalSecrets exist, and the poller has not adopted them.';
     findings.push(
@@ -208,13 +209,13 @@ export function checkObjects(state: ClusterState): CheckResult {
   const { items, cut } = externalSecrets.value;
   return {
     name,
-    seen: `${count(items.length, 'ExternalSecret')}${secrets.ok ? `, ${count(secrets.value.items.length, 'Secret')}` : ''}`,
+    seen: `${plural(items.length, 'ExternalSecret')}${secrets.ok ? `, ${plural(secrets.value.items.length, 'Secret')}` : ''}`,
     findings: [...notReady(items), ...late(items, state), ...secretFindings(state, items)],
     unseen: [
-      ...(cut ? [`more than the first ${count(items.length, 'ExternalSecret')}`] : []),
+      ...(cut ? [`more than the first ${plural(items.length, 'ExternalSecret')}`] : []),
       ...(secrets.ok
         ? secrets.value.cut
-          ? [`more than the first ${count(secrets.value.items.length, 'Secret')}`]
+          ? [`more than the first ${plural(secrets.value.items.length, 'Secret')}`]
           : []
         : [secrets.why]),
     ],

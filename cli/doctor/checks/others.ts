@@ -7,7 +7,8 @@ import {
 } from '../../../api/external-secrets/names.ts';
 import { KES_GROUP } from '../../../api/kubernetes-client/names.ts';
 import type { ObjectMeta } from '../../../api/meta.ts';
-import { type CheckResult, count, type Finding, few, finding } from '../finding.ts';
+import { plural } from '../../findings.ts';
+import { type CheckResult, type Finding, few, finding } from '../finding.ts';
 import { programOf } from '../install.ts';
 import type { ClusterState, Deployment, Namespace } from '../state.ts';
 
@@ -35,7 +36,7 @@ function controllers({ deployments, definitions }: ClusterState): readonly Findi
     const { namespace, name } = deployment.metadata;
     const where = `Deployment ${namespace}/${name}`;
     const commands = [`kubectl -n ${namespace} scale deployment/${name} --replicas=0`];
-    const what = `It runs ${containersOf(deployment)[0]?.image ?? ''} with ${count(deployment.spec.replicas ?? 1, 'replica')}.`;
+    const what = `It runs ${containersOf(deployment)[0]?.image ?? ''} with ${plural(deployment.spec.replicas ?? 1, 'replica')}.`;
     if (runs(deployment, ESO_IMAGE)) findings.push(finding('eso-running', { where, what, commands }));
     const served = definitions.ok && definitions.value.some(({ spec }) => spec.group === KES_GROUP);
     if (served && runs(deployment, KES_IMAGE))
@@ -111,7 +112,11 @@ function objectFinalizers(state: ClusterState): readonly Finding[] {
     const commands = group
       .slice(0, MOST_COMMANDS)
       .flatMap((held) => heldBy(held.metadata).map((finalizer) => removal(held, finalizer)));
-    return finding('eso-finalizer', { where: `${count(group.length, kind)}: ${few(names)}`, what, commands });
+    return finding('eso-finalizer', {
+      where: `${plural(group.length, kind)}: ${few(names)}`,
+      what,
+      commands,
+    });
   });
 }
 
@@ -148,7 +153,7 @@ function namespaceFindings({ namespaces, now }: ClusterState): readonly Finding[
     const names = few(marked.map(({ metadata }) => metadata.name));
     findings.push(
       finding('eso-finalizer', {
-        where: `${count(marked.length, 'namespace')}: ${names}`,
+        where: `${plural(marked.length, 'namespace')}: ${names}`,
         what: `They carry ${FINALIZER_ESO_NAMESPACE}...: when one is deleted, somebody has to take it off.`,
         severity: 'note',
         remedy: 'Give the poller the right to do so.',
@@ -164,7 +169,7 @@ export function checkOthers(state: ClusterState): CheckResult {
   const { deployments, namespaces, clusterExternalSecrets, pushSecrets } = state;
   return {
     name: 'other controllers',
-    seen: deployments.ok ? count(deployments.value.length, 'Deployment') : '',
+    seen: deployments.ok ? plural(deployments.value.length, 'Deployment') : '',
     findings: [...controllers(state), ...objectFinalizers(state), ...namespaceFindings(state)],
     unseen: [deployments, namespaces, clusterExternalSecrets, pushSecrets].flatMap((part) =>
       part.ok ? [] : part.why,

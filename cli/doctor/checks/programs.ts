@@ -1,7 +1,8 @@
 /** Accounts, rights, Deployments, Pods and Leases of webhook and poller. */
+import { plural } from '../../findings.ts';
 import { applyManifests, logsOf, restart } from '../commands.ts';
 import type { ProgramName, Right } from '../expected-rights.ts';
-import { type CheckResult, count, type Finding, finding } from '../finding.ts';
+import { type CheckResult, type Finding, finding } from '../finding.ts';
 import { isReady, podsOf } from '../pods.ts';
 import type { ClusterState, Deployment, Lease, Pod, Program } from '../state.ts';
 
@@ -69,7 +70,7 @@ function whyNotReady({ metadata, status }: Pod): string {
   );
   const { reason, message } = waiting ??
     unscheduled ?? { reason: status?.phase ?? 'not ready', message: undefined };
-  const again = restarts === 0 ? '' : `, restarted ${count(restarts, 'time')}`;
+  const again = restarts === 0 ? '' : `, restarted ${plural(restarts, 'time')}`;
   return `Pod ${metadata.name}: ${reason ?? 'not ready'}${message === undefined ? '' : ` (${message})`}${again}`;
 }
 
@@ -91,7 +92,7 @@ function readiness(
   }
   if (ready >= wanted) return [];
   const bad = podsOf(program, pods).filter((pod) => !isReady(pod));
-  const what = `${ready} of ${count(wanted, 'Pod')} ready${bad[0] === undefined ? '' : `; ${whyNotReady(bad[0])}`}.`;
+  const what = `${ready} of ${plural(wanted, 'Pod')} ready${bad[0] === undefined ? '' : `; ${whyNotReady(bad[0])}`}.`;
   const commands = [
     ...(bad[0] === undefined ? [] : [`kubectl -n ${namespace} describe pod ${bad[0].metadata.name}`]),
     ...logsOf(state.install, program.name),
@@ -158,7 +159,7 @@ export function checkPrograms(state: ClusterState): CheckResult {
     }
   }
   findings.push(...versionFindings(state));
-  return { name, seen: count(there.length, 'Deployment'), findings, unseen: pods.ok ? [] : [pods.why] };
+  return { name, seen: plural(there.length, 'Deployment'), findings, unseen: pods.ok ? [] : [pods.why] };
 }
 
 /** A Lease that was not renewed for so many of its durations has nobody who renews it. */
@@ -198,5 +199,5 @@ export function checkLeases(state: ClusterState): CheckResult {
     ...(hasWebhook ? leaseFinding(state, 'webhook', find('webhook')) : []),
     ...leaseFinding(state, 'poller', find('poller')),
   ];
-  return { name, seen: count(leases.value.length, 'Lease'), findings, unseen: [] };
+  return { name, seen: plural(leases.value.length, 'Lease'), findings, unseen: [] };
 }

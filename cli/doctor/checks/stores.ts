@@ -4,7 +4,8 @@ import { formatProblem } from '../../../api/problem.ts';
 import { providerOf } from '../../../providers/registry.ts';
 import { readyCondition } from '../../../sync/status.ts';
 import { storeLabel } from '../../../sync/stores.ts';
-import { type CheckResult, count, type Finding, finding } from '../finding.ts';
+import { plural } from '../../findings.ts';
+import { type CheckResult, type Finding, finding } from '../finding.ts';
 import { referenceLabel, referencesOf } from '../gather-references.ts';
 import type { ClusterState, Seen } from '../state.ts';
 import { remedyOf } from './objects.ts';
@@ -65,13 +66,13 @@ export function checkStores({ stores, references }: ClusterState): CheckResult {
   );
   return {
     name,
-    seen: count(items.length, 'store'),
+    seen: plural(items.length, 'store'),
     findings: items.flatMap((store) => check(store, references)),
     unseen: [
-      ...(cut ? [`more than the first ${count(items.length, 'store')}`] : []),
+      ...(cut ? [`more than the first ${plural(items.length, 'store')}`] : []),
       ...(unknown[0] === undefined
         ? []
-        : [`${count(unknown.length, 'object')} that stores name; the first: ${unknown[0]}`]),
+        : [`${plural(unknown.length, 'object')} that stores name; the first: ${unknown[0]}`]),
     ],
   };
 }

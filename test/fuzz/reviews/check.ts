@@ -1,5 +1,6 @@
 /** What has to be true of every answer, whatever was asked. */
 import { isDeepStrictEqual } from 'node:util';
+import { isJsonObject, type JsonObject } from '../../../api/json.ts';
 import { bodyOf, type Framing, type HookName, type WireCase } from './case.ts';
 
 export interface WireAnswer {
@@ -7,10 +8,6 @@ export interface WireAnswer {
   readonly contentType: string;
   readonly text: string;
 }
-
-type Record_ = Readonly<Record<string, unknown>>;
-const isRecord = (value: unknown): value is Record_ =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const MAX_WARNING = 120;
 const MAX_BODY = 7 * 1024 * 1024;
@@ -32,14 +29,14 @@ function parse(text: string): unknown {
 }
 
 /** The request of a review that can be told which it is; undefined if the body is none. */
-function requestIn(one: WireCase): Record_ | undefined {
+function requestIn(one: WireCase): JsonObject | undefined {
   const body = bodyOf(one);
   const review = body.length > MAX_BODY ? undefined : parse(body.toString('utf8'));
-  if (!isRecord(review)) return undefined;
+  if (!isJsonObject(review)) return undefined;
   const { kind, apiVersion } = REVIEWS[one.hook];
   const { request } = review;
   const named = review['kind'] === kind && review['apiVersion'] === apiVersion;
-  return named && isRecord(request) && typeof request['uid'] === 'string' ? request : undefined;
+  return named && isJsonObject(request) && typeof request['uid'] === 'string' ? request : undefined;
 }
 
 /** What is wrong with an answer, in words that begin alike for faults of one sort; undefined: nothing. */
@@ -50,7 +47,7 @@ export function faultIn(one: WireCase, answer: WireAnswer): string | undefined {
   if (!SOUND.has(one.framing)) return undefined;
   if (!contentType.startsWith('application/json')) return `content type: ${contentType} (${status})`;
   const body = parse(text);
-  if (!isRecord(body)) return `no JSON object: ${text.slice(0, 200)}`;
+  if (!isJsonObject(body)) return `no JSON object: ${text.slice(0, 200)}`;
   const request = requestIn(one);
   if (request === undefined) {
     return status >= 400 && typeof body['error'] === 'string'
@@ -60,7 +57,7 @@ export function faultIn(one: WireCase, answer: WireAnswer): string | undefined {
   if (status !== 200) return `no review: ${status} ${text.slice(0, 200)}`;
   const { kind, apiVersion } = REVIEWS[one.hook];
   const { response } = body;
-  if (body['kind'] !== kind || body['apiVersion'] !== apiVersion || !isRecord(response))
+  if (body['kind'] !== kind || body['apiVersion'] !== apiVersion || !isJsonObject(response))
     return `no review: ${text.slice(0, 200)}`;
   if (response['uid'] !== request['uid']) return `uid: ${String(response['uid'])}`;
   return one.hook === 'convert' ? conversionFault(request, response) : admissionFault(one.hook, response);
@@ -70,7 +67,7 @@ const isText = (value: unknown): value is string => typeof value === 'string';
 // A header, which is what a warning becomes, has neither, and the API server drops the whole warning.
 const isPrintable = (text: string): boolean => text.isWellFormed() && !/\p{Cc}/u.test(text);
 
-function admissionFault(hook: HookName, response: Record_): string | undefined {
+function admissionFault(hook: HookName, response: JsonObject): string | undefined {
   const { allowed, status, warnings, auditAnnotations } = response;
   if (typeof allowed !== 'boolean') return 'allowed is no boolean';
   const extra = Object.keys(response).filter(
@@ -78,7 +75,7 @@ function admissionFault(hook: HookName, response: Record_): string | undefined {
   );
   if (extra.length > 0) return `members: ${extra.join()}`;
   if (!allowed) {
-    if (!isRecord(status)) return 'refused without a status';
+    if (!isJsonObject(status)) return 'refused without a status';
     const { code, message, reason } = status;
     if (typeof code !== 'number' || code < 400 || !isText(message) || message === '' || !isText(reason))
       return `status of a refusal: ${JSON.stringify(status).slice(0, 200)}`;
@@ -93,7 +90,7 @@ function admissionFault(hook: HookName, response: Record_): string | undefined {
   }
   if (
     auditAnnotations !== undefined &&
-    !(isRecord(auditAnnotations) && Object.values(auditAnnotations).every(isText))
+    !(isJsonObject(auditAnnotations) && Object.values(auditAnnotations).every(isText))
   )
     return 'audit annotations are no strings';
   return undefined;
@@ -117,14 +114,14 @@ function nesting(value: unknown): number {
 }
 
 /** True if it has to succeed: all objects are of kinds and versions that are converted. */
-function isConvertible(objects: unknown, desired: unknown): objects is Record_[] {
+function isConvertible(objects: unknown, desired: unknown): objects is JsonObject[] {
   return (
     Array.isArray(objects) &&
     isText(desired) &&
     SERVED.test(desired) &&
     objects.every(
       (one) =>
-        isRecord(one) &&
+        isJsonObject(one) &&
         isText(one['kind']) &&
         CONVERTED.has(one['kind']) &&
         isText(one['apiVersion']) &&
@@ -135,16 +132,16 @@ function isConvertible(objects: unknown, desired: unknown): objects is Record_[]
 }
 
 /** What no conversion may change. (Without metadata there are no objects.) */
-function fixed(object: Record_): unknown {
+function fixed(object: JsonObject): unknown {
   const { metadata, kind } = object;
-  if (!isRecord(metadata)) return { kind, metadata: {} };
+  if (!isJsonObject(metadata)) return { kind, metadata: {} };
   const { labels: _labels, annotations: _annotations, ...rest } = metadata;
   return { kind, metadata: rest };
 }
 
-function conversionFault(request: Record_, response: Record_): string | undefined {
+function conversionFault(request: JsonObject, response: JsonObject): string | undefined {
   const { result, convertedObjects } = response;
-  if (!isRecord(result)) return 'no result';
+  if (!isJsonObject(result)) return 'no result';
   const { objects, desiredAPIVersion } = request;
   if (result['status'] === 'Failed') {
     if (!isText(result['message']) || result['message'] === '') return 'failed without a message';
@@ -158,9 +155,10 @@ function conversionFault(request: Record_, response: Record_): string | undefine
   )
     return 'number of objects';
   for (const [index, converted] of convertedObjects.entries()) {
-    if (!isRecord(converted) || converted['apiVersion'] !== desiredAPIVersion) return 'version of an object';
+    if (!isJsonObject(converted) || converted['apiVersion'] !== desiredAPIVersion)
+      return 'version of an object';
     const before: unknown = objects[index];
-    if (isRecord(before) && !isDeepStrictEqual(wire(fixed(before)), fixed(converted)))
+    if (isJsonObject(before) && !isDeepStrictEqual(wire(fixed(before)), fixed(converted)))
       return `changed metadata: ${JSON.stringify(fixed(converted)).slice(0, 300)}`;
   }
   return undefined;

@@ -17,7 +17,6 @@ func main() {
 		"isPrint": unicode.IsPrint, "isLetter": unicode.IsLetter, "isDigit": unicode.IsDigit,
 		"isNumber": unicode.IsNumber, "isUpper": unicode.IsUpper, "isLower": unicode.IsLower,
 		"isTitle": unicode.IsTitle, "isSpace": unicode.IsSpace, "isPunct": unicode.IsPunct,
-		"isSymbol": unicode.IsSymbol, "isControl": unicode.IsControl,
 	}
 	mappings := map[string]func(rune) rune{
 		"toUpper": unicode.ToUpper, "toLower": unicode.ToLower, "toTitle": unicode.ToTitle,
