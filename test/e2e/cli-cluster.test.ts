@@ -17,7 +17,7 @@ after(() => bed.stop());
 describeExplain();
 describeRefresh();
 describeWhoUses();
-describePage();
+describePage('docs/cli.md');
 
 describe('without a poller', () => {
   test('esa explain says so', async () => {

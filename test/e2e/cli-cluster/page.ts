@@ -1,4 +1,4 @@
-/** The commands of docs/cli.md, and `esa` as a plugin of kubectl; called by cli-cluster.test.ts. */
+/** The commands of a page, and `esa` as a plugin of kubectl; called by cli-cluster.test.ts. */
 import assert from 'node:assert/strict';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,8 +9,9 @@ import { type CommandResult, runCommand } from '../../harness/command.ts';
 import { clusterSecretStore, externalSecret, passwordOf, prepare, vaultProvider } from '../support/vault.ts';
 import { bed, cluster, esa, HOUR } from './desk.ts';
 
-export function describePage(): void {
-  describe('docs/cli.md, and kubectl esa', () => {
+/** @param file of the page, from the root of the repository */
+export function describePage(file: string): void {
+  describe(`${file}, and kubectl esa`, () => {
     const where = 'shop';
     const bin = mkdtempSync(join(tmpdir(), 'esa-bin-'));
     after(() => rmSync(bin, { recursive: true }));
@@ -41,7 +42,7 @@ export function describePage(): void {
       });
 
     test('every command that the page shows against a cluster does what it says', async () => {
-      const page = readFileSync(join(ROOT, 'docs', 'cli.md'), 'utf8');
+      const page = readFileSync(join(ROOT, file), 'utf8');
       const lines = [...page.matchAll(/^```sh\n(.*?)^```$/gms)]
         .flatMap(([, block = '']) => block.trimEnd().split('\n'))
         .filter((line) => /^(kubectl )?esa (explain|refresh|who-uses|crds)\b/.test(line));
