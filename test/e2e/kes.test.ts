@@ -472,7 +472,7 @@ describe('permissions of the namespace', () => {
   });
 });
 
-describeCommands(place);
+describeCommands(place, 'docs/kes.md');
 
 test('the Secret is there when the create returns', async () => {
   // As long as the machine lets admission have its time.

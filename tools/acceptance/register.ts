@@ -11,7 +11,7 @@ export interface NamedTest {
 }
 
 const NUMBERS = Object.keys(CASES) as readonly CaseNumber[];
-const SOURCES = ['**/*.test.ts', 'test/e2e/common-cases.ts'];
+const SOURCES = ['**/*.test.ts', 'test/e2e/common-cases.ts', 'test/e2e/cli-cluster/*.ts'];
 /** This folder's own tests put numbers together. */
 const HERE = 'tools/acceptance/';
 const NOT_OURS = new Set(['node_modules', '.git', '.dev', '.cache']);

@@ -38,8 +38,8 @@ const esaOf =
   (args: readonly string[], kubeconfig = place().cp.kubeconfig): Promise<EsaResult> =>
     runEsa(args, kubeconfig);
 
-/** Nothing here needs a poller but one that syncs. */
-export function describeCommands(place: () => Place): void {
+/** Nothing here needs a poller but one that syncs. @param page the one whose commands are run, from the root of the repository */
+export function describeCommands(place: () => Place, page: string): void {
   const where = 'commands';
   const guarded = 'commands-guarded';
   const esa = esaOf(place);
@@ -255,10 +255,9 @@ export function describeCommands(place: () => Place): void {
       );
     });
 
-    test('every command of docs/kes.md does what it says', async () => {
+    test(`every command of ${page} does what it says`, async () => {
       const { cp, kes, vault, reports } = place();
-      const [block = ''] =
-        /^```sh\nesa .*?^```$/ms.exec(readFileSync(join(ROOT, 'docs/kes.md'), 'utf8')) ?? [];
+      const [block = ''] = /^```sh\nesa .*?^```$/ms.exec(readFileSync(join(ROOT, page), 'utf8')) ?? [];
       const lines = block.split('\n').filter((line) => line.startsWith('esa '));
       assert.ok(lines.length >= 4, block);
       // It may be there already.
