@@ -8,18 +8,27 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { ObjectMeta } from '../../api/meta.ts';
 import { ROOT } from '../../tools/setup/paths.mjs';
+import { blocksOf } from '../docs/blocks.ts';
+import { programDirectory, runScript } from '../docs/commands.ts';
+import { pageFiles, pageText } from '../docs/pages.ts';
 import { type Balancer, startBalancer } from '../harness/balancer.ts';
 import { type ControlPlane, startControlPlane } from '../harness/control-plane.ts';
 import { eventually } from '../harness/eventually.ts';
 import { CHART, helm, helmOutput } from '../harness/helm.ts';
 import { type Kubelet, startKubelet } from '../harness/kubelet.ts';
 import { type OpenBao, startOpenBao } from '../harness/openbao.ts';
+import { temporaryDirectory } from '../harness/run-directory.ts';
 import { Cluster, valuesOf } from './support/cluster.ts';
 import { kubeconform } from './support/kubeconform.ts';
 import { administer, enableKubernetesAuth, externalSecret, namespace } from './support/vault.ts';
 
 const NAMESPACE = 'external-secrets-system';
 const PAGE = 'docs/install.md';
+/** Those with commands that need Deployments. */
+const RUNBOOKS = [
+  'docs/runbooks/ExternalSecretsOtherPhase.md',
+  'docs/runbooks/ExternalSecretsVersionsDiffer.md',
+];
 /** Of the article on kubernetes-external-secrets, the misspelt namespace too. */
 const KES = {
   account: { namespace: 'external-secretes', name: 'external-secrets-kubernetes-external-secrets' },
@@ -158,6 +167,42 @@ describe('docs/install.md with Helm', () => {
       '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/external-secrets-admission',
     );
     assert.ok(body.webhooks.every(({ clientConfig }) => (clientConfig.caBundle ?? '') !== ''));
+  });
+
+  test('runbooks: Deployments answer what they are asked, and the Pods are found whose logs are wanted', async () => {
+    const blocks = pageFiles()
+      .filter((file) => file.startsWith('docs/runbooks/'))
+      .flatMap((file) => blocksOf(pageText(file)).map((block) => ({ ...block, file })));
+    const place = {
+      directory: temporaryDirectory('runbooks'),
+      programs: programDirectory({ kubectl: cp.kubectlBinary }),
+      env: { KUBECONFIG: cp.kubeconfig },
+    };
+    const own = blocks.filter(({ marker }) => marker === 'run by: test/e2e/chart-install.test.ts');
+    assert.deepEqual([...new Set(own.map(({ file }) => file))], RUNBOOKS);
+    for (const { file, text } of own)
+      await eventually(
+        async () => {
+          const { code, stdout } = await runScript(text, place);
+          assert.equal(code, 0, stdout);
+          assert.notEqual(stdout, '');
+          return true;
+        },
+        { timeout: 60_000, what: `an answer to ${file}` },
+      );
+
+    // Only a node could answer the others, but whom they mean can be told.
+    const asked = blocks
+      .filter(({ marker }) => marker?.startsWith('not run: a node '))
+      .map(({ text }) => text);
+    const selectors = new Set(asked.flatMap((text) => / -l (\S+)/.exec(text)?.[1] ?? []));
+    const deployments = new Set(asked.flatMap((text) => / (deployment\/\S+)/.exec(text)?.[1] ?? []));
+    assert.deepEqual([selectors.size, deployments.size], [2, 2]);
+    for (const selector of selectors) {
+      const found = await cp.kubectlOutput(['get', 'pods', '-n', NAMESPACE, '-l', selector, '-o', 'name']);
+      assert.notEqual(found, '', selector);
+    }
+    await cp.kubectlOutput(['get', '-n', NAMESPACE, ...deployments]);
   });
 
   test('a first Secret is there when kubectl returns', async () => {

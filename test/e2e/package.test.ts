@@ -97,30 +97,64 @@ test('the package names no dependency, and nothing of this machine', () => {
   assert.ok(!readFileSync(join(folder, 'esa.mjs'), 'utf8').includes(join(import.meta.dirname, '..', '..')));
 });
 
+/** What is typed, word by word, and what may follow. */
+const COMPLETIONS: readonly (readonly [typed: readonly string[], expected: readonly string[]])[] = [
+  [['re'], ['refresh', 'render']],
+  [['policy', ''], ['test']],
+  [['lint', '--str'], ['--strict']],
+  [
+    ['lint', '-o', ''],
+    ['text', 'json', 'github'],
+  ],
+  [['lint', '--output=t'], ['--output=text']],
+  [['completion', 'z'], ['zsh']],
+];
+const quoted = (words: readonly string[]): string => words.map((word) => `'${word}'`).join(' ');
+
 test('bash completes commands, flags and choices', () => {
-  const lines: readonly (readonly [line: string, expected: readonly string[]])[] = [
-    ['esa re', ['refresh', 'render']],
-    ['esa policy ', ['test']],
-    ['esa lint --str', ['--strict']],
-    ['esa lint -o ', ['text', 'json', 'github']],
-    ['esa lint --output=t', ['text']],
-    ['esa completion z', ['zsh']],
-  ];
-  const script = lines.map(([line]) => {
-    const words = line.split(/ |(?==)|(?<==)/);
-    return `COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}
-_esa; echo "\${COMPREPLY[*]}"`;
+  const script = COMPLETIONS.map(([typed]) => {
+    // It takes --flag=value for three words, and completes the last one.
+    const words = ['esa', ...typed].flatMap((word) => word.split(/(?==)|(?<==)/));
+    return `COMP_WORDS=(${quoted(words)}); COMP_CWORD=${words.length - 1}; COMPREPLY=(); $completer; echo "\${COMPREPLY[*]}"`;
   });
-  const { status, stdout, stderr } = shell(['source <(esa completion bash)', ...script].join('\n'));
+  const { status, stdout, stderr } = shell(
+    [
+      'set -e; source <(esa completion bash); complete -p esa',
+      // What bash itself would call.
+      'completer="$(complete -p esa | sed "s/.*-F \\([^ ]*\\) .*/\\1/")"',
+      ...script,
+    ].join('\n'),
+  );
   assert.equal(status, 0, stderr);
-  assert.deepEqual(
-    stdout.trimEnd().split('\n'),
-    lines.map(([, expected]) => expected.join(' ')),
-  );
-  const syntax = shell(
-    'esa completion zsh > z; esa completion fish > f; ! command -v zsh >/dev/null || zsh -n z',
-  );
-  assert.equal(syntax.status, 0, syntax.stderr);
+  assert.deepEqual(stdout.trimEnd().split('\n'), [
+    'complete -F _esa esa',
+    ...COMPLETIONS.map(([, expected]) => expected.map((word) => word.replace(/^--\w+=/, '')).join(' ')),
+  ]);
+});
+
+// Neither shell is there on every machine; what their scripts hand to esa is all that they offer.
+const WORDS = { bash: `"\${words[@]}"`, zsh: `"\${(@)words[2,CURRENT]}"`, fish: '$words[2..-1]' };
+
+test('zsh and fish ask esa what bash asks it, and take the answer as it is; each understands its script, where it is there', () => {
+  for (const [name, words] of Object.entries(WORDS)) {
+    const { stdout: script } = shell(`esa completion ${name} | tee script`);
+    const calls = [...script.matchAll(/\besa __complete (.*?) 2>/g)].map(([, call]) => call);
+    assert.deepEqual(calls, [`-- ${words}`]);
+    const syntax = shell(`! command -v ${name} >/dev/null || ${name} -n script`);
+    assert.equal(syntax.status, 0, syntax.stderr);
+  }
+  // Bash alone takes a flag and its value apart, and has its answer cut.
+  const answers = COMPLETIONS.filter(([typed]) => typed.some((word) => /=|^re$/.test(word)));
+  assert.equal(answers.length, 2);
+  for (const [typed, expected] of answers) {
+    const { stdout } = shell(`esa __complete -- ${quoted(typed)}`);
+    const lines = stdout.trimEnd().split('\n');
+    assert.match(lines.pop() ?? '', /^:[04]$/);
+    assert.deepEqual(
+      lines.map((line) => line.replace(/\t.*/, '')),
+      expected,
+    );
+  }
 });
 
 test('esa exits with 2 and one line where Node.js is too old', () => {
