@@ -1,6 +1,7 @@
 /** The poller program: flags, leadership, and the parts put together. */
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
 import { systemClock } from '../api/clock.ts';
 import { parseGoDuration } from '../api/duration.ts';
 import { EsaError } from '../api/errors.ts';
@@ -27,6 +28,7 @@ import {
   providerMetrics,
   shardMetrics,
 } from '../runtime/metrics.ts';
+import { SMALL_STEPS_OF_THE_HEAP } from '../runtime/node-flags.ts';
 import {
   integerFlag,
   logLevelFlag,
@@ -83,6 +85,8 @@ const LEASE = 'external-secrets-admission-poller';
 const HANDOVER_MS = 2_000;
 /** The API server gives a request up to 34 s: a Secret may be that much older than its ExternalSecret. */
 const SHORTEST_SWEEP_MS = 40_000;
+
+setFlagsFromString(SMALL_STEPS_OF_THE_HEAP);
 
 let log: Log | undefined;
 

@@ -1,6 +1,6 @@
 /**
  * Loaded into the poller before its own code; it appends JSON lines to the file that SCALE_PROBE names. Plain JavaScript,
- * because Node's loader of TypeScript alone takes some 80 MiB, which would count as the poller's.
+ * because Node's loader of TypeScript takes some ten MiB, which would count as the poller's.
  *
  * SIGUSR2: `{ max, p99 }`, the delays of the event loop in milliseconds since the start or since measuring was taken up
  * again. Each signal in turn ends measuring and takes it up: it needs a thousand turns a second of its own.
