@@ -1,8 +1,9 @@
 /**
- * Builds and signs certificates with forge. A signature takes forge tens of milliseconds of CPU, so this
- * runs in a worker thread only (build-worker.ts). Nothing here verifies: that is node:crypto's part.
+ * Builds certificates with forge; node:crypto makes the keys and the signatures, for which forge would take tens of
+ * milliseconds of CPU. This runs in a worker thread only (build-worker.ts). Nothing here verifies: that is
+ * node:crypto's part, too.
  */
-import { generateKeyPair, randomBytes } from 'node:crypto';
+import { generateKeyPair, randomBytes, sign } from 'node:crypto';
 import { promisify } from 'node:util';
 import forge from 'node-forge';
 
@@ -64,6 +65,18 @@ async function newCertificate(
   return { key: privateKey, certificate };
 }
 
+/** Signs it with this private key (PEM), RSA with SHA-256. */
+function signWith(certificate: forge.pki.Certificate, key: string): void {
+  // forge builds what is to be signed, and then asks the key.
+  const signer: Partial<forge.pki.rsa.PrivateKey> = {
+    sign: () => {
+      const toBeSigned = forge.asn1.toDer(certificate.tbsCertificate).getBytes();
+      return sign('sha256', Buffer.from(toBeSigned, 'latin1'), key).toString('latin1');
+    },
+  };
+  certificate.sign(signer as forge.pki.rsa.PrivateKey, forge.md.sha256.create());
+}
+
 const toPem = (certificate: forge.pki.Certificate): string =>
   forge.pki.certificateToPem(certificate).replaceAll('\r\n', '\n');
 
@@ -76,7 +89,7 @@ async function issueAuthority(order: AuthorityOrder): Promise<KeyAndCertificate>
     { name: 'subjectKeyIdentifier' },
     { name: 'authorityKeyIdentifier', keyIdentifier: true },
   ]);
-  certificate.sign(forge.pki.privateKeyFromPem(key), forge.md.sha256.create());
+  signWith(certificate, key);
   return { key, cert: toPem(certificate) };
 }
 
@@ -95,7 +108,7 @@ async function issueLeaf(order: LeafOrder): Promise<KeyAndCertificate> {
     // forge would take the leaf's own key for `true`.
     { name: 'authorityKeyIdentifier', keyIdentifier: authority.generateSubjectKeyIdentifier().getBytes() },
   ]);
-  certificate.sign(forge.pki.privateKeyFromPem(order.authority.key), forge.md.sha256.create());
+  signWith(certificate, order.authority.key);
   return { key, cert: toPem(certificate) };
 }
 

@@ -26,7 +26,8 @@ export interface Bed {
 export async function startBed(options: BedOptions = {}): Promise<Bed> {
   const openBaoStart = startOpenBao(options.openBao);
   const awsStart = options.aws === undefined ? Promise.resolve(undefined) : startAws(options.aws);
-  const cpStart = startControlPlane(options.controlPlane);
+  // Installing the product ends in kindsChanged().
+  const cpStart = startControlPlane({ controllerManager: 'later', ...options.controlPlane });
   const parts = await Promise.allSettled([cpStart, openBaoStart, awsStart]);
   const stop = async (product?: Product): Promise<void> => {
     // The programs first, so that their logs do not end in complaints about a server that went away.

@@ -22,10 +22,11 @@ import { temporaryDirectory } from './run-directory.ts';
 
 export interface ControlPlaneOptions {
   /**
-   * Starts the controllers named in CONTROLLERS, too; true by default. Where there is no
-   * kube-controller-manager (the assets of setup-envtest have none) it runs without.
+   * Starts the controllers named in CONTROLLERS, too; true by default. `later` is for who adds kinds at once: they
+   * are started when kindsChanged() is called. Where there is no kube-controller-manager (the assets of
+   * setup-envtest have none) it runs without.
    */
-  readonly controllerManager?: boolean;
+  readonly controllerManager?: boolean | 'later';
   /** More controllers, such as `deployment-controller`. */
   readonly controllers?: readonly string[];
   /** More flags of kube-apiserver. */
@@ -94,6 +95,8 @@ const CONTROLLERS = [
   'clusterrole-aggregation-controller',
   'resourcequota-controller',
 ];
+/** Their rules are gathered by a controller. */
+const AGGREGATED_ROLES = ['admin', 'edit', 'view'];
 const AUDIT_POLICY = {
   apiVersion: 'audit.k8s.io/v1',
   kind: 'Policy',
@@ -101,7 +104,7 @@ const AUDIT_POLICY = {
   rules: [{ level: 'Metadata' }],
 };
 
-/** Both servers make their own CA; it is the last certificate of the file with theirs. */
+/** The API server makes its own CA; it is the last certificate of the file with its own. */
 function readServerCa(file: string): string | undefined {
   if (!existsSync(file)) return undefined;
   const certificates = readFileSync(file, 'utf8').match(
@@ -192,8 +195,8 @@ class LocalControlPlane implements ControlPlane {
     this.#port = await freePort();
     await this.startApiServer();
     this.writeKubeconfig('admin', this.adminToken);
-    if ((this.#options.controllerManager ?? true) && hasControllerManager())
-      await this.startControllerManager();
+    const { controllerManager = true } = this.#options;
+    if (controllerManager === true && hasControllerManager()) await this.startControllerManager();
   }
 
   async startEtcd(): Promise<void> {
@@ -258,8 +261,8 @@ class LocalControlPlane implements ControlPlane {
     const rootCa = join(this.directory, 'root-ca.crt');
     writeFileSync(rootCa, this.ca);
     const port = await freePort();
-    const certificates = join(this.directory, 'certificates');
-    let agent: Agent | undefined;
+    const certificates = join(this.directory, 'certificates/apiserver');
+    const agent = trusting(this.ca);
     this.processes['kube-controller-manager'] = await startProcess({
       name: 'kube-controller-manager',
       command: join(controlPlaneDirectory(), 'kube-controller-manager'),
@@ -270,7 +273,9 @@ class LocalControlPlane implements ControlPlane {
         `--authorization-kubeconfig=${this.kubeconfig}`,
         '--bind-address=127.0.0.1',
         `--secure-port=${port}`,
-        `--cert-dir=${certificates}`,
+        // Those of the API server: its own would be two more RSA keys.
+        `--tls-cert-file=${certificates}.crt`,
+        `--tls-private-key-file=${certificates}.key`,
         '--leader-elect=false',
         `--root-ca-file=${rootCa}`,
         `--service-account-private-key-file=${this.#keys.privateKey}`,
@@ -282,14 +287,24 @@ class LocalControlPlane implements ControlPlane {
         `--controllers=${[...CONTROLLERS, ...(this.#options.controllers ?? [])].join(',')}`,
       ],
       ready: async () => {
-        const ca = readServerCa(join(certificates, 'kube-controller-manager.crt'));
-        if (ca === undefined) return false;
-        agent ??= trusting(ca);
         const url = `https://127.0.0.1:${port}/healthz`;
-        return (await httpRequest('GET', url, { dispatcher: agent })).status === 200;
+        const { status } = await httpRequest('GET', url, { dispatcher: agent });
+        return status === 200 && (await this.#controllersHaveBegun());
       },
     });
-    await agent?.close();
+    await agent.close();
+  }
+
+  /** True once there is what a cluster has only by them, and tests take for given. */
+  async #controllersHaveBegun(): Promise<boolean> {
+    const account = await this.request('GET', '/api/v1/namespaces/default/serviceaccounts/default');
+    if (account.status !== 200) return false;
+    for (const role of AGGREGATED_ROLES) {
+      const path = `/apis/rbac.authorization.k8s.io/v1/clusterroles/${role}`;
+      const { body } = await this.request<{ rules?: readonly unknown[] | null }>('GET', path);
+      if ((body.rules ?? []).length === 0) return false;
+    }
+    return true;
   }
 
   async kubectl(
@@ -338,7 +353,9 @@ class LocalControlPlane implements ControlPlane {
 
   async kindsChanged(): Promise<void> {
     // It looks for new kinds each 30 s; owners of a kind that it does not know would be collected late.
-    if (this.processes['kube-controller-manager'] !== undefined) await this.startControllerManager();
+    const awaited = this.#options.controllerManager === 'later' && hasControllerManager();
+    if (awaited || this.processes['kube-controller-manager'] !== undefined)
+      await this.startControllerManager();
   }
 
   auditEvents(): readonly AuditEvent[] {

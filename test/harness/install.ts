@@ -148,41 +148,55 @@ export const manifestText = (items: readonly Manifest[]): string =>
   JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
 
 interface Definition {
-  readonly metadata: { readonly name: string };
-  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+  readonly spec: {
+    readonly group: string;
+    readonly names: { readonly plural: string };
+    readonly versions: readonly { readonly name: string; readonly served: boolean }[];
+  };
 }
 
-/** Waits until the API server serves these kinds. (`kubectl wait` looks at one after the other, for seconds.) */
-async function established(cluster: Cluster, names: readonly string[]): Promise<void> {
-  if (names.length === 0) return;
-  const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
-  await eventually(
-    async () => {
-      const { body } = await cluster.request<{ items?: readonly Definition[] }>('GET', path);
-      const ready = (body.items ?? []).filter(({ status }) =>
-        status?.conditions?.some((one) => one.type === 'Established' && one.status === 'True'),
-      );
-      const served = new Set(ready.map(({ metadata }) => metadata.name));
-      assert.deepEqual(
-        names.filter((name) => !served.has(name)),
-        [],
-      );
-      return true;
-    },
-    { timeout: 30_000, what: 'the new kinds are established' },
-  );
+/**
+ * Waits until the API server lists these kinds in its discovery, which it does once they are established. (It would
+ * send more than a megabyte of definitions for each look at their conditions.)
+ */
+async function established(cluster: Cluster, crds: readonly Manifest[]): Promise<void> {
+  const wanted = new Map<string, string[]>();
+  for (const crd of crds) {
+    const { group, names, versions } = (crd as Manifest & Definition).spec;
+    for (const { name } of versions.filter(({ served }) => served)) {
+      const path = `/apis/${group}/${name}`;
+      wanted.set(path, [...(wanted.get(path) ?? []), names.plural]);
+    }
+  }
+  for (const [path, plurals] of wanted) {
+    await eventually(
+      async () => {
+        const { body } = await cluster.request<{ resources?: readonly { name: string }[] }>('GET', path);
+        const served = new Set((body.resources ?? []).map(({ name }) => name));
+        assert.deepEqual(
+          plurals.filter((plural) => !served.has(plural)),
+          [],
+        );
+        return true;
+      },
+      { timeout: 30_000, what: `the new kinds of ${path} are established` },
+    );
+  }
 }
 
 /** @throws Error with kubectl's words if a manifest is refused */
 export async function installProduct(cluster: Cluster, options: InstallOptions): Promise<Installation> {
   const { namespace = MANIFEST_NAMESPACE, configurations = true, conversion = true } = options;
   const manifests = productManifests(options);
+  const stdin = manifestText(manifests);
   // Checked by tests of their own; here it would have the API server write its whole OpenAPI each time.
-  await cluster.kubectlOutput(['apply', '--validate=false', '-f', '-'], { stdin: manifestText(manifests) });
-  const crds = manifests.filter(({ kind }) => kind === 'CustomResourceDefinition');
+  const rest = ['--validate=false', '-f', '-'];
+  // What `apply` leaves where nothing was, without its look at each object; something of it may be there.
+  const { code } = await cluster.kubectl(['create', '--save-config', ...rest], { stdin });
+  if (code !== 0) await cluster.kubectlOutput(['apply', ...rest], { stdin });
   await established(
     cluster,
-    crds.map(({ metadata }) => metadata.name),
+    manifests.filter(({ kind }) => kind === 'CustomResourceDefinition'),
   );
   await cluster.kindsChanged();
 

@@ -54,7 +54,7 @@ export interface RunningProcess {
 // allow-listed environment.
 const INHERITED = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_COMPILE_CACHE'];
 /** Between two looks at whether it is ready: short while it should be, then sparing the processor. */
-const POLL_MS = 15;
+const POLL_MS = 40;
 const SLOW_POLL_MS = 200;
 const CLOCK_TICKS_PER_SECOND = 100;
 /** Milliseconds, about. */
