@@ -1,8 +1,11 @@
-/** How the programs end, and how they go on: with the API server there, and without it. */
+/** How the programs start, end, and go on: with the API server there, and without it. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { NODE_FLAGS } from '../../runtime/node-flags.ts';
 import { type Bed, startBed } from '../harness/bed.ts';
+import { runCommand } from '../harness/command.ts';
 import { httpRequest } from '../harness/http.ts';
+import { programFile } from '../harness/product.ts';
 import { Cluster } from './support/cluster.ts';
 import { externalSecret, prepare } from './support/vault.ts';
 
@@ -18,6 +21,20 @@ before(async () => {
   await cluster.synced('life', 'app');
 });
 after(() => bed.stop());
+
+for (const program of ['webhook', 'poller'] as const) {
+  test(`the bundle of the ${program} starts without Node's own fetch`, async () => {
+    assert.ok(process.env['ESA_PROGRAMS'], 'node tools/test.ts makes the bundles');
+    const atEnd = `process.on('exit', () => console.error(process.moduleLoadList.join()))`;
+    const hook = ['--import', `data:text/javascript,${encodeURIComponent(atEnd)}`];
+    const args = [...NODE_FLAGS, ...hook, programFile(program), '--help'];
+    const { code, stdout, stderr } = await runCommand(process.execPath, args);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /--kubeconfig/);
+    assert.match(stderr, /NativeModule https?,/);
+    assert.doesNotMatch(stderr, /deps\/undici/);
+  });
+}
 
 test('when the API server comes back, webhook and poller go on by themselves', async () => {
   const pids = [bed.product.webhook.pid, bed.product.poller.pid];
