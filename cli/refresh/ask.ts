@@ -26,8 +26,8 @@ export interface Asked {
   readonly stores: number;
 }
 
-/** Requests at a time; the API server serves others, too. */
-const AT_ONCE = 8;
+/** Requests at a time, as many as there are connections; the API server serves others, too. */
+const AT_ONCE = 32;
 
 /** @throws KubeError */
 export async function askForRefresh(
