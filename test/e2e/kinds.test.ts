@@ -11,6 +11,8 @@ import {
   type ServedVersion,
 } from '../../api/external-secrets/names.ts';
 import { type Bed, startBed } from '../harness/bed.ts';
+import { kubectlExplains } from './kinds/explain.ts';
+import { kubectlGets } from './kinds/get.ts';
 import { Cluster, type Manifest } from './support/cluster.ts';
 import { applySeedNamespaces, assertApplies, isRefused, SEED_FILES } from './support/seeds.ts';
 import {
@@ -25,8 +27,6 @@ import {
   vaultProvider,
 } from './support/vault.ts';
 import { inVersion, MERGE_PATCH, PLURALS, pathOf, Versions } from './support/versions.ts';
-
-const fail = (): never => assert.fail('a kind without a version');
 
 let bed: Bed;
 let cluster: Cluster;
@@ -111,207 +111,8 @@ describe('custom resource definitions', () => {
   });
 });
 
-interface OpenApiSchema {
-  readonly description?: string;
-  readonly properties?: Readonly<Record<string, OpenApiSchema>>;
-  readonly items?: OpenApiSchema;
-  readonly additionalProperties?: OpenApiSchema;
-  readonly 'x-kubernetes-group-version-kind'?: readonly { readonly group: string; readonly kind: string }[];
-}
-
-/** Fields without a description, below a field; what the API server describes itself (metadata) is a reference. */
-function* undescribed(schema: OpenApiSchema, path: string): Generator<string> {
-  for (const [name, member] of Object.entries(schema.properties ?? {})) {
-    const at = `${path}.${name}`;
-    if ((member.description ?? '').trim() === '' && name !== 'metadata') yield at;
-    yield* undescribed(member, at);
-  }
-  if (schema.items !== undefined) yield* undescribed(schema.items, `${path}[]`);
-  if (schema.additionalProperties !== undefined) yield* undescribed(schema.additionalProperties, `${path}.*`);
-}
-
-describe('kubectl explain', () => {
-  interface Served {
-    readonly group: string;
-    readonly version: string;
-    readonly kind: string;
-    readonly plural: string;
-  }
-  let served: readonly Served[];
-  before(async () => {
-    const { body } = await bed.cp.request<{
-      items: {
-        spec: {
-          group: string;
-          names: { kind: string; plural: string };
-          versions: { name: string; served: boolean }[];
-        };
-      }[];
-    }>('GET', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions');
-    served = body.items.flatMap(({ spec: { group, names, versions: all } }) =>
-      all.filter((one) => one.served).map(({ name }) => ({ group, version: name, ...names })),
-    );
-    assert.ok(served.length > 25);
-  });
-
-  test('every field of every kind and version has a description in the API that it reads', async () => {
-    let fields = 0;
-    for (const [path, kinds] of Map.groupBy(served, ({ group, version }) => `${group}/${version}`)) {
-      const { body } = await bed.cp.request<{
-        components: { schemas: Readonly<Record<string, OpenApiSchema>> };
-      }>('GET', `/openapi/v3/apis/${path}`);
-      const schemas = Object.values(body.components.schemas);
-      for (const { group, kind } of kinds) {
-        const schema = schemas.find((one) =>
-          one['x-kubernetes-group-version-kind']?.some((gvk) => gvk.group === group && gvk.kind === kind),
-        );
-        assert.ok((schema?.description ?? '').length > 20, `${path} ${kind}`);
-        assert.deepEqual([...undescribed(schema ?? {}, `${path} ${kind}`)], []);
-        fields += JSON.stringify(schema).split('"description":').length - 1;
-      }
-    }
-    assert.ok(fields > 2_000, `${fields} fields were looked at`);
-  });
-
-  test('prints each kind with its fields', async () => {
-    for (const [name, versionsOfKind] of Map.groupBy(served, ({ plural, group }) => `${plural}.${group}`)) {
-      const { group, version, kind, plural } =
-        versionsOfKind.find((one) => one.version === 'v1') ?? versionsOfKind[0] ?? fail();
-      const text = await bed.cp.kubectlOutput([
-        'explain',
-        plural,
-        '--recursive',
-        `--api-version=${group}/${version}`,
-      ]);
-      assert.match(text, new RegExp(`^KIND: +${kind}$`, 'm'));
-      assert.match(text, /^DESCRIPTION:\n +\S/m, name);
-      assert.match(text, /^ {2}spec\t/m, name);
-    }
-  });
-});
-
-describe('kubectl get', () => {
-  const WHERE = 'columns';
-  const headers = async (...args: string[]): Promise<string[]> => {
-    const table = await bed.cp.kubectlOutput(['get', ...args, '-n', WHERE]);
-    return (table.split('\n')[0] ?? '').trim().split(/ {2,}/);
-  };
-  const row = async (...args: string[]): Promise<string[]> => {
-    const table = await bed.cp.kubectlOutput(['get', ...args, '-n', WHERE, '--no-headers']);
-    return table.trim().split(/ {2,}/);
-  };
-  const ready = (reason: string): object => ({
-    type: 'Ready',
-    status: 'True',
-    reason,
-    lastTransitionTime: '2026-11-22T00:00:00Z',
-  });
-
-  before(async () => {
-    await prepare(cluster, bed.openBao, WHERE);
-    await cluster.create(
-      clusterSecretStore('columns', { provider: { fake: { data: [{ key: 'a', value: 'b' }] } } }),
-    );
-    await cluster.create(
-      externalSecret(WHERE, 'app', { secretStoreRef: { name: 'vault', kind: 'SecretStore' } }),
-    );
-    await cluster.create(
-      externalSecret(WHERE, 'other', {
-        secretStoreRef: { name: 'columns', kind: 'ClusterSecretStore' },
-        data: [{ secretKey: 'a', remoteRef: { key: 'a' } }],
-        target: { name: 'elsewhere' },
-      }),
-    );
-  });
-
-  test('prints the columns of External Secrets Operator', async () => {
-    for (const resource of [
-      'es',
-      ...SERVED_VERSIONS.map((version) => `externalsecrets.${version}.${GROUP}`),
-    ]) {
-      assert.deepEqual(await headers(resource), [
-        'NAME',
-        'STORETYPE',
-        'STORE',
-        'REFRESH INTERVAL',
-        'STATUS',
-        'READY',
-        'LAST SYNC',
-      ]);
-    }
-    for (const resource of [
-      'ss',
-      'css',
-      ...SERVED_VERSIONS.map((version) => `secretstores.${version}.${GROUP}`),
-    ]) {
-      assert.deepEqual(await headers(resource), ['NAME', 'AGE', 'STATUS', 'CAPABILITIES', 'READY']);
-    }
-  });
-
-  test('fills the columns from spec and status', async () => {
-    assert.deepEqual(await row('es', 'app'), ['app', 'SecretStore', 'vault', '1s']);
-    const refreshTime = new Date(Date.now() - 3_600_000 * 5).toISOString();
-    await cluster.patch(
-      'ExternalSecret',
-      WHERE,
-      'app',
-      { status: { refreshTime, conditions: [ready('SecretSynced')] } },
-      { subresource: 'status' },
-    );
-    assert.deepEqual(await row('es', 'app'), [
-      'app',
-      'SecretStore',
-      'vault',
-      '1s',
-      'SecretSynced',
-      'True',
-      '5h',
-    ]);
-    await cluster.patch(
-      'SecretStore',
-      WHERE,
-      'vault',
-      { status: { capabilities: 'ReadWrite', conditions: [ready('Valid')] } },
-      { subresource: 'status' },
-    );
-    const [name, , ...rest] = await row('ss', 'vault');
-    assert.deepEqual([name, ...rest], ['vault', 'Valid', 'ReadWrite', 'True']);
-  });
-
-  test('external-secrets lists all kinds', async () => {
-    const names = await bed.cp.kubectlOutput(['get', 'external-secrets', '-n', WHERE, '-o', 'name']);
-    assert.deepEqual(names.trim().split('\n').toSorted(), [
-      `clustersecretstore.${GROUP}/columns`,
-      `externalsecret.${GROUP}/app`,
-      `externalsecret.${GROUP}/other`,
-      `secretstore.${GROUP}/vault`,
-    ]);
-  });
-
-  test('selects by fields of the spec', async () => {
-    for (const selector of [
-      'spec.secretStoreRef.name=vault',
-      'spec.secretStoreRef.kind=SecretStore',
-      'spec.target.name!=elsewhere',
-      'spec.refreshInterval=1s,spec.secretStoreRef.name!=columns',
-    ]) {
-      for (const version of ['v1', 'v1beta1']) {
-        const args = [
-          'get',
-          `externalsecrets.${version}.${GROUP}`,
-          '-n',
-          WHERE,
-          `--field-selector=${selector}`,
-        ];
-        assert.equal(
-          await bed.cp.kubectlOutput([...args, '-o', 'name']),
-          `externalsecret.${GROUP}/app\n`,
-          `${version} ${selector}`,
-        );
-      }
-    }
-  });
-});
+kubectlExplains(() => bed);
+kubectlGets(() => bed);
 
 describe('status', () => {
   const WHERE = 'status';
