@@ -39,6 +39,8 @@ export function describePage(file: string): void {
     const shell = (line: string): Promise<CommandResult> =>
       runCommand('bash', ['--norc', '-c', `set -o pipefail; ${line}`], {
         env: { PATH: `${bin}:${process.env['PATH'] ?? ''}`, KUBECONFIG: bed.cp.kubeconfig, HOME: bin },
+        // All definitions at once take their time where much else runs.
+        timeout: 180_000,
       });
 
     test('every command that the page shows against a cluster does what it says', async () => {
