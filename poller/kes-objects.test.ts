@@ -225,16 +225,17 @@ describe('the status that is written', () => {
 
   test('K22 K27 a Secret that is missing is created; an API server that fails is an error of the sync', async () => {
     let broken = false;
+    const es = hub();
     const made: string[] = [];
-    await using server = await startWireServer(({ method, body }, response) => {
+    await using server = await startWireServer(({ method, path, body }, response) => {
       if (broken) return sendJson(response, 500, failure(500, 'InternalError', 'broken'));
+      if (path.includes('/externalsecrets/')) return sendJson(response, 200, es);
       if (method !== 'POST') return sendJson(response, 404, failure(404, 'NotFound', 'not found'));
       made.push(body);
       return sendJson(response, 201, JSON.parse(body));
     });
     const kube = new KubeClient({ server: server.url });
     const deps = { kube, keys: new MarkerKeys(kube, 'system'), unmanagedTarget: 'refuse' } as const;
-    const es = hub();
     const desired = shape(es, new Map(), { data: undefined, labels: {}, annotations: {} });
     assert.equal((await apply(es, desired, undefined, deps, never)).action, 'created');
     const { metadata } = JSON.parse(made[0] ?? '{}') as { metadata: { ownerReferences: unknown } };

@@ -179,6 +179,7 @@ export class Turns {
     if (signal.aborted && (this.#options.stop.aborted || !this.#options.mine(tracked.key))) return;
     if (result.result === 'synced' && result.leases.length > 0) this.#unlessKnown(tracked, es, result);
     if (!this.#isKnown(tracked) || result.result === 'ignored') return;
+    if (result.result === 'gone') return this.#retry(tracked, es, 1);
     const milliseconds = this.#clock.monotonic() - started;
     tracked.attempts += 1;
     tracked.microseconds = Math.round(milliseconds * 1000);
@@ -221,14 +222,20 @@ export class Turns {
     if (tracked.failures === 1 && CREDENTIALS_REFUSED.has(error.code)) {
       for (const store of tracked.stores) this.#options.stores.suspect(store);
     }
-    const delay = retryDelay(tracked.failures, {
-      interval: tracked.cadence.interval,
+    this.#retry(tracked, es, tracked.failures, error.retryAfterMs);
+    if (!known) await this.#write(tracked, es, failedStatus(es, error, this.#clock.now()), signal);
+  }
+
+  /** @param failures in a row, this one counted */
+  #retry(tracked: Tracked, es: ExternalSecret, failures: number, retryAfterMs?: number): void {
+    const { interval } = tracked.cadence;
+    const delay = retryDelay(failures, {
+      interval,
       synced: !neverSynced(es),
-      retryAfterMs: error.retryAfterMs,
+      retryAfterMs,
       random: Math.random(),
     });
     this.#agenda.schedule(tracked, this.#clock.monotonic() + delay);
-    if (!known) await this.#write(tracked, es, failedStatus(es, error, this.#clock.now()), signal);
   }
 
   async #synced(

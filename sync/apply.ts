@@ -6,7 +6,15 @@ import { fieldManager } from '../api/go-hash.ts';
 import { qualifiedName } from '../api/kubernetes-client/names.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
-import { createSecret, deleteSecret, getSecret, patchSecret, type SecretObject } from '../kube/objects.ts';
+import {
+  createSecret,
+  deleteSecret,
+  getExternalSecret,
+  getSecret,
+  type KubeObject,
+  patchSecret,
+  type SecretObject,
+} from '../kube/objects.ts';
 import { SyncError, toSyncError } from './errors.ts';
 import { parseMarker, specHash } from './marker.ts';
 import type { MarkerKeys } from './marker-keys.ts';
@@ -105,11 +113,30 @@ export async function adopt(
   }
 }
 
+/** The object has gone, is going, or was made anew since it was seen: nothing may be made for what was seen. */
+export class OwnerGone extends Error {}
+
+/**
+ * A watch that was cut may tell that a Secret has gone before it tells that its object went first. A Secret that is made then
+ * is nobody's: with an owner until the garbage collector comes, without one for good.
+ * @throws OwnerGone, KubeError
+ */
+async function confirmOwner(es: ExternalSecret, kube: KubeClient, signal: AbortSignal): Promise<void> {
+  const { namespace, name, uid } = identityOf(es);
+  const gone = new OwnerGone(`ExternalSecret ${namespace}/${name} is not there any more`);
+  const live = await getExternalSecret<KubeObject>(kube, namespace, name, { signal }).catch(
+    (error: unknown) => {
+      throw isNotFound(error) ? gone : error;
+    },
+  );
+  if (live.metadata.uid !== uid || live.metadata.deletionTimestamp !== undefined) throw gone;
+}
+
 const ATTEMPTS = 4;
 
 /**
  * @param read the Secret as it was read a moment ago, undefined if it was not
- * @throws SyncError with the stage whose words ESO uses for the outcome
+ * @throws SyncError with the stage whose words ESO uses for the outcome; OwnerGone if it would have to be made
  */
 export async function apply(
   es: ExternalSecret,
@@ -126,6 +153,7 @@ export async function apply(
     try {
       if (live === undefined) {
         if (desired.policy === 'Merge') return { action: 'missing' };
+        await confirmOwner(es, kube, signal);
         const owner = desired.policy === 'Owner' ? { owner: ownerReference({ name, uid }) } : {};
         return { action: 'created', secret: await createSecret(kube, newSecret(desired, owner), options) };
       }
@@ -139,6 +167,7 @@ export async function apply(
       if (blocked !== undefined) throw new SyncError('immutable', blocked);
       return { action: patch === undefined ? 'unchanged' : 'updated', secret };
     } catch (error) {
+      if (error instanceof OwnerGone) throw error;
       const again = isConflict(error) || isAlreadyExists(error) || isNotFound(error);
       if (!again || attempt === ATTEMPTS) throw toSyncError('apply', error);
     }

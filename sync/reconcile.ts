@@ -20,6 +20,7 @@ import {
   deleteOrphan,
   deleteTarget,
   identityOf,
+  OwnerGone,
   ownershipOf,
   readTarget,
 } from './apply.ts';
@@ -93,6 +94,8 @@ export type Reconciled =
     }
   /** It belongs to another controller class. */
   | { readonly result: 'ignored' }
+  /** It is not there any more, which the watch will tell, too; nothing was made. */
+  | { readonly result: 'gone' }
   | { readonly result: 'failed'; readonly error: SyncError };
 
 export interface ReconcileInput {
@@ -128,6 +131,7 @@ export async function reconcile(
     // Nobody will use what was made for this sync.
     const unused = leases.map(({ ref, id }) => ({ generator: ref, id }));
     void deps.leases.giveBack(input.es.metadata.namespace ?? '', unused);
+    if (thrown instanceof OwnerGone) return { result: 'gone' };
     const error = toSyncError('apply', thrown);
     return error.code === 'STORE_OTHER_CLASS' ? { result: 'ignored' } : { result: 'failed', error };
   }

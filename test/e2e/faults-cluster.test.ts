@@ -223,9 +223,19 @@ describe('with a lease that outlasts it', () => {
         await cluster.create(externalSecret(WHERE, name));
         await cluster.synced(WHERE, name, SOON_MS);
       }
+      // Nobody would collect its Secret if that were made once more.
+      const orphan = { target: { creationPolicy: 'Orphan' } };
+      await cluster.create(externalSecret(WHERE, 'orphan-goes', orphan));
+      await cluster.synced(WHERE, 'orphan-goes', SOON_MS);
       await kubeProxy.refuse();
-      t.after(() => kubeProxy.listen());
+      t.after(async () => {
+        await kubeProxy.listen();
+        for (const name of ['changes', 'comes'])
+          await cluster.remove('ExternalSecret', WHERE, name).catch(() => undefined);
+      });
       await removed('goes');
+      await cluster.remove('ExternalSecret', WHERE, 'orphan-goes');
+      await cluster.remove('Secret', WHERE, 'orphan-goes');
       await cluster.patch('ExternalSecret', WHERE, 'changes', { spec: passwordOf('other') });
       const spec = { ...passwordOf('other'), target: { immutable: true } };
       await cluster.create(externalSecret(WHERE, 'comes', spec));
@@ -237,7 +247,8 @@ describe('with a lease that outlasts it', () => {
       await cluster.holds(WHERE, 'changes', { password: other }, 90_000);
       await cluster.holds(WHERE, 'comes', { password: other }, 90_000);
       assert.match(pollerLog().slice(log), /resource version is too old, listing again/);
-      assert.equal(await cluster.find('Secret', WHERE, 'goes'), undefined);
+      for (const name of ['goes', 'orphan-goes'])
+        assert.equal(await cluster.find('Secret', WHERE, name), undefined);
       assertAlive(pid);
       for (const name of ['changes', 'comes']) await removed(name);
       await works();
