@@ -264,10 +264,15 @@ export function describeCommands(place: () => Place, page: string): void {
       const path = '/apis/kubernetes-client.io/v1/namespaces/shop/externalsecrets';
       await cp.request('POST', path, kes('shop', 'cool-secret', { ...vault, data: [entry('test')] }));
       await reports('shop', 'cool-secret', /^SUCCESS$/);
-      for (const line of lines) {
-        const { code, out, error } = await esa(line.split(' ').slice(1));
-        assert.equal(code, 0, `${line}\n${error}${out}`);
-      }
+      for (const line of lines)
+        await eventually(
+          async () => {
+            const { code, out, error } = await esa(line.split(' ').slice(1));
+            assert.equal(code, 0, `${line}\n${error}${out}`);
+            return true;
+          },
+          { what: line, timeout: 120_000 },
+        );
     });
 
     test('whoever may not read them is told so, and hears the rest', async () => {
