@@ -36,7 +36,8 @@ const entry = (name: string, property = 'test'): object => ({ name, key: KEY, pr
 const esaOf =
   (place: () => Place) =>
   (args: readonly string[], kubeconfig = place().cp.kubeconfig): Promise<EsaResult> =>
-    runEsa(args, kubeconfig);
+    // A busy machine may take its time.
+    runEsa([...args, '--request-timeout', '60s'], kubeconfig);
 
 /** Nothing here needs a poller but one that syncs. @param page the one whose commands are run, from the root of the repository */
 export function describeCommands(place: () => Place, page: string): void {
@@ -264,10 +265,15 @@ export function describeCommands(place: () => Place, page: string): void {
       const path = '/apis/kubernetes-client.io/v1/namespaces/shop/externalsecrets';
       await cp.request('POST', path, kes('shop', 'cool-secret', { ...vault, data: [entry('test')] }));
       await reports('shop', 'cool-secret', /^SUCCESS$/);
-      for (const line of lines) {
-        const { code, out, error } = await esa(line.split(' ').slice(1));
-        assert.equal(code, 0, `${line}\n${error}${out}`);
-      }
+      for (const line of lines)
+        await eventually(
+          async () => {
+            const { code, out, error } = await esa(line.split(' ').slice(1));
+            assert.equal(code, 0, `${line}\n${error}${out}`);
+            return true;
+          },
+          { what: line, timeout: 120_000 },
+        );
     });
 
     test('whoever may not read them is told so, and hears the rest', async () => {
@@ -311,7 +317,8 @@ export interface Programs {
 /** With polling disabled, so that nothing else reads. @param namespace with the objects a and b, which read `test` */
 export function describeRefresh(place: () => Place, where: string, programs: Programs): void {
   const esa = esaOf(place);
-  const refresh = (...args: string[]): Promise<EsaResult> => esa(['refresh', ...args, '-n', where]);
+  const refresh = (...args: string[]): Promise<EsaResult> =>
+    esa(['refresh', ...args, '-n', where, '--timeout', '3m']);
   const write = (data: object): Promise<unknown> => administer(place().openBao, 'POST', KEY, { data });
   const reads = (): number => requestsTo(place().openBao, 'read', KEY);
   const testOf = async (name: string): Promise<unknown> =>
@@ -340,8 +347,15 @@ export function describeRefresh(place: () => Place, where: string, programs: Pro
       /^not synced: once\/a \(kubernetes-client\.io\): Could not find property test in kubernetes\/data\/cool/m,
     );
     await write({ test: 'well again' });
-    const mended = await refresh('--all', '--wait', '-o', 'json');
-    assert.equal(mended.code, 0, mended.out);
+    // What failed before and says nothing new for ten seconds counts as failing: then it is asked again.
+    const mended = await eventually(
+      async () => {
+        const result = await refresh('--all', '--wait', '-o', 'json');
+        assert.equal(result.code, 0, result.out);
+        return result;
+      },
+      { what: 'both are refreshed', timeout: 120_000 },
+    );
     const group = 'kubernetes-client.io';
     assert.deepEqual(JSON.parse(mended.out), {
       objects: ['a', 'b'].map((name) => ({ namespace: where, name, group })),
