@@ -17,7 +17,7 @@ export interface SchemaProblem {
 }
 
 export interface StructuralVerdict {
-  /** JsonObject that the schema does not have. A client may ask to have them dropped; kubectl does not. */
+  /** Fields that the schema does not have. A client may ask to have them dropped; kubectl does not. */
   readonly unknown: readonly SchemaProblem[];
   /** Everything else that the API server refuses. */
   readonly invalid: readonly SchemaProblem[];
