@@ -1,8 +1,9 @@
 /**
  * V8's code of the programs, made by the image's own Node in the image's own root: natively, or by qemu where that
- * is installed. Two runs make the same bytes because V8 hashes strings with a known seed meanwhile.
+ * is installed. V8 hashes strings with a known seed meanwhile, so that nearly all runs leave the same bytes.
  */
 import { execFile, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   accessSync,
   constants,
@@ -77,18 +78,40 @@ export function runnerOf(architecture: Architecture): Runner | undefined {
   return { native: false, enter };
 }
 
+/** Of a run of a busy machine a function in thousands is compiled or not, now and then. */
+const RUNS = 8;
+
 /**
- * The entries of `app/cache` for the programs in `app`; none where this machine cannot run the architecture.
+ * The entries of `app/cache` for the programs in `app`; none where this machine cannot run the architecture. It is made
+ * until two runs have left the same bytes.
  * @param entries all of the image so far
- * @throws Error with the program's output if one does not load
+ * @throws Error with the program's output if one does not load, or if no two runs agree
  */
 export async function compileCache(
   architecture: Architecture,
   entries: Entries,
 ): Promise<ReadonlyMap<string, Entry>> {
-  const cached = new Map<string, Entry>();
   const runner = runnerOf(architecture);
-  if (runner === undefined) return cached;
+  if (runner === undefined) return new Map();
+  const seen = new Set<string>();
+  for (let run = 0; run < RUNS; run += 1) {
+    const cached = await warmed(runner, entries);
+    const digest = digestOf(cached);
+    if (seen.has(digest)) return cached;
+    seen.add(digest);
+  }
+  throw new Error(`the code of the programs for ${architecture} differed in each of ${RUNS} runs`);
+}
+
+function digestOf(cached: ReadonlyMap<string, Entry>): string {
+  const hash = createHash('sha256');
+  for (const [path, entry] of cached)
+    if ('content' in entry) hash.update(`${path} ${entry.content.length} `).update(entry.content);
+  return hash.digest('hex');
+}
+
+async function warmed(runner: Runner, entries: Entries): Promise<ReadonlyMap<string, Entry>> {
+  const cached = new Map<string, Entry>();
   const root = mkdtempSync(join(tmpdir(), 'image-'));
   try {
     writeEntries(root, entries);
@@ -110,9 +133,9 @@ export async function compileCache(
       const env = { PATH: process.env['PATH'] };
       await promisify(execFile)(command, [...args, ...paths], { cwd: root, env });
     }
-    for (const folder of readdirSync(cache)) {
+    for (const folder of readdirSync(cache).toSorted()) {
       const own = folder.replace(/-\d+$/, `-${IMAGE_USER}`);
-      for (const name of readdirSync(join(cache, folder))) {
+      for (const name of readdirSync(join(cache, folder)).toSorted()) {
         const content = readFileSync(join(cache, folder, name));
         cached.set(`app/cache/${own}/${name}`, { type: 'file', content });
       }
