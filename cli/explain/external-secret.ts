@@ -12,6 +12,7 @@ import { storeReferences } from '../../sync/plan.ts';
 import { currentVersion, readyCondition } from '../../sync/status.ts';
 import { policiesOf } from '../cluster/policies.ts';
 import { formatAge } from '../cluster/words.ts';
+import { gatherCauses } from './causes.ts';
 import { codeOf } from './code-of.ts';
 import { type ExplainContext, liveOf, pollerFacts, pollerOf, toldOf } from './context.ts';
 import { type Cause, causeOf, type Explanation, type Fact, type Verdict } from './explanation.ts';
@@ -101,15 +102,12 @@ export async function explainExternalSecret(
     return { ...common, verdict: 'ignored', summary, causes: [], facts };
   }
   const inTheWay = [...policy.causes, ...findings, ...stores.causes];
-  const causes = distinct([
-    ...(condition?.status === 'False' ? [fromStatus(condition.message, inTheWay)] : []),
-    ...inTheWay,
-  ]);
-  if (pollerCause !== undefined) {
-    // Nothing has been tried: what else is wrong nobody has met yet.
-    if (condition === undefined) causes.unshift(pollerCause);
-    else causes.push(pollerCause);
-  }
+  const causes = gatherCauses({
+    status: condition?.status === 'False' ? fromStatus(condition.message, inTheWay) : undefined,
+    inTheWay,
+    poller: pollerCause,
+    wasTried: condition !== undefined,
+  });
   const isCurrent =
     !cadenceOf(hub.spec).onEdit || stored.status?.syncedResourceVersion === currentVersion(stored);
   const { verdict, summary } = judge({
@@ -161,18 +159,6 @@ function fromStatus(message: string, inTheWay: readonly Cause[]): Cause {
   const [, text = message] = /^[a-z, ]+(?:ExternalSecret)?: (.*)$/s.exec(message) ?? [];
   const [, path, cause = text] = /^error processing (\S+(?: \(key: .*?\))?), err: (.*)$/s.exec(text) ?? [];
   return causeOf(same?.code ?? codeOf(message), cause, 'status', same?.path ?? path);
-}
-
-/** Each fact once: what was found now may be what the status says. */
-export function distinct(causes: readonly Cause[]): Cause[] {
-  const kept: Cause[] = [];
-  for (const cause of causes) {
-    const known = kept.some(
-      ({ message }) => message.includes(cause.message) || cause.message.includes(message),
-    );
-    if (!known) kept.push(cause);
-  }
-  return kept;
 }
 
 async function findingsOf(

@@ -16,10 +16,10 @@ import { bindStore } from '../../sync/stores.ts';
 import { policiesOf } from '../cluster/policies.ts';
 import type { PollerState } from '../cluster/poller-lease.ts';
 import { formatAge } from '../cluster/words.ts';
+import { gatherCauses } from './causes.ts';
 import { codeOf } from './code-of.ts';
 import { type ExplainContext, pollerFacts, pollerOf, toldOf } from './context.ts';
 import { type Cause, causeOf, type Explanation, type Fact, type Next, type Verdict } from './explanation.ts';
-import { distinct } from './external-secret.ts';
 import { lookAtBackend, lookAtPermissions } from './kes-backend.ts';
 import { type KesPoller, kesPollerOf } from './kes-poller.ts';
 import { nextAttempt } from './next.ts';
@@ -97,15 +97,12 @@ export async function explainKes(
   for (const text of unread) facts.push({ about: 'objects', state: 'unknown', text });
   const inTheWay = [...permissions.causes, ...policy.causes, ...backend.causes];
   const condition = readyCondition(hub.status);
-  const causes = distinct([
-    ...(condition?.status === 'False' ? [fromStatus(condition.message, inTheWay)] : []),
-    ...inTheWay,
-  ]);
-  if (pollerCause !== undefined) {
-    // Nothing has been tried: what else is wrong nobody has met yet.
-    if (condition === undefined) causes.unshift(pollerCause);
-    else causes.push(pollerCause);
-  }
+  const causes = gatherCauses({
+    status: condition?.status === 'False' ? fromStatus(condition.message, inTheWay) : undefined,
+    inTheWay,
+    poller: pollerCause,
+    wasTried: condition !== undefined,
+  });
   const judged = judge(hub, causes, pollerCause !== undefined, now);
   const next = nextOf(hub, part, { poller, lease, now });
   return { ...common, ...judged, causes, facts, next };
